@@ -1,0 +1,65 @@
+"""Argument checks of the attention modules: every message names the argument, the value and what is allowed."""
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from numbers import Integral, Real
+
+from torch import Tensor
+
+
+def positive_int(name: str, value: object) -> int:
+    """``value`` as an int of at least 1."""
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise TypeError(f'{name} must be an int >= 1, got {value!r} of type {type(value).__name__}')
+    if value < 1:
+        raise ValueError(f'{name} must be an int >= 1, got {value}')
+    return int(value)
+
+
+def odd_int(name: str, value: object) -> int:
+    """``value`` as an odd int of at least 1, a kernel size that keeps the map's size."""
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise TypeError(f'{name} must be an odd int >= 1, got {value!r} of type {type(value).__name__}')
+    if value < 1 or value % 2 == 0:
+        raise ValueError(f'{name} must be an odd int >= 1, got {value}')
+    return int(value)
+
+
+def odd_ints(name: str, values: object) -> tuple[int, ...]:
+    """``values`` as a non-empty tuple of odd ints."""
+    if isinstance(values, str) or not isinstance(values, Sequence):
+        raise TypeError(f'{name} must be a non-empty sequence of odd ints >= 1, got {values!r} '
+                        f'of type {type(values).__name__}')
+    if not values:
+        raise ValueError(f'{name} must be a non-empty sequence of odd ints >= 1, got {values!r}')
+    return tuple(odd_int(f'{name}[{i}]', value) for i, value in enumerate(values))
+
+
+def positive_float(name: str, value: object) -> float:
+    """``value`` as a finite float above 0."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f'{name} must be a finite float > 0, got {value!r} of type {type(value).__name__}')
+    if not math.isfinite(value) or value <= 0:
+        raise ValueError(f'{name} must be a finite float > 0, got {value}')
+    return float(value)
+
+
+def one_of(name: str, value: object, allowed: tuple[str, ...]) -> str:
+    """``value``, one of the allowed words."""
+    if not isinstance(value, str):
+        raise TypeError(f'{name} must be one of {allowed}, got {value!r} of type {type(value).__name__}')
+    if value not in allowed:
+        raise ValueError(f'{name} must be one of {allowed}, got {value!r}')
+    return value
+
+
+def feature_map(x: Tensor, channels: int) -> None:
+    """Refuse what is no floating point feature map of shape (N, channels, H, W) with H, W >= 1."""
+    shape, expected = tuple(x.shape), f'(N, {channels}, H, W)'
+    if x.dim() != 4 or x.shape[1] != channels:
+        raise ValueError(f'expected an input of shape {expected}, got {shape}')
+    if not x.is_floating_point():
+        raise ValueError(f'expected a floating point input of shape {expected}, got {x.dtype} of shape {shape}')
+    if x.shape[2] == 0 or x.shape[3] == 0:
+        raise ValueError(f'expected an input of shape {expected} with H >= 1 and W >= 1, got {shape}')

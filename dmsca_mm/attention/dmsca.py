@@ -1,0 +1,132 @@
+"""DMSCA, dynamic multi-scale channel-spatial attention, as one module.
+
+Source: L. Zong et al., Scientific Reports 16, 8044 (2026), doi 10.1038/s41598-026-37546-3. No public code was found;
+docs/operator.md tells which lines come from the paper and which are this project's reading of it.
+"""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from . import checks, parts
+
+INITS = ('identity', 'paper')
+FORMS = ('fast', 'literal')
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What one forward of DMSCA attended to, detached from the graph.
+
+    Attributes:
+        channel: A_c, (N, C), the gate of each channel, in (0, s).
+        spatial: A_s, (N, H, W), the gate of each pixel, in (0, s).
+        gate: G, (N, H, W), in (0, 1): 1 takes the channel-weighted features, 0 the space-weighted ones.
+        activation: α, (N, H, W), in (0, s).
+        temperature: τ as it was used, 1/20 to 20.
+        scale: (N, H, W), the mean over channels of Y / X, ``α·(G·mean_c(A_c) + (1 − G)·A_s)``.
+    """
+
+    channel: Tensor
+    spatial: Tensor
+    gate: Tensor
+    activation: Tensor
+    temperature: float
+    scale: Tensor
+
+
+class DMSCA(nn.Module):
+    """Dynamic multi-scale channel-spatial attention for a feature map.
+
+    Args:
+        in_channels: C of the input, at least 1.
+        reduction: the hidden layer of the channel branch has ``max(C // reduction, 4)`` units; at least 1.
+        kernel_sizes: scales of the spatial branch in pixels, odd ints of at least 1, at least one of them.
+        direction_kernel_size: kernel along rows and columns in pixels, odd, at least 1.
+        temperature: the initial τ of the channel gate, finite, above 0. It is learnt, between 1/20 and 20.
+        init: ``'identity'`` starts as Y = X exactly, with gates in (0, 2), safe inside a pretrained network;
+            ``'paper'`` has gates in (0, 1) and Kaiming-normal convolutions, for training from scratch.
+        form: ``'fast'`` or ``'literal'``: how it is computed, never what. Both share one state_dict.
+
+    Shapes:
+        input (N, C, H, W), floating point, N >= 0, H and W >= 1, any memory format; the output is its like.
+
+    Raises:
+        TypeError: an argument of a wrong type.
+        ValueError: an argument out of range; a forward input of another shape or kind.
+
+    Source:
+        Scientific Reports 16, 8044 (2026); r = 16, K = {3, 5, 7} and τ = 1 are the paper's.
+    """
+
+    _abbr_ = 'dmsca'
+
+    def __init__(self, in_channels: int, reduction: int = 16, kernel_sizes: Sequence[int] = (3, 5, 7),
+                 direction_kernel_size: int = 7, temperature: float = 1.0, init: str = 'identity',
+                 form: str = 'fast') -> None:
+        super().__init__()
+        self.in_channels = checks.positive_int('in_channels', in_channels)
+        reduction = checks.positive_int('reduction', reduction)
+        kernel_sizes = checks.odd_ints('kernel_sizes', kernel_sizes)
+        direction_kernel_size = checks.odd_int('direction_kernel_size', direction_kernel_size)
+        self.initial_temperature = checks.positive_float('temperature', temperature)
+        self.init = checks.one_of('init', init, INITS)
+        self.form = checks.one_of('form', form, FORMS)
+
+        scale = 2.0 if self.init == 'identity' else 1.0
+        self.gce = parts.GlobalContextEncoder(self.in_channels, max(self.in_channels // reduction, 4))
+        self.tca = parts.TemperatureChannelAttention(self.initial_temperature, scale)
+        self.msce = parts.MultiScaleSpatialEncoder(kernel_sizes, scale)
+        self.dii = parts.DirectionalInteraction(direction_kernel_size)
+        self.dff = parts.DynamicFeatureFusion(self.in_channels)
+        self.aa = parts.AdaptiveActivation(self.in_channels, scale)
+        self.init_weights()
+
+    def init_weights(self) -> None:
+        """Restore the start that the constructor gave, τ too.
+
+        A ResNet built with ``init_cfg=None`` applies Kaiming to every convolution below it and calls this afterwards.
+        """
+        # Towards a single map, fan_out would start every gate that sees all channels saturated. The paper's start keeps
+        # it by contract; the identity start, whose gates have to learn from small steps, does not.
+        mode = 'fan_in' if self.init == 'identity' else 'fan_out'
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode=mode, nonlinearity='relu')
+                nn.init.zeros_(module.bias)
+        if self.init == 'identity':
+            for last in (self.gce.fc2, self.msce.fuse, self.aa.conv):
+                nn.init.zeros_(last.weight)
+        self.tca.reset_temperature(self.initial_temperature)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Y of the same shape, dtype, device and memory format as X."""
+        checks.feature_map(x, self.in_channels)
+        return self._literal(x)[0]
+
+    def _literal(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """Y and the four maps A_c, A_s, G, α, one line for each of the paper's steps."""
+        context = self.gce(x.mean((2, 3), keepdim=True) + x.amax((2, 3), keepdim=True))  # (N, C, 1, 1)
+        channel = self.tca(context)
+        layers = torch.cat([x.mean(1, keepdim=True), x.amax(1, keepdim=True)], 1)  # (N, 2, H, W)
+        spatial = self.msce(layers, self.dii(layers))  # (N, 1, H, W)
+        gate, fused = self.dff(x * channel, x * spatial)
+        activation = self.aa(fused)
+        return (fused * activation).to(x.dtype), channel, spatial, gate, activation
+
+    @torch.no_grad()
+    def explain(self, x: Tensor) -> Explanation:
+        """The intermediate maps of one forward.
+
+        Args:
+            x: the module's input, (N, C, H, W).
+        """
+        checks.feature_map(x, self.in_channels)
+        _, channel, spatial, gate, activation = self._literal(x)
+        scale = activation * (gate * channel.mean(1, keepdim=True) + (1 - gate) * spatial)
+        return Explanation(channel=channel.flatten(1), spatial=spatial.squeeze(1), gate=gate.squeeze(1),
+                           activation=activation.squeeze(1), temperature=self.tca.temperature().item(),
+                           scale=scale.squeeze(1))

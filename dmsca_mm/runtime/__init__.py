@@ -1,0 +1,1 @@
+"""How a run starts, survives and ends."""

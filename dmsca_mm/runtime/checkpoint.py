@@ -1,0 +1,86 @@
+"""Loading checkpoints with weights only: what a training run stores is allowed, by name, and nothing else."""
+from __future__ import annotations
+
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.logging import HistoryBuffer
+
+from ..errors import UsageError
+
+_STATISTICS = {name: getattr(HistoryBuffer, name) for name in ('min', 'max', 'mean', 'current')}
+
+
+def _history_statistic(owner: object, name: str) -> Any:
+    """What ``getattr`` may give while a checkpoint is read: the statistics of a HistoryBuffer.
+
+    HistoryBuffer pickles those four methods by ``builtins.getattr``. The real getattr would open every attribute of
+    every allowed class to a hostile file.
+    """
+    if owner is HistoryBuffer and name in _STATISTICS:
+        return _STATISTICS[name]
+    raise pickle.UnpicklingError(f'builtins.getattr({owner!r}, {name!r}) is not allowed in a checkpoint')
+
+
+def load_weights_only() -> None:
+    """From here on every ``torch.load`` of this process, whoever calls it, loads weights and training state only.
+
+    Allowed beyond torch's own list is exactly what mmengine stores: HistoryBuffer and plain numeric numpy arrays.
+    """
+    os.environ['TORCH_FORCE_WEIGHTS_ONLY_LOAD'] = '1'
+    os.environ.pop('TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD', None)
+    multiarray = np._core.multiarray if hasattr(np, '_core') else np.core.multiarray
+    numeric = {type(np.dtype(code)) for code in '?bhilqBHILQefd'}
+    torch.serialization.add_safe_globals([
+        HistoryBuffer, (_history_statistic, 'builtins.getattr'), np.ndarray, np.dtype, *numeric,
+        # numpy 1 and numpy 2 store these two under different module names.
+        *((function, f'{module}.{function.__name__}')
+          for function in (multiarray._reconstruct, multiarray.scalar)
+          for module in ('numpy.core.multiarray', 'numpy._core.multiarray')),
+    ])
+
+
+def read(path: str | Path) -> Any:
+    """A checkpoint's content, on the CPU, its tensors mapped from the file.
+
+    Args:
+        path: a local file.
+
+    Raises:
+        UsageError: there is no such file, it is cut short or no checkpoint, or it holds more than weights and
+            training state; nothing of it is executed.
+    """
+    load_weights_only()
+    path = Path(path)
+    if not path.is_file():
+        raise UsageError(f'checkpoint {path} does not exist: give the path of a .pth file')
+    try:
+        return torch.load(path, map_location='cpu', weights_only=True, mmap=_is_zip(path))
+    except pickle.UnpicklingError as error:
+        if 'GLOBAL' in str(error) or 'not allowed' in str(error) or 'reduce' in str(error):
+            raise UsageError(f'checkpoint {path} holds more than weights and training state and was not loaded: '
+                             f'{_culprit(error)}. Use one saved as plain weights') from None
+        raise UsageError(_broken(path, error)) from None
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+        raise UsageError(_broken(path, error)) from None
+
+
+def _is_zip(path: Path) -> bool:
+    with path.open('rb') as file:
+        return file.read(4) == b'PK\x03\x04'
+
+
+def _broken(path: Path, error: Exception) -> str:
+    return (f'checkpoint {path} ({path.stat().st_size} bytes) is cut short or is no checkpoint '
+            f'({str(error).splitlines()[0] if str(error) else type(error).__name__}): use an earlier one')
+
+
+def _culprit(error: Exception) -> str:
+    """The line of torch's long message that names what was refused."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    named = [line for line in lines if 'GLOBAL' in line or 'not allowed' in line or 'reduce' in line]
+    return (named or lines)[0].split(' was not an allowed')[0]

@@ -1,0 +1,74 @@
+"""Several processes without a GPU: gloo, a wrapper for CPU models, no SyncBN.
+
+With a GPU mmengine does all of it, and nothing here is used.
+"""
+from __future__ import annotations
+
+import os
+import subprocess
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from mmengine.config import Config
+
+from ..errors import UsageError
+
+_ENVIRONMENT = ('RANK', 'WORLD_SIZE', 'MASTER_ADDR', 'MASTER_PORT')
+
+
+def prepare(config: Config) -> None:
+    """Make a config of several processes run where there is no CUDA: start gloo, adapt the model's wrapper and norms.
+
+    mmengine's launcher always sets a CUDA device; a process group that exists already keeps it from trying. One
+    process, or a machine with CUDA, is left alone.
+
+    Args:
+        config: with ``launcher`` set; changed in place.
+
+    Raises:
+        UsageError: the launcher's environment variables are missing.
+    """
+    if config.launcher == 'none' or torch.cuda.is_available():
+        return
+    if config.launcher == 'slurm':
+        _environment_from_slurm(config)
+    missing = [name for name in _ENVIRONMENT if name not in os.environ]
+    if missing:
+        raise UsageError(f'--launcher {config.launcher} needs {", ".join(missing)} in the environment: start with '
+                         'tools/dist_train.sh, tools/dist_test.sh or their Slurm counterparts')
+    dist.init_process_group('gloo')
+    wrapper = config.get('model_wrapper_cfg') or {}
+    defaults = dict(type='MMDistributedDataParallel', broadcast_buffers=False,
+                    find_unused_parameters=config.get('find_unused_parameters', False))
+    config.model_wrapper_cfg = {**defaults, **wrapper}
+    replace_sync_batch_norm(config.model)
+
+
+def replace_sync_batch_norm(node: Any) -> None:
+    """Turn every SyncBN of a model's config into BN, in place: SyncBN runs on CUDA only."""
+    if isinstance(node, dict):
+        if node.get('type') == 'SyncBN':
+            node['type'] = 'BN'
+        node = list(node.values())
+    if isinstance(node, (list, tuple)):
+        for value in node:
+            replace_sync_batch_norm(value)
+
+
+def _environment_from_slurm(config: Config) -> None:
+    """torch's variables from Slurm's, as mmengine derives them for GPUs."""
+    needed = ('SLURM_PROCID', 'SLURM_NTASKS', 'SLURM_NODELIST')
+    missing = [name for name in needed if name not in os.environ]
+    if missing:
+        raise UsageError(f'--launcher slurm needs {", ".join(missing)} in the environment: start with '
+                         'tools/slurm_train.sh or tools/slurm_test.sh')
+    os.environ['RANK'] = os.environ['SLURM_PROCID']
+    os.environ['WORLD_SIZE'] = os.environ['SLURM_NTASKS']
+    os.environ['LOCAL_RANK'] = os.environ.get('SLURM_LOCALID', '0')
+    port = config.get('env_cfg', {}).get('dist_cfg', {}).get('port', 29500)
+    os.environ.setdefault('MASTER_PORT', str(port))
+    if 'MASTER_ADDR' not in os.environ:
+        hosts = subprocess.run(['scontrol', 'show', 'hostname', os.environ['SLURM_NODELIST']], capture_output=True,
+                               text=True, check=True).stdout
+        os.environ['MASTER_ADDR'] = hosts.split()[0]

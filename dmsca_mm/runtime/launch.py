@@ -1,0 +1,213 @@
+"""From a config to a finished run: detection and segmentation, on CPU or GPU, in one process or many."""
+from __future__ import annotations
+
+import re
+import warnings
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+
+import torch
+from mmengine.config import Config, ConfigDict
+from mmengine.config.lazy import LazyObject
+from mmengine.hub import get_config
+from mmengine.runner import Runner
+
+from ..errors import UsageError, is_first_process
+from ..plugin import backbones, put_plugin
+from . import checkpoint, distributed, preflight, stack
+
+
+def load_config(name: str, options: dict[str, Any] | None = None, plugin: str | None = None) -> Config:
+    """Read a config and put a plugin into it.
+
+    Args:
+        name: a path, or ``LIBRARY::NAME`` for one that a library publishes.
+        options: entries that override the config's, with dotted keys.
+        plugin: a key of :data:`dmsca_mm.plugin.PLUGINS`; None leaves the config's plugins as they are.
+
+    Raises:
+        UsageError: a missing or unreadable config, a missing library, a model that takes no plugin.
+    """
+    # mmengine 0.10 imports pkg_resources on every look-up; the CPU has nothing to pin, and torch says so each time.
+    warnings.filterwarnings('ignore', message='pkg_resources is deprecated')
+    warnings.filterwarnings('ignore', message=".*'pin_memory' argument is set as true")
+    published = re.fullmatch(r'(\w+)::.+', name)
+    if published is None and not Path(name).is_file():
+        raise UsageError(f'config {name} does not exist: give a path, or LIBRARY::NAME such as '
+                         'mmdet::retinanet/retinanet_r50_fpn_1x_coco.py')
+    text = name if published else Path(name).read_text()
+    stack.require(*sorted(set(re.findall(r'\b(mmdet|mmseg)::', text))))
+    try:
+        config = get_config(name) if published else Config.fromfile(name)
+        if options:
+            config.merge_from_dict(options)
+    except Exception as error:  # a config is a program: it may fail in any way
+        raise UsageError(f'config {name} cannot be read: {type(error).__name__}: {error}') from None
+    if config.get('default_scope') in ('mmdet', 'mmseg'):
+        stack.require(config.default_scope)
+    for backbone in backbones(config):
+        # A Python-style config leaves imported names unresolved inside lists.
+        if backbone.get('plugins'):
+            backbone['plugins'] = [_resolved(entry) for entry in backbone['plugins']]
+    if plugin is not None:
+        put_plugin(config, plugin)
+    return config
+
+
+def _resolved(entry: Any) -> Any:
+    return ConfigDict(entry.build()) if isinstance(entry, LazyObject) else entry
+
+
+def train(config: str, work_dir: str | None = None, resume: str | None = None, overwrite: bool = False,
+          amp: bool = False, auto_scale_lr: bool = False, cfg_options: dict[str, Any] | None = None,
+          launcher: str = 'none', plugin: str | None = None) -> Path:
+    """Train a model.
+
+    Args:
+        config: see :func:`load_config`.
+        work_dir: folder for logs and checkpoints; by default the config's, else ``work_dirs/NAME_OF_CONFIG``.
+        resume: ``'auto'`` goes on from the newest checkpoint in the work directory; a path from that file.
+        overwrite: drop the checkpoints of an earlier run in the work directory.
+        amp: mixed precision; needs a GPU.
+        auto_scale_lr: scale the learning rate by the real batch size over the config's base batch size.
+        cfg_options: entries that override the config's.
+        launcher: ``'none'``, ``'pytorch'``, ``'slurm'`` or ``'mpi'``.
+        plugin: see :func:`load_config`.
+
+    Returns:
+        The work directory.
+
+    Raises:
+        UsageError: whatever ``preflight`` finds, before anything is written.
+    """
+    cfg = _prepared(config, cfg_options, plugin, work_dir, launcher)
+    if amp:
+        if not torch.cuda.is_available():
+            raise UsageError('--amp needs a GPU: leave it out on the CPU')
+        cfg.optim_wrapper.type = 'AmpOptimWrapper'
+        cfg.optim_wrapper.loss_scale = 'dynamic'
+    if auto_scale_lr:
+        if not {'enable', 'base_batch_size'} <= set(cfg.get('auto_scale_lr') or {}):
+            raise UsageError(f'--auto-scale-lr needs auto_scale_lr=dict(enable=False, base_batch_size=...) in {config}')
+        cfg.auto_scale_lr.enable = True
+    if resume is not None:
+        cfg.resume = True
+        cfg.load_from = _newest(Path(cfg.work_dir)) if resume == 'auto' else resume
+    preflight.check_data(cfg, ('train_dataloader', 'val_dataloader'))
+    preflight.check_weights(cfg)
+    directory = Path(cfg.work_dir)
+    preflight.check_work_directory(directory, resume is not None, overwrite)
+    distributed.prepare(cfg)
+    if overwrite and resume is None and is_first_process():
+        _drop_checkpoints(directory)
+    _run(cfg).train()
+    return directory
+
+
+def test(config: str, checkpoint: str, work_dir: str | None = None, out: str | None = None, show: bool = False,
+         show_dir: str | None = None, wait_time: float = 2, tta: bool = False,
+         cfg_options: dict[str, Any] | None = None, launcher: str = 'none', plugin: str | None = None
+         ) -> dict[str, float]:
+    """Test a checkpoint.
+
+    Args:
+        config: see :func:`load_config`.
+        checkpoint: path or address of the weights.
+        work_dir: folder for logs; by default the config's, else ``work_dirs/NAME_OF_CONFIG``.
+        out: where the predictions go: a ``.pkl`` file for a detector, a folder of label maps for a segmenter.
+        show: show each picture in a window.
+        show_dir: folder for pictures of the predictions beside the truth.
+        wait_time: seconds that a window stays.
+        tta: test-time augmentation; the config must have ``tta_model`` and ``tta_pipeline``.
+        cfg_options: entries that override the config's.
+        launcher: ``'none'``, ``'pytorch'``, ``'slurm'`` or ``'mpi'``.
+        plugin: see :func:`load_config`.
+
+    Returns:
+        The metrics by name.
+
+    Raises:
+        UsageError: whatever ``preflight`` finds, before anything is written.
+    """
+    cfg = _prepared(config, cfg_options, plugin, work_dir, launcher)
+    cfg.load_from = checkpoint
+    segments = cfg.get('default_scope') == 'mmseg'
+    if out is not None and not segments and not out.endswith(('.pkl', '.pickle')):
+        raise UsageError(f'--out {out}: the predictions of a detector go into a .pkl file')
+    if show or show_dir:
+        _draw(cfg, show, show_dir, wait_time, segments)
+    if tta:
+        if 'tta_model' not in cfg or 'tta_pipeline' not in cfg:
+            raise UsageError(f'--tta needs tta_model and tta_pipeline in {config}')
+        cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
+        cfg.model = ConfigDict(**cfg.tta_model, module=cfg.model)
+    if out is not None and segments:
+        cfg.test_evaluator.update(output_dir=out, keep_results=True)
+    preflight.check_data(cfg, ('test_dataloader',))
+    _drop_pretrained(cfg.model)  # the checkpoint replaces those weights: do not fetch them
+    preflight.check_weights(cfg)
+    distributed.prepare(cfg)
+    runner = _run(cfg)
+    if out is not None and not segments:
+        from mmdet.evaluation import DumpDetResults
+        runner.test_evaluator.metrics.append(DumpDetResults(out_file_path=out))
+    return runner.test()
+
+
+def _prepared(name: str, options: dict[str, Any] | None, plugin: str | None, work_dir: str | None,
+              launcher: str) -> Config:
+    """The config with what training and testing both set, its model checked."""
+    config = load_config(name, options, plugin)
+    config.launcher = launcher
+    config.work_dir = work_dir or config.get('work_dir') or str(Path('work_dirs') / Path(name.split('::')[-1]).stem)
+    preflight.check_model(config)
+    checkpoint.load_weights_only()
+    return config
+
+
+def _run(config: Config) -> Runner:
+    """mmengine's Runner of a checked config."""
+    try:
+        return Runner.from_cfg(config)
+    except URLError as error:
+        raise UsageError(f'pretrained weights could not be fetched ({error.reason}): fetch them by hand and name the '
+                         'local file in init_cfg or load_from') from None
+
+
+def _draw(config: Config, show: bool, show_dir: str | None, wait_time: float, segments: bool) -> None:
+    """Switch on the library's own hook that draws predictions beside the truth."""
+    hook = (config.get('default_hooks') or {}).get('visualization')
+    if hook is None:
+        raise UsageError('--show and --show-dir need default_hooks.visualization in the config')
+    hook.update(draw=True, show=show, wait_time=wait_time)
+    if show_dir and segments:
+        config.visualizer.save_dir = str(Path(show_dir).absolute())
+    elif show_dir:
+        hook.test_out_dir = str(Path(show_dir).absolute())
+
+
+def _newest(directory: Path) -> str | None:
+    """The checkpoint that a work directory names as its last, or None where there is none yet."""
+    pointer = directory / 'last_checkpoint'
+    if not pointer.is_file():
+        return None
+    path = Path(pointer.read_text().strip())
+    return str(path if path.is_file() else directory / path.name)  # a work directory may have been moved
+
+
+def _drop_pretrained(node: Any) -> None:
+    if isinstance(node, dict):
+        if isinstance(node.get('pretrained'), str):
+            node['pretrained'] = None
+        if isinstance(node.get('init_cfg'), dict) and node['init_cfg'].get('type') == 'Pretrained':
+            node['init_cfg'] = None
+        node = list(node.values())
+    if isinstance(node, (list, tuple)):
+        for value in node:
+            _drop_pretrained(value)
+
+
+def _drop_checkpoints(directory: Path) -> None:
+    for path in (*directory.glob('*.pth'), directory / 'last_checkpoint'):
+        path.unlink(missing_ok=True)

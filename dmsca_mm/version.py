@@ -1,0 +1,2 @@
+"""The version, readable without importing torch."""
+__version__ = "0.1.0"

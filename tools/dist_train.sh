@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# Train in N processes, one a GPU; without a GPU in N processes on the CPU.
+#   tools/dist_train.sh CONFIG N [arguments of tools/train.py]
+# Environment: NNODES, NODE_RANK, MASTER_ADDR, PORT for several nodes; PYTHON for another interpreter.
+set -euo pipefail
+if [ $# -lt 2 ]; then
+    echo "error: usage: tools/dist_train.sh CONFIG N [arguments of tools/train.py]" >&2
+    exit 2
+fi
+exec "${PYTHON:-python}" -m dmsca_mm.runtime.torchrun "$(dirname "$0")/train.py" "$2" "$1" "${@:3}"

@@ -1,0 +1,21 @@
+"""Train a detector or segmenter: ``python tools/train.py CONFIG``. Several processes: ``tools/dist_train.sh``."""
+from dmsca_mm.errors import exit_on_usage_error, is_first_process
+from dmsca_mm.runtime import arguments, launch
+
+
+def main() -> None:
+    """Parse, train, say where everything lies."""
+    parser = arguments.parser('Train a detector or segmenter')
+    parser.add_argument('--resume', nargs='?', const='auto', metavar='CHECKPOINT',
+                        help='go on from the newest checkpoint in the work directory, or from this one')
+    parser.add_argument('--overwrite', action='store_true',
+                        help='drop the checkpoints of an earlier run in the work directory')
+    parser.add_argument('--amp', action='store_true', help='mixed precision; needs a GPU')
+    parser.add_argument('--auto-scale-lr', action='store_true', help='scale the learning rate with the batch size')
+    directory = launch.train(**arguments.parse(parser))
+    if is_first_process():
+        print(f'trained: logs and checkpoints are in {directory}')
+
+
+if __name__ == '__main__':
+    exit_on_usage_error(main)
