@@ -1,0 +1,16 @@
+.PHONY: setup demo demo-seg test lint
+
+setup:
+	@tools/setup.sh
+
+demo: setup
+	@tools/demo.sh faster_rcnn_r50_dmsca_digits
+
+demo-seg: setup
+	@tools/demo.sh upernet_r50_dmsca_digits
+
+test: setup
+	.venv/bin/python -m pytest
+
+lint: setup
+	.venv/bin/ruff check .
