@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
 from pathlib import Path
 from typing import Any
 
@@ -61,10 +62,10 @@ def read(path: str | Path) -> Any:
     try:
         return torch.load(path, map_location='cpu', weights_only=True, mmap=_is_zip(path))
     except pickle.UnpicklingError as error:
-        if 'GLOBAL' in str(error) or 'not allowed' in str(error) or 'reduce' in str(error):
-            raise UsageError(f'checkpoint {path} holds more than weights and training state and was not loaded: '
-                             f'{_culprit(error)}. Use one saved as plain weights') from None
-        raise UsageError(_broken(path, error)) from None
+        if 'Unsupported operand' in str(error):  # no pickle at all
+            raise UsageError(_broken(path, error)) from None
+        raise UsageError(f'checkpoint {path} holds more than weights and training state and was not loaded: '
+                         f'{_culprit(error)}. Use one saved as plain weights') from None
     except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
         raise UsageError(_broken(path, error)) from None
 
@@ -81,6 +82,6 @@ def _broken(path: Path, error: Exception) -> str:
 
 def _culprit(error: Exception) -> str:
     """The line of torch's long message that names what was refused."""
-    lines = [line.strip() for line in str(error).splitlines()]
-    named = [line for line in lines if 'GLOBAL' in line or 'not allowed' in line or 'reduce' in line]
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    named = [line for line in lines if re.search('GLOBAL|Can only build|reduce|not allowed', line)]
     return (named or lines)[0].split(' was not an allowed')[0]

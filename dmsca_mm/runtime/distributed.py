@@ -32,7 +32,7 @@ def prepare(config: Config) -> None:
     if config.launcher == 'none' or torch.cuda.is_available():
         return
     if config.launcher == 'slurm':
-        _environment_from_slurm(config)
+        environment_from_slurm(config)
     missing = [name for name in _ENVIRONMENT if name not in os.environ]
     if missing:
         raise UsageError(f'--launcher {config.launcher} needs {", ".join(missing)} in the environment: start with '
@@ -56,7 +56,7 @@ def replace_sync_batch_norm(node: Any) -> None:
             replace_sync_batch_norm(value)
 
 
-def _environment_from_slurm(config: Config) -> None:
+def environment_from_slurm(config: Config) -> None:
     """torch's variables from Slurm's, as mmengine derives them for GPUs."""
     needed = ('SLURM_PROCID', 'SLURM_NTASKS', 'SLURM_NODELIST')
     missing = [name for name in needed if name not in os.environ]

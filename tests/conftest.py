@@ -1,0 +1,53 @@
+"""What the tests share: where the repository lies, and tiny data sets in the layouts of COCO and ADE20K."""
+import json
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+warnings.filterwarnings('ignore', message='pkg_resources is deprecated')
+
+
+@pytest.fixture(scope='session')
+def repository():
+    return Path(__file__).parents[1]
+
+
+def _photograph(random, path, size):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(random.integers(0, 256, (*size, 3), dtype=np.uint8)).save(path)
+
+
+@pytest.fixture(scope='session')
+def tiny_coco(tmp_path_factory):
+    """Two training and two validation images with a box each, laid out like COCO 2017; all 80 categories."""
+    from mmdet.datasets import CocoDataset
+    root, random = tmp_path_factory.mktemp('coco'), np.random.default_rng(0)
+    names = CocoDataset.METAINFO['classes']
+    for split in ('train2017', 'val2017'):
+        images, boxes = [], []
+        for index in (1, 2):
+            _photograph(random, root / split / f'{index:012d}.jpg', (480, 640))
+            images.append(dict(id=index, file_name=f'{index:012d}.jpg', width=640, height=480))
+            boxes.append(dict(id=index, image_id=index, category_id=index, bbox=[40, 60, 200, 150], area=30000, iscrowd=0))
+        content = dict(images=images, annotations=boxes,
+                       categories=[dict(id=i + 1, name=name) for i, name in enumerate(names)])
+        path = root / f'annotations/instances_{split}.json'
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps(content))
+    return root
+
+
+@pytest.fixture(scope='session')
+def tiny_ade(tmp_path_factory):
+    """Two training and two validation images with label maps of 150 classes, laid out like ADE20K."""
+    root, random = tmp_path_factory.mktemp('ade'), np.random.default_rng(0)
+    for split in ('training', 'validation'):
+        for index in (1, 2):
+            _photograph(random, root / f'images/{split}/{index:08d}.jpg', (512, 640))
+            labels = root / f'annotations/{split}/{index:08d}.png'
+            labels.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(random.integers(0, 151, (512, 640), dtype=np.uint8)).save(labels)
+    return root

@@ -1,0 +1,94 @@
+"""Weights only: what mmengine stores loads, and nothing else does anything."""
+import os
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from mmengine.logging import HistoryBuffer
+
+from dmsca_mm.errors import UsageError
+from dmsca_mm.runtime import checkpoint
+
+
+def test_training_history_loads(tmp_path):
+    path = tmp_path / 'epoch_1.pth'
+    history = HistoryBuffer([1.0, 3.0], [1, 1])
+    torch.save(dict(state_dict=dict(weight=torch.ones(2)), meta=dict(epoch=1, score=np.float64(0.5)),
+                    message_hub=dict(log_scalars=dict(loss=history))), path)
+    loaded = checkpoint.read(path)
+    restored = loaded['message_hub']['log_scalars']['loss']
+    assert restored.mean(2) == 2.0
+    assert restored.statistics('max', 2) == 3.0
+    assert loaded['meta']['score'] == 0.5
+    assert torch.equal(loaded['state_dict']['weight'], torch.ones(2))
+
+
+class Calls:
+    """Pickles as a call."""
+
+    def __init__(self, function, *arguments):
+        self.function, self.arguments = function, arguments
+
+    def __reduce__(self):
+        return self.function, self.arguments
+
+
+def hostile(marker):
+    command = f'touch {marker}'
+    return {
+        'system': Calls(os.system, command),
+        'getattr on a function': Calls(getattr, os.system, '__call__'),
+        'eval': Calls(eval, f'__import__("os").system({command!r})'),
+        'getattr on an allowed class': Calls(getattr, HistoryBuffer, '__init__'),
+        'numpy object array': np.array([Calls(os.system, command)], dtype=object),
+        'nested': dict(meta=[dict(deep=(1, Calls(os.system, command)))]),
+    }
+
+
+@pytest.mark.parametrize('kind', list(hostile('')))
+def test_hostile_checkpoint_is_refused_and_runs_nothing(kind, tmp_path):
+    marker, path = tmp_path / 'executed', tmp_path / 'bad.pth'
+    torch.save(dict(state_dict={}, extra=hostile(marker)[kind]), path)
+    with pytest.raises(UsageError, match='holds more than weights') as caught:
+        checkpoint.read(path)
+    assert str(path) in str(caught.value)
+    assert not marker.exists()
+
+
+def test_the_hostile_files_above_would_run_without_the_guard(tmp_path):
+    marker = tmp_path / 'executed'
+    pickle.loads(pickle.dumps(hostile(marker)['system']))
+    assert marker.exists()
+
+
+def test_every_loader_of_the_process_is_guarded(tmp_path):
+    marker, path = tmp_path / 'executed', tmp_path / 'bad.pth'
+    torch.save(hostile(marker)['system'], path)
+    checkpoint.load_weights_only()
+    with pytest.raises(pickle.UnpicklingError):
+        torch.load(path, weights_only=False)
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize('content', [b'', b'hello', b'PK\x03\x04', b'\x80\x02'])
+def test_what_is_no_checkpoint_is_named(content, tmp_path):
+    path = tmp_path / 'broken.pth'
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match='is cut short or is no checkpoint') as caught:
+        checkpoint.read(path)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize('share', [0.1, 0.5, 0.9, 0.999])
+def test_cut_checkpoint_is_named(share, tmp_path):
+    path = tmp_path / 'cut.pth'
+    torch.save(dict(state_dict=dict(weight=torch.randn(1000))), path)
+    path.write_bytes(path.read_bytes()[:int(share * path.stat().st_size)])
+    with pytest.raises(UsageError, match='cut short'):
+        checkpoint.read(path)
+
+
+def test_missing_checkpoint_is_named(tmp_path):
+    with pytest.raises(UsageError, match='does not exist'):
+        checkpoint.read(tmp_path / 'none.pth')

@@ -1,0 +1,70 @@
+"""How many processes, and where they meet."""
+import socket
+
+import pytest
+import torch
+
+from dmsca_mm.errors import UsageError
+from dmsca_mm.runtime import torchrun
+
+
+@pytest.fixture(autouse=True)
+def no_node_variables(monkeypatch):
+    for name in ('NNODES', 'NODE_RANK', 'MASTER_ADDR', 'PORT'):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.parametrize('text', ['0', '-1', 'two', '1.5', '', '²'])
+def test_number_of_processes_must_be_positive(text):
+    with pytest.raises(UsageError, match='N must be a positive number') as caught:
+        torchrun.positive_number('N', text)
+    assert repr(text) in str(caught.value)
+
+
+def test_no_more_processes_than_gpus(monkeypatch):
+    monkeypatch.setattr(torch.cuda, 'device_count', lambda: 2)
+    with pytest.raises(UsageError, match=r'3 processes .* 2 GPU'):
+        torchrun.launch('train.py', 3, [])
+
+
+def test_one_node_finds_a_free_port_by_itself():
+    assert torchrun.rendezvous() == ['--standalone']
+
+
+def test_several_nodes_meet_where_the_environment_says(monkeypatch):
+    for name, value in dict(NNODES='2', NODE_RANK='1', MASTER_ADDR='10.0.0.1', PORT='1234').items():
+        monkeypatch.setenv(name, value)
+    assert torchrun.rendezvous() == ['--nnodes=2', '--node-rank=1', '--master-addr=10.0.0.1', '--master-port=1234']
+
+
+def test_port_that_was_given_and_is_taken_is_refused(monkeypatch):
+    with socket.socket() as taken:
+        taken.bind(('', 0))
+        taken.listen()
+        monkeypatch.setenv('PORT', str(taken.getsockname()[1]))
+        with pytest.raises(UsageError, match='is taken'):
+            torchrun.rendezvous()
+
+
+@pytest.mark.parametrize(('name', 'value'), [('PORT', '70000'), ('NNODES', '0'), ('NNODES', 'x'), ('NODE_RANK', '-1')])
+def test_variables_out_of_range_are_named(name, value, monkeypatch):
+    monkeypatch.setenv('NNODES', '2')
+    monkeypatch.setenv(name, value)
+    with pytest.raises(UsageError, match=name):
+        torchrun.rendezvous()
+
+
+def test_node_rank_beyond_the_nodes_is_refused(monkeypatch):
+    monkeypatch.setenv('NNODES', '2')
+    monkeypatch.setenv('NODE_RANK', '2')
+    with pytest.raises(UsageError, match='NODE_RANK=2 must be below NNODES=2'):
+        torchrun.rendezvous()
+
+
+def test_failed_process_is_reported_in_one_line(tmp_path, capfd):
+    script = tmp_path / 'fails.py'
+    script.write_text('import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n')
+    with pytest.raises(SystemExit) as ended:
+        torchrun.launch(str(script), 1, [])
+    assert ended.value.code == 1
+    assert capfd.readouterr().err == 'error: process 0 ended with signal 9; its own output is above\n'
