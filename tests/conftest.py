@@ -31,7 +31,8 @@ def tiny_coco(tmp_path_factory):
         for index in (1, 2):
             _photograph(random, root / split / f'{index:012d}.jpg', (480, 640))
             images.append(dict(id=index, file_name=f'{index:012d}.jpg', width=640, height=480))
-            boxes.append(dict(id=index, image_id=index, category_id=index, bbox=[40, 60, 200, 150], area=30000, iscrowd=0))
+            boxes.append(dict(id=index, image_id=index, category_id=index, bbox=[40, 60, 200, 150], area=30000,
+                              iscrowd=0))
         content = dict(images=images, annotations=boxes,
                        categories=[dict(id=i + 1, name=name) for i, name in enumerate(names)])
         path = root / f'annotations/instances_{split}.json'

@@ -42,8 +42,9 @@ def test_plugin_takes_stages_position_and_operator_arguments():
 
 
 @pytest.mark.parametrize(('arguments', 'error', 'word'), [
-    (dict(stages=1), TypeError, 'stages'), (dict(stages=()), ValueError, 'stages'), (dict(stages='1111'), TypeError, 'stages'),
-    (dict(stages=(1, 1, 1, 1)), TypeError, 'stages'), (dict(position='after_conv4'), ValueError, 'after_conv4'),
+    (dict(stages=1), TypeError, 'stages'), (dict(stages='1111'), TypeError, 'stages'),
+    (dict(stages=(1, 1, 1, 1)), TypeError, 'stages'), (dict(stages=()), ValueError, 'stages'),
+    (dict(position='after_conv4'), ValueError, 'after_conv4'),
     (dict(reduction=0), ValueError, 'reduction'), (dict(widths=3), TypeError, 'widths')])
 def test_plugin_refuses_at_once_what_a_build_would_refuse_later(arguments, error, word):
     with pytest.raises(error, match=word):
@@ -109,7 +110,8 @@ def test_put_plugin_goes_into_every_stage_that_trains(library, blocks):
 
 
 def test_put_plugin_replaces_and_none_removes():
-    config = Config(dict(model=dict(backbone=dict(type='mmdet.ResNet', depth=50, plugins=[dict(cfg=dict(type='Other'))]))))
+    backbone = dict(type='mmdet.ResNet', depth=50, plugins=[dict(cfg=dict(type='Other'))])
+    config = Config(dict(model=dict(backbone=backbone)))
     put_plugin(config, 'dmsca')
     assert [entry.cfg.type for entry in config.model.backbone.plugins] == ['DMSCA']
     put_plugin(config, 'none')
@@ -145,10 +147,12 @@ def test_config_without_backbone_is_refused(config):
         put_plugin(Config(config), 'dmsca')
 
 
-@pytest.mark.parametrize('init_cfg', [None, [dict(type='Kaiming', layer='Conv2d'), dict(type='Constant', layer='BatchNorm2d', val=1)]])
+@pytest.mark.parametrize('init_cfg', [None, [dict(type='Kaiming', layer='Conv2d'),
+                                             dict(type='Constant', layer='BatchNorm2d', val=1)]])
 @pytest.mark.parametrize('kind', ['mmdet.ResNet', 'mmseg.ResNet'])
 def test_identity_start_survives_init_weights_of_a_resnet(kind, init_cfg):
-    backbone = MODELS.build(dict(type=kind, depth=50, base_channels=8, stem_channels=8, plugins=[dmsca], init_cfg=init_cfg))
+    thin = dict(type=kind, depth=50, base_channels=8, stem_channels=8)
+    backbone = MODELS.build(dict(**thin, plugins=[dmsca], init_cfg=init_cfg))
     backbone.init_weights()
     found = [module for module in backbone.modules() if isinstance(module, DMSCA)]
     assert len(found) == BLOCKS_PAST_STAGE_1
@@ -163,7 +167,8 @@ def test_resnet_50_costs_what_the_contract_says():
     for name, plugins in (('plain', None), ('dmsca', [plugin(stages=(True,) * 4, form='literal')])):
         backbone = MODELS.build(dict(type='mmdet.ResNet', depth=50, plugins=plugins))
         backbone.eval()
-        found = get_model_complexity_info(backbone, inputs=torch.randn(1, 3, 224, 224), show_table=False, show_arch=False)
+        x = torch.randn(1, 3, 224, 224)
+        found = get_model_complexity_info(backbone, inputs=x, show_table=False, show_arch=False)
         cost[name] = (found['params'] / 1e6, found['flops'] / 1e9)
     assert cost['plain'] == (pytest.approx(23.508, abs=5e-4), pytest.approx(4.109, abs=5e-4))
     assert cost['dmsca'] == (pytest.approx(26.088, abs=5e-4), pytest.approx(4.131, abs=5e-4))

@@ -10,7 +10,7 @@ fail() {
 }
 
 venv=.venv
-needed_gib=6
+needed_gib=10
 stamp="$venv/complete"
 wanted="$(cat requirements.txt pyproject.toml tools/setup.sh | sha256sum)"
 if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then

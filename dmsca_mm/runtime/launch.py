@@ -138,7 +138,7 @@ def test(config: str, checkpoint: str, work_dir: str | None = None, out: str | N
     if show or show_dir:
         _draw(cfg, show, show_dir, wait_time, segments)
     if tta:
-        if 'tta_model' not in cfg or 'tta_pipeline' not in cfg:
+        if not cfg.get('tta_model') or not cfg.get('tta_pipeline'):
             raise UsageError(f'--tta needs tta_model and tta_pipeline in {config}')
         cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
         cfg.model = ConfigDict(**cfg.tta_model, module=cfg.model)

@@ -31,8 +31,10 @@ def formula(state, x, s, kernel_sizes):
     channel = s / (1 + torch.exp(-context / math.exp(log_temperature)))
     mean, peak = x.sum(1) / c, x.max(1).values
     layers = torch.stack([mean, peak], 1)
-    branches = [functional.conv2d(layers, state[f'msce.convs.{i}.weight'], state[f'msce.convs.{i}.bias'], padding=k // 2)
-                for i, k in enumerate(kernel_sizes)]
+    branches = []
+    for i, k in enumerate(kernel_sizes):
+        weight, bias = state[f'msce.convs.{i}.weight'], state[f'msce.convs.{i}.bias']
+        branches.append(functional.conv2d(layers, weight, bias, padding=k // 2))
     d = state['dii.conv_h.weight'].shape[2]
     rows = functional.conv2d(layers.sum(3, keepdim=True) / w, state['dii.conv_h.weight'], state['dii.conv_h.bias'],
                              padding=(d // 2, 0))

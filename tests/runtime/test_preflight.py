@@ -14,7 +14,8 @@ def model(**backbone):
 
 
 def test_good_model_passes_unchanged():
-    config = model(plugins=[plugin(reduction=8), dict(cfg=dict(type='ContextBlock', ratio=0.1), position='after_conv3')])
+    other = dict(cfg=dict(type='ContextBlock', ratio=0.1), position='after_conv3')
+    config = model(plugins=[plugin(reduction=8), other])
     before = config.to_dict()
     preflight.check_model(config)
     assert config.to_dict() == before
@@ -40,8 +41,8 @@ def data(root, ann_file='annotations/instances_train2017.json', folder='train201
 def test_good_data_passes(tiny_coco, tiny_ade):
     preflight.check_data(data(tiny_coco), ('train_dataloader', 'val_dataloader'))
     prefix = dict(img_path='images/training', seg_map_path='annotations/training')
-    ade = Config(dict(train_dataloader=dict(dataset=dict(type='ADE20KDataset', data_root=str(tiny_ade), data_prefix=prefix))))
-    preflight.check_data(ade, ('train_dataloader',))
+    ade = dict(type='ADE20KDataset', data_root=str(tiny_ade), data_prefix=prefix)
+    preflight.check_data(Config(dict(train_dataloader=dict(dataset=ade))), ('train_dataloader',))
 
 
 @pytest.mark.parametrize(('change', 'words'), [

@@ -1,0 +1,18 @@
+"""Arguments that pass come back in one form; tests/attention/test_dmsca.py shows those that are refused."""
+from fractions import Fraction
+
+import numpy as np
+import torch
+
+from dmsca_mm.attention import checks
+
+
+def test_numbers_of_any_kind_become_plain_ones():
+    assert type(checks.positive_int('n', np.int64(3))) is int
+    assert type(checks.positive_float('t', Fraction(1, 2))) is float
+    assert checks.odd_ints('k', [1, np.int32(3)]) == (1, 3)
+
+
+def test_feature_map_of_any_floating_point_type_passes():
+    for dtype in (torch.float16, torch.bfloat16, torch.float32, torch.float64):
+        checks.feature_map(torch.zeros(0, 2, 1, 1, dtype=dtype), 2)

@@ -1,0 +1,101 @@
+"""From a name to a config that is ready to run, without running it; tests/tools runs it."""
+from pathlib import Path
+
+import pytest
+
+from dmsca_mm.errors import UsageError
+from dmsca_mm.runtime import launch
+
+RETINANET = 'mmdet::retinanet/retinanet_r50_fpn_1x_coco.py'
+
+
+@pytest.fixture
+def kept(monkeypatch):
+    """Stops a run where it would begin; gives the config that it would run."""
+    class Stopped(Exception):
+        pass
+
+    configs = []
+
+    def stop(config):
+        configs.append(config)
+        raise Stopped
+    monkeypatch.setattr(launch, '_run', stop)
+    monkeypatch.setattr(launch.preflight, 'check_weights', lambda config: None)
+    monkeypatch.setattr(launch.preflight, 'check_data', lambda config, loaders: None)
+
+    def run(function, *arguments, **options):
+        with pytest.raises(Stopped):
+            function(*arguments, **options)
+        return configs[-1]
+    return run
+
+
+def test_published_config_is_read_by_name_and_by_path_alike():
+    by_name = launch.load_config(RETINANET)
+    assert launch.load_config(by_name.filename).model.to_dict() == by_name.model.to_dict()
+
+
+def test_options_override():
+    assert launch.load_config(RETINANET, {'model.bbox_head.num_classes': 3}).model.bbox_head.num_classes == 3
+
+
+def test_config_that_fails_is_one_error(tmp_path):
+    (tmp_path / 'bad.py').write_text('model = dict(\n')
+    with pytest.raises(UsageError, match=r'bad\.py cannot be read: SyntaxError'):
+        launch.load_config(str(tmp_path / 'bad.py'))
+
+
+def test_backbone_without_plugins_gets_no_such_key():
+    config = launch.load_config('mmdet::hrnet/faster-rcnn_hrnetv2p-w18-1x_coco.py')
+    assert 'plugins' not in config.model.backbone
+
+
+@pytest.mark.parametrize(('in_config', 'argument', 'expected'), [
+    (None, None, 'work_dirs/retinanet_r50_fpn_1x_coco'), ('mine', None, 'mine'), ('mine', 'other', 'other')])
+def test_work_directory_is_the_argument_then_the_config_then_the_name(in_config, argument, expected, kept, tmp_path,
+                                                                     monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    options = {'work_dir': in_config} if in_config else None
+    assert kept(launch.train, RETINANET, work_dir=argument, cfg_options=options).work_dir == expected
+
+
+def test_resume_goes_on_from_the_last_checkpoint_even_of_a_moved_directory(kept, tmp_path):
+    (tmp_path / 'epoch_3.pth').touch()
+    (tmp_path / 'last_checkpoint').write_text('elsewhere/epoch_3.pth')
+    config = kept(launch.train, RETINANET, work_dir=str(tmp_path), resume='auto')
+    assert config.resume
+    assert config.load_from == str(tmp_path / 'epoch_3.pth')
+
+
+def test_overwrite_drops_old_checkpoints(kept, tmp_path):
+    for name in ('epoch_1.pth', 'last_checkpoint', 'notes.txt'):
+        (tmp_path / name).touch()
+    kept(launch.train, RETINANET, work_dir=str(tmp_path), overwrite=True)
+    assert [path.name for path in tmp_path.iterdir()] == ['notes.txt']
+
+
+def test_auto_scale_lr_switches_on_what_the_config_offers(kept, tmp_path):
+    work = str(tmp_path)
+    assert kept(launch.train, RETINANET, work_dir=work, auto_scale_lr=True).auto_scale_lr.enable
+    with pytest.raises(UsageError, match='--auto-scale-lr needs auto_scale_lr'):
+        launch.train(RETINANET, work_dir=work, auto_scale_lr=True, cfg_options=dict(auto_scale_lr=None))
+
+
+def test_testing_fetches_no_pretrained_weights_and_draws_where_told(kept, tmp_path):
+    config = kept(launch.test, RETINANET, 'x.pth', work_dir=str(tmp_path), show_dir='pictures')
+    assert config.model.backbone.init_cfg is None
+    assert config.load_from == 'x.pth'
+    assert config.default_hooks.visualization.test_out_dir == str(Path('pictures').absolute())
+
+
+def test_segmenter_writes_label_maps_to_a_folder(kept, tmp_path):
+    upernet = 'mmseg::upernet/upernet_r50_4xb4-160k_ade20k-512x512.py'
+    config = kept(launch.test, upernet, 'x.pth', work_dir=str(tmp_path), out='maps', show_dir='pictures')
+    assert (config.test_evaluator.output_dir, config.test_evaluator.keep_results) == ('maps', True)
+    assert config.visualizer.save_dir == str(Path('pictures').absolute())
+
+
+def test_test_time_augmentation_needs_a_config_for_it(tmp_path):
+    with pytest.raises(UsageError, match='--tta needs tta_model'):
+        launch.test(RETINANET, 'x.pth', work_dir=str(tmp_path), tta=True, cfg_options=dict(tta_model=None))

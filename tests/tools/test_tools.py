@@ -1,0 +1,238 @@
+"""The commands as a person runs them: real processes, tiny data, exit codes and what they print."""
+import json
+import multiprocessing
+import os
+import runpy
+import subprocess
+import sys
+import tempfile
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+DETECTOR = 'configs/digits/faster_rcnn_r50_dmsca_digits.py'
+SEGMENTER = 'configs/digits/upernet_r50_dmsca_digits.py'
+
+
+@pytest.fixture(scope='session')
+def digits(tmp_path_factory):
+    """A few images of the built-in data set."""
+    from dmsca_mm.datasets import digits
+    root = tmp_path_factory.mktemp('data') / 'digits'
+    digits.make_digits(root, digits.DigitsParameters(training=8, validation=5))
+    return root
+
+
+@pytest.fixture
+def call(repository, tmp_path):
+    """Runs a tool in a scratch folder; gives the finished process."""
+    def run(*command, **environment):
+        tool, *arguments = [str(word) for word in command]
+        arguments = [str(repository / word) if word.startswith('configs/') else word for word in arguments]
+        interpreter = [sys.executable] if tool.endswith('.py') else []
+        clean = {k: v for k, v in os.environ.items() if k not in ('RANK', 'WORLD_SIZE', 'LOCAL_RANK')}
+        return subprocess.run([*interpreter, str(repository / 'tools' / tool), *arguments], cwd=tmp_path, text=True,
+                              capture_output=True, timeout=300, env={**clean, 'PYTHON': sys.executable, **environment})
+    return run
+
+
+@pytest.fixture
+def call_here(repository, tmp_path):
+    """Runs a Python tool as a script in a fork of this process, which spares the start-up; for what ends early."""
+    def run(tool, *arguments):
+        words = [str(repository / word) if str(word).startswith('configs/') else str(word) for word in arguments]
+        with tempfile.TemporaryFile('w+') as stdout, tempfile.TemporaryFile('w+') as stderr:
+            process = multiprocessing.get_context('fork').Process(
+                target=_run_script, args=(repository / 'tools' / tool, words, tmp_path, (stdout, stderr)))
+            process.start()
+            process.join(120)
+            assert process.exitcode is not None, 'hangs'
+            stdout.seek(0)
+            stderr.seek(0)
+            return SimpleNamespace(returncode=process.exitcode, stdout=stdout.read(), stderr=stderr.read())
+    return run
+
+
+def _run_script(path, words, folder, output):
+    sys.stdout, sys.stderr = output
+    sys.argv = [str(path), *words]
+    os.chdir(folder)
+    runpy.run_path(str(path), run_name='__main__')
+
+
+def data_options(digits, detector):
+    """Points a digits config at a folder."""
+    evaluators = [f'{split}_evaluator.ann_file={digits}/annotations/instances_validation.json'
+                  for split in ('val', 'test')] if detector else []
+    return [*(f'{split}_dataloader.dataset.data_root={digits}/' for split in ('train', 'val', 'test')), *evaluators]
+
+
+def short_run(digits, detector, epochs):
+    """Options for a run of a few iterations: two an epoch for a detector, ``epochs`` in all for a segmenter."""
+    length = [f'train_cfg.max_{"epochs" if detector else "iters"}={epochs}', f'train_cfg.val_interval={epochs}',
+              'default_hooks.checkpoint.interval=1']
+    return ['--cfg-options', *data_options(digits, detector), *length, 'train_dataloader.batch_size=2',
+            'default_hooks.logger.interval=1', 'default_hooks.visualization.interval=1']
+
+
+def last_checkpoint(work):
+    return torch.load((work / 'last_checkpoint').read_text(), weights_only=False)
+
+
+@pytest.mark.parametrize(('config', 'first', 'second'), [(DETECTOR, 'epoch_1.pth', 'epoch_2.pth'),
+                                                         (SEGMENTER, 'iter_1.pth', 'iter_2.pth')])
+def test_two_processes_train_resume_and_test(config, first, second, digits, call, tmp_path):
+    detector, work = config == DETECTOR, tmp_path / 'work'
+
+    trained = call('dist_train.sh', config, 2, '--work-dir', work, *short_run(digits, detector, 1))
+    assert trained.returncode == 0, trained.stderr
+    assert f'trained: logs and checkpoints are in {work}' in trained.stdout
+    assert trained.stdout.count('trained:') == 1, 'one process speaks for both'
+    assert (work / 'last_checkpoint').read_text().endswith(first)
+
+    refused = call('dist_train.sh', config, 2, '--work-dir', work, *short_run(digits, detector, 1))
+    assert_one_line(refused, first, '--resume', '--overwrite')
+
+    resumed = call('dist_train.sh', config, 2, '--work-dir', work, '--resume', *short_run(digits, detector, 2))
+    assert resumed.returncode == 0, resumed.stderr
+    assert (work / 'last_checkpoint').read_text().endswith(second)
+    assert f'resumed epoch: {int(detector)}, iter: {2 if detector else 1}' in resumed.stdout + resumed.stderr
+    state = torch.load(work / first, weights_only=False), torch.load(work / second, weights_only=False)
+    steps = [next(iter(one['optimizer']['state'].values()))['step'] for one in state]
+    assert steps[1] == 2 * steps[0], 'the optimizer went on where it stood'
+
+    tested = call('dist_test.sh', config, work / second, 2, '--work-dir', tmp_path / 'test', '--show-dir',
+                  tmp_path / 'pictures', '--cfg-options', *data_options(digits, detector),
+                  'default_hooks.visualization.interval=1')
+    assert tested.returncode == 0, tested.stderr
+    assert ('coco/bbox_mAP' if detector else 'mIoU') in tested.stdout.splitlines()[-1]
+    pictures = [path for path in (tmp_path / 'pictures').rglob('*') if path.suffix in ('.png', '.jpg')]
+    assert len(pictures) == 5, 'each validation image once, whichever process drew it'
+
+
+def test_one_process_trains_a_plain_config_with_the_plugin_and_writes_predictions(digits, call, repository, tmp_path):
+    baseline = tmp_path / 'plain.py'
+    baseline.write_text(f"_base_ = '{repository}/{DETECTOR}'\nmodel = dict(backbone=dict(plugins=None))\n")
+    work = tmp_path / 'work'
+    trained = call('train.py', baseline, '--plugin', 'dmsca', '--work-dir', work, *short_run(digits, True, 1))
+    assert trained.returncode == 0, trained.stderr
+    weights = last_checkpoint(work)['state_dict']
+    assert 'backbone.layer1.0.dmsca.gce.fc1.weight' in weights
+    tested = call('test.py', baseline, work / 'epoch_1.pth', '--plugin', 'dmsca', '--out', tmp_path / 'found.pkl',
+                  '--work-dir', tmp_path / 'test', '--cfg-options', *data_options(digits, True))
+    assert tested.returncode == 0, tested.stderr
+    assert (tmp_path / 'found.pkl').stat().st_size > 0
+
+
+def assert_one_line(finished, *words):
+    """Exit code 2, one line on stderr that holds the words, nothing on stdout."""
+    assert finished.returncode == 2, finished.stderr
+    lines = finished.stderr.strip().splitlines()
+    assert len(lines) == 1, finished.stderr
+    assert lines[0].startswith('error: ')
+    assert all(str(word) in lines[0] for word in words), lines[0]
+
+
+@pytest.fixture
+def no_backbone(tmp_path):
+    (tmp_path / 'bare.py').write_text("model = dict(type='Detector')\n")
+    return tmp_path / 'bare.py'
+
+
+@pytest.mark.parametrize(('command', 'words'), [
+    (['train.py', 'none.py'], ['none.py', 'does not exist']),
+    (['train.py', 'mmdet::none/none.py'], ['mmdet::none/none.py', 'cannot be read']),
+    (['train.py', 'mmdet::hrnet/faster-rcnn_hrnetv2p-w18-1x_coco.py', '--plugin', 'dmsca'], ['HRNet', 'no plugins']),
+    (['train.py', 'configs/faster_rcnn_r50_dmsca.py'], ['data/coco', 'does not exist', 'cocodataset.org']),
+    (['train.py', 'configs/upernet_r50_dmsca.py'], ['data/ade', 'does not exist', 'ADEChallengeData2016.zip']),
+    (['train.py', DETECTOR], ['data/digits', 'does not exist', 'make_digits.py']),
+    (['train.py', DETECTOR, '--cfg-options', 'model.backbone.plugins.0.cfg.reduction=0'], ['DMSCA', 'reduction', '0']),
+    (['test.py', DETECTOR, 'none.pth', '--out', 'found.json'], ['found.json', '.pkl'])])
+def test_bad_input_is_one_line_and_writes_nothing(command, words, call_here, tmp_path):
+    assert_one_line(call_here(*command), *words)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(('command', 'words'), [
+    (['train.py', 'none.py'], ['none.py', 'does not exist']),
+    (['dist_train.sh', DETECTOR, '2'], ['data/digits', 'make_digits.py']),
+    (['dist_train.sh', DETECTOR, '0'], ["'0'", 'positive number']),
+    (['dist_train.sh', DETECTOR], ['usage: tools/dist_train.sh CONFIG N']),
+    (['dist_test.sh', DETECTOR, 'x.pth'], ['usage: tools/dist_test.sh CONFIG CHECKPOINT N']),
+    (['slurm_train.sh', 'partition'], ['usage: tools/slurm_train.sh']),
+    (['slurm_test.sh', 'partition', 'job', 'config'], ['usage: tools/slurm_test.sh'])])
+def test_bad_input_is_one_line_from_a_shell_too(command, words, call, tmp_path):
+    assert_one_line(call(*command), *words)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_amp_without_a_gpu(call_here, monkeypatch):
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
+    assert_one_line(call_here('train.py', DETECTOR, '--amp'), '--amp', 'GPU')
+
+
+def test_config_without_a_backbone(call_here, no_backbone):
+    assert_one_line(call_here('train.py', no_backbone), no_backbone, 'no model.backbone')
+
+
+@pytest.mark.parametrize(('content', 'words'), [('not json', 'is not JSON'),
+                                                (json.dumps(dict(images=[])), 'lists no images')])
+def test_bad_annotation_file(content, words, digits, call_here, tmp_path):
+    (tmp_path / 'bad.json').write_text(content)
+    finished = call_here('train.py', DETECTOR, '--cfg-options', *data_options(digits, True),
+                         f'train_dataloader.dataset.ann_file={tmp_path}/bad.json')
+    assert_one_line(finished, tmp_path / 'bad.json', words)
+
+
+class Hostile:
+    def __init__(self, marker):
+        self.marker = marker
+
+    def __reduce__(self):
+        return os.system, (f'touch {self.marker}',)
+
+
+@pytest.mark.parametrize(('kind', 'words'), [('missing', 'does not exist'), ('cut', 'cut short'),
+                                             ('hostile', 'more than weights')])
+@pytest.mark.parametrize('use', ['test', 'resume', 'init_cfg'])
+def test_bad_checkpoint(kind, words, use, digits, call_here, repository, tmp_path):
+    path, marker = tmp_path / 'bad.pth', tmp_path / 'executed'
+    if kind != 'missing':
+        extra = Hostile(marker) if kind == 'hostile' else 0
+        torch.save(dict(state_dict=dict(weight=torch.ones(1000)), extra=extra), path)
+    if kind == 'cut':
+        path.write_bytes(path.read_bytes()[:2000])
+    options = ['--cfg-options', *data_options(digits, True)]
+    (tmp_path / 'mine.py').write_text(f"_base_ = '{repository}/{DETECTOR}'\nmodel = dict(backbone=dict("
+                                      f"init_cfg=dict(_delete_=True, type='Pretrained', checkpoint='{path}')))\n")
+    command = {
+        'test': ['test.py', DETECTOR, path, *options],
+        'resume': ['train.py', DETECTOR, '--resume', path, *options],
+        'init_cfg': ['train.py', tmp_path / 'mine.py', *options],
+    }[use]
+    assert_one_line(call_here(*command), path, words)
+    assert not marker.exists()
+    assert not (tmp_path / 'work_dirs').exists()
+
+
+def test_torchvision_weights_without_torchvision(tiny_coco, call_here, monkeypatch):
+    options = [f'{split}_dataloader.dataset.data_root={tiny_coco}/' for split in ('train', 'val')]
+    monkeypatch.setitem(sys.modules, 'torchvision', None)  # as if it were not there
+    finished = call_here('train.py', 'configs/faster_rcnn_r50_dmsca.py', '--cfg-options', *options)
+    assert_one_line(finished, 'torchvision://resnet50', 'resnet50-0676ba61.pth')
+
+
+@pytest.mark.parametrize(('script', 'tool'), [('slurm_train.sh', 'train.py'), ('slurm_test.sh', 'test.py')])
+def test_slurm_scripts_pass_everything_to_srun(script, tool, call, tmp_path):
+    (tmp_path / 'bin').mkdir()
+    srun = tmp_path / 'bin/srun'
+    srun.write_text('#!/usr/bin/env bash\nprintf "%s\\n" "$@"\n')
+    srun.chmod(0o755)
+    finished = call(script, 'part', 'job', 'config.py', 'x.pth', '--work-dir', 'a b', GPUS='4', SRUN_ARGS='--time 1',
+                    PATH=f'{tmp_path}/bin:{os.environ["PATH"]}')
+    words = finished.stdout.splitlines()
+    assert words[:2] == ['-p', 'part']
+    assert {'--job-name=job', '--gres=gpu:4', '--ntasks=4', '--ntasks-per-node=4', '--time'} <= set(words)
+    assert words[-7].endswith(f'tools/{tool}')
+    assert words[-6:] == ['config.py', 'x.pth', '--work-dir', 'a b', '--launcher', 'slurm']
