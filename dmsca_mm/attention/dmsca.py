@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from . import checks, parts
+from . import checks, fast, parts
 
 INITS = ('identity', 'paper')
 FORMS = ('fast', 'literal')
@@ -105,14 +105,19 @@ class DMSCA(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Y of the same shape, dtype, device and memory format as X."""
         checks.feature_map(x, self.in_channels)
-        return self._literal(x)[0]
+        if self.form == 'literal':
+            return self._literal(x)[0]
+        return fast.attend(x, self._gates, self.dff.gate, self.aa.conv, self.aa.scale, list(self.parameters()))
+
+    def _gates(self, pooled: Tensor, layers: Tensor) -> tuple[Tensor, Tensor]:
+        """A_c, (N, C, 1, 1), from avgpool(X) + maxpool(X), and A_s, (N, 1, H, W), from D, (N, 2, H, W)."""
+        return self.tca(self.gce(pooled)), self.msce(layers, self.dii(layers))
 
     def _literal(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """Y and the four maps A_c, A_s, G, α, one line for each of the paper's steps."""
-        context = self.gce(x.mean((2, 3), keepdim=True) + x.amax((2, 3), keepdim=True))  # (N, C, 1, 1)
-        channel = self.tca(context)
+        pooled = x.mean((2, 3), keepdim=True) + x.amax((2, 3), keepdim=True)  # (N, C, 1, 1)
         layers = torch.cat([x.mean(1, keepdim=True), x.amax(1, keepdim=True)], 1)  # (N, 2, H, W)
-        spatial = self.msce(layers, self.dii(layers))  # (N, 1, H, W)
+        channel, spatial = self._gates(pooled, layers)
         gate, fused = self.dff(x * channel, x * spatial)
         activation = self.aa(fused)
         return (fused * activation).to(x.dtype), channel, spatial, gate, activation
