@@ -8,6 +8,7 @@ import pytest
 ROOMS = {
     'errors': set(), 'version': set(), 'presets': set(),
     'attention': {'torch'},
+    'insight': {'attention', 'errors', 'PIL'},
     'datasets': {'errors', 'numpy', 'cv2', 'PIL', 'skimage', 'sklearn'},
     'plugin': {'attention', 'errors', 'presets', 'torch', 'mmengine'},
     'runtime': {'attention', 'errors', 'plugin', 'torch', 'numpy', 'mmengine', 'mmdet'},

@@ -25,4 +25,4 @@ tools/dist_test.sh "$config" "$(cat "$work/last_checkpoint")" "$processes" --wor
 step "done"
 grep '^tested:' "$work/test.log"
 echo "pictures, the truth on the left and the prediction on the right:"
-find "$work/pictures" -name '*.png' -o -name '*.jpg' | sort | head -n 8
+python tools/contact_sheet.py "$work/pictures" "$work/pictures.png"

@@ -1,0 +1,1 @@
+"""What the attention does, to look at."""

@@ -1,0 +1,21 @@
+"""Put the first pictures of a folder onto one: ``python tools/contact_sheet.py FOLDER SHEET``."""
+import argparse
+
+from dmsca_mm.errors import exit_on_usage_error
+from dmsca_mm.insight.draw import contact_sheet
+
+
+def main() -> None:
+    """Parse, draw, name the pictures and the sheet."""
+    parser = argparse.ArgumentParser(description='Put the first pictures of a folder onto one')
+    parser.add_argument('folder', help='searched at any depth')
+    parser.add_argument('sheet', help='the picture to write, .png or .jpg')
+    parser.add_argument('--count', type=int, default=8, help='how many pictures')
+    arguments = parser.parse_args()
+    for path in contact_sheet(arguments.folder, arguments.sheet, arguments.count):
+        print(path)
+    print(f'all of them: {arguments.sheet}')
+
+
+if __name__ == '__main__':
+    exit_on_usage_error(main)
