@@ -18,7 +18,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 # From pooled, (N, C, 1, 1), and D, (N, 2, H, W), to A_c, (N, C, 1, 1), and A_s, (N, 1, H, W).
 Gates = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
@@ -111,8 +110,15 @@ class _Attend(torch.autograd.Function):
         return _scale(channel.detach(), p.detach(), q.detach(), x.dtype, out=torch.empty_like(x)).mul_(x)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
+        if torch.is_grad_enabled():  # only with create_graph=True
+            raise RuntimeError("DMSCA(form='fast') has no second derivative: use form='literal'")
+        with torch.autocast(dy.device.type, enabled=False):
+            return _Attend.gradients(ctx, dy)
+
+    @staticmethod
+    def gradients(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
+        """What backward returns: the gradient of X, nothing for the graph, those of the parameters."""
         x, = ctx.saved_tensors
         pooled, layers, top, channel, spatial, weights, fixed, modulated, dots, cut, p, q = ctx.small
 

@@ -10,7 +10,8 @@ from ..errors import UsageError
 PICTURES = ('.png', '.jpg', '.jpeg')
 
 
-def contact_sheet(folder: str | Path, out: str | Path, count: int = 8, columns: int = 2, width: int = 640) -> list[Path]:
+def contact_sheet(folder: str | Path, out: str | Path, count: int = 8, columns: int = 2,
+                  width: int = 640) -> list[Path]:
     """Put the first pictures of a folder onto one, scaled to the same width.
 
     Args:
