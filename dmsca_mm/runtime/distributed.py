@@ -39,7 +39,7 @@ def prepare(config: Config) -> None:
                          'tools/dist_train.sh, tools/dist_test.sh or their Slurm counterparts')
     dist.init_process_group('gloo')
     wrapper = config.get('model_wrapper_cfg') or {}
-    defaults = dict(type='MMDistributedDataParallel', broadcast_buffers=False,
+    defaults = dict(type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False,
                     find_unused_parameters=config.get('find_unused_parameters', False))
     config.model_wrapper_cfg = {**defaults, **wrapper}
     replace_sync_batch_norm(config.model)
