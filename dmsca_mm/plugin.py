@@ -1,7 +1,7 @@
 """The preset ``dmsca``, other plugin dicts, and putting one into any config.
 
-Importing this file registers DMSCA with mmengine's root registry, where mmdet, mmseg and every other OpenMMLab library
-finds ``type='DMSCA'``.
+Importing this file registers DMSCA and its peers with mmengine's root registry, where mmdet, mmseg and every other
+OpenMMLab library finds ``type='DMSCA'``.
 """
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ import torch
 from mmengine.config import Config, ConfigDict
 from mmengine.registry import MODELS, init_default_scope
 
-from .attention import DMSCA
+from .attention import CBAM, DMSCA, ECA, SE, CoordinateAttention
 from .errors import UsageError
 from .presets import dmsca
 
-MODELS.register_module(module=DMSCA)
+for _operator in (DMSCA, SE, ECA, CBAM, CoordinateAttention):
+    MODELS.register_module(module=_operator)
 
 POSITIONS = ('after_conv1', 'after_conv2', 'after_conv3')
 SHALLOW_DEPTHS = (18, 34)
@@ -60,7 +61,12 @@ def check_operator_arguments(arguments: dict[str, Any]) -> None:
         DMSCA(**{'in_channels': 1, **arguments})
 
 
-PLUGINS = {'dmsca': dmsca, 'none': None}
+PLUGINS: dict[str, dict[str, Any] | None] = {
+    'dmsca': dmsca,
+    **{operator._abbr_: {**dmsca, 'cfg': dict(type=operator.__name__)}
+       for operator in (SE, ECA, CBAM, CoordinateAttention)},
+    'none': None,
+}
 
 
 def put_plugin(config: Config, name: str) -> None:

@@ -10,7 +10,7 @@ from mmengine.registry import MODELS, DefaultScope
 
 from dmsca_mm import DMSCA, dmsca, plugin
 from dmsca_mm.errors import UsageError
-from dmsca_mm.plugin import check_takes_plugins, put_plugin
+from dmsca_mm.plugin import PLUGINS, check_takes_plugins, put_plugin
 from dmsca_mm.runtime.launch import load_config
 
 PUBLISHED = {
@@ -116,6 +116,15 @@ def test_put_plugin_replaces_and_none_removes():
     assert [entry.cfg.type for entry in config.model.backbone.plugins] == ['DMSCA']
     put_plugin(config, 'none')
     assert 'plugins' not in config.model.backbone
+
+
+@pytest.mark.parametrize('name', [name for name in PLUGINS if name != 'none'])
+def test_every_plugin_builds_by_its_word_in_a_published_config(name):
+    config = load_config(PUBLISHED['mmdet'], plugin=name)
+    config.model.backbone.base_channels = config.model.backbone.stem_channels = 16
+    backbone = built_backbone(config)
+    assert hasattr(backbone.layer2[0], name)
+    assert not hasattr(backbone.layer1[0], name), 'the first stage is frozen'
 
 
 def test_put_plugin_reaches_nested_backbones():

@@ -1,4 +1,5 @@
 """The operator: needs torch and nothing else."""
 from .dmsca import DMSCA, Explanation
+from .peers import CBAM, ECA, SE, CoordinateAttention
 
-__all__ = ['DMSCA', 'Explanation']
+__all__ = ['CBAM', 'DMSCA', 'ECA', 'SE', 'CoordinateAttention', 'Explanation']
