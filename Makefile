@@ -1,4 +1,4 @@
-.PHONY: setup demo demo-seg test lint
+.PHONY: setup demo demo-seg test lint bench
 
 setup:
 	@tools/setup.sh
@@ -14,3 +14,9 @@ test: setup
 
 lint: setup
 	.venv/bin/ruff check .
+
+bench: setup
+	.venv/bin/python benchmarks/cost.py --level backbone
+	.venv/bin/python benchmarks/cost.py --level operator
+	.venv/bin/python benchmarks/scaling.py
+	.venv/bin/python benchmarks/page.py

@@ -1,0 +1,83 @@
+"""What is compared: each attention alone on a feature map, or after every block of a ResNet-50."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from mmengine.registry import MODELS
+from torch import Tensor, nn
+
+from dmsca_mm import DMSCA
+from dmsca_mm.attention.peers import CBAM, ECA, SE, CoordinateAttention
+from dmsca_mm.errors import UsageError
+
+
+class Copy(nn.Module):
+    """The cheapest thing that writes a feature map: one read, one write."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """A copy of X in fresh memory."""
+        return x.clone()
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One attention.
+
+    Attributes:
+        label: its name in tables and pictures.
+        cfg: the plugin's config without ``in_channels``; None for the plain network.
+        compiled: whether ``torch.compile`` works on it; the network around it stays as it is.
+    """
+
+    label: str
+    cfg: dict[str, Any] | None
+    compiled: bool = False
+
+    def operator(self, channels: int) -> nn.Module:
+        """The attention alone, for maps of this many channels; a copy in place of none."""
+        import mmcv.cnn  # noqa: F401  # registers mmcv's attentions
+        return Copy() if self.cfg is None else MODELS.build(dict(self.cfg, in_channels=channels))
+
+    def backbone(self) -> nn.Module:
+        """mmdet's ResNet-50 with the attention after every block's last norm; batch norms train."""
+        plugins = self.cfg and [dict(cfg=self.cfg, stages=(True,) * 4, position='after_conv3')]
+        return MODELS.build(dict(type='mmdet.ResNet', depth=50, plugins=plugins, norm_eval=False))
+
+    def compile(self, model: nn.Module) -> None:
+        """Compile the attentions in a model, if this contender says so."""
+        if self.compiled:
+            # Four shapes, in training and in inference, share the code of one forward.
+            torch._dynamo.config.recompile_limit = 64
+            for module in model.modules():
+                if isinstance(module, DMSCA):
+                    module.compile(dynamic=False)
+
+
+CONTENDERS = {
+    'plain': Contender('plain', None),
+    'se': Contender('SE', dict(type=SE)),
+    'eca': Contender('ECA', dict(type=ECA)),
+    'ca': Contender('coordinate attention', dict(type=CoordinateAttention)),
+    'cbam': Contender('CBAM', dict(type=CBAM)),
+    'context': Contender('ContextBlock', dict(type='ContextBlock', ratio=1 / 16)),
+    # As in mmdet's configs/empirical_attention: one row of attention a head, linear in the pixels.
+    'attention': Contender('GeneralizedAttention', dict(type='GeneralizedAttention', spatial_range=-1, num_heads=8,
+                                                        attention_type='0010', kv_stride=2)),
+    'literal': Contender('DMSCA literal', dict(type=DMSCA, form='literal')),
+    'fast': Contender('DMSCA fast', dict(type=DMSCA, form='fast')),
+    'compiled': Contender('DMSCA fast compiled', dict(type=DMSCA, form='fast'), compiled=True),
+}
+
+
+def chosen(names: list[str]) -> list[Contender]:
+    """The contenders of these names, the plain one first: the others are measured against it.
+
+    Raises:
+        UsageError: an unknown name.
+    """
+    for name in names:
+        if name not in CONTENDERS:
+            raise UsageError(f'unknown contender {name!r}: choose from {", ".join(CONTENDERS)}')
+    return [contender for name, contender in CONTENDERS.items() if name in names or name == 'plain']

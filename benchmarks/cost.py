@@ -1,0 +1,147 @@
+"""What an attention costs: time, memory, parameters and multiply-adds beside its peers.
+
+``python benchmarks/cost.py --level backbone`` measures a whole ResNet-50, ``--level operator`` the attention alone on
+the feature maps of the four stages. ``measure.py`` tells how, ``contenders.py`` what is compared.
+"""
+from __future__ import annotations
+
+import argparse
+import csv
+from pathlib import Path
+
+import draw
+import torch
+from contenders import CONTENDERS, Contender, chosen
+from measure import DTYPES, Row, Setting, measure
+
+from dmsca_mm.errors import UsageError, exit_on_usage_error
+from dmsca_mm.runtime.stack import require
+
+
+def measure_backbone(contenders: list[Contender], size: tuple[int, int], batch: int, setting: Setting) -> list[Row]:
+    """A whole ResNet-50; ``plain`` is the one without attention."""
+    return measure(contenders, Contender.backbone, torch.randn(batch, 3, *size), setting)
+
+
+def measure_operator(contenders: list[Contender], shape: tuple[int, int, int, int], setting: Setting) -> list[Row]:
+    """The attention alone; ``plain`` copies X. Adds the floor: two reads and one write of X at the copy's speed."""
+    x = torch.randn(shape, requires_grad=True)
+    rows = measure(contenders, lambda contender: contender.operator(shape[1]), x, setting)
+    size = x.numel() * (2 if setting.dtype == 'bf16' else 4)
+    bandwidth = 2 * size / rows[0]['inference_ms']  # bytes a millisecond
+    for row in rows:
+        row.update(floor_ms=round(3 * size / bandwidth, 4), copy_gb_per_s=round(bandwidth / 1e6, 2))
+        if 'inference_ms' in row and row is not rows[0]:
+            row['floor_share'] = round(row['floor_ms'] / row['inference_ms'], 4)
+    return rows
+
+
+def stage_shapes(size: tuple[int, int], batch: int) -> list[tuple[int, int, int, int]]:
+    """The feature maps of a ResNet-50's four stages for images of this size."""
+    return [(batch, 256 * 2 ** stage, *(-(-side // (4 * 2 ** stage)) for side in size)) for stage in range(4)]
+
+
+COLUMNS = ('contender', 'shape', 'parameters', 'flops',
+           *(f'{name}_{unit}{quartile}' for name in ('inference', 'train') for unit in ('ms', 'ratio')
+             for quartile in ('', '_q1', '_q3')),
+           'peak_mb', 'extra_mb', 'floor_ms', 'floor_share', 'copy_gb_per_s', 'note',
+           'rounds', 'device', 'dtype', 'machine', 'cores', 'threads', 'torch', 'date')
+
+
+def write_csv(rows: list[Row], path: Path, columns: tuple[str, ...] = COLUMNS) -> None:
+    """Rows under their columns, what a row lacks left empty."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open('w', newline='') as file:
+        writer = csv.DictWriter(file, columns, lineterminator='\n')
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def table(rows: list[Row]) -> str:
+    """The rows for a person: medians, their quartiles in brackets."""
+    lines = [f'{"":22}{"parameters":>12}{"multiply-adds":>15}{"inference ms":>28}{"ratio":>9}'
+             f'{"train step ms":>28}{"ratio":>9}{"extra MB":>10}{"floor/time":>12}']
+    for shape in dict.fromkeys(row['shape'] for row in rows):
+        lines.append(f'input {shape}')
+        for row in rows:
+            if row['shape'] != shape:
+                continue
+            if 'note' in row:
+                lines.append(f'  {row["contender"]:20}{row["note"]}')
+                continue
+            times = [f'{row[f"{name}_ms"]:10.2f} [{row[f"{name}_ms_q1"]:.2f}, {row[f"{name}_ms_q3"]:.2f}]'
+                     for name in ('inference', 'train')]
+            share = f'{row["floor_share"]:12.2f}' if 'floor_share' in row else ''
+            lines.append(f'  {row["contender"]:20}{row["parameters"] / 1e6:10.3f} M{row["flops"] / 1e9:13.3f} G'
+                         f'{times[0]:>28}{row["inference_ratio"]:9.2f}{times[1]:>28}{row["train_ratio"]:9.2f}'
+                         f'{row["extra_mb"]:10.1f}{share}')
+    return '\n'.join(lines)
+
+
+def image_size(text: str) -> tuple[int, int]:
+    """``HxW`` in pixels as two ints."""
+    height, _, width = text.partition('x')
+    if not (height.isdecimal() and width.isdecimal() and min(int(height), int(width)) >= 32):
+        raise argparse.ArgumentTypeError(f'expected HEIGHTxWIDTH in pixels, each at least 32, got {text!r}')
+    return int(height), int(width)
+
+
+def positive(text: str) -> int:
+    """An int of at least 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f'expected an int of at least 1, got {text!r}')
+    return int(text)
+
+
+def parser(description: str) -> argparse.ArgumentParser:
+    """The arguments that every measurement takes."""
+    result = argparse.ArgumentParser(description=description)
+    result.add_argument('--device', choices=('cpu', 'cuda'), default='cpu')
+    result.add_argument('--dtype', choices=DTYPES, default='fp32')
+    result.add_argument('--rounds', type=positive, default=20, help='default 20')
+    result.add_argument('--contenders', nargs='+', metavar='NAME', default=list(CONTENDERS),
+                        help=f'some of {", ".join(CONTENDERS)}; default all')
+    result.add_argument('--threads', type=positive, help='of the CPU; default as torch chooses')
+    result.add_argument('--out', type=Path, default=Path(__file__).parent / 'results', metavar='DIR',
+                        help='folder of the table and the picture; default benchmarks/results')
+    return result
+
+
+def prepare(arguments: argparse.Namespace) -> tuple[list[Contender], Setting]:
+    """What the parsed arguments ask for, checked.
+
+    Raises:
+        UsageError: an unknown contender, a missing package, CUDA where there is none.
+    """
+    require('mmdet')
+    if arguments.device == 'cuda' and not torch.cuda.is_available():
+        raise UsageError('--device cuda: torch sees no GPU here; use --device cpu')
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    torch.manual_seed(0)
+    return chosen(arguments.contenders), Setting(arguments.device, arguments.dtype, arguments.rounds)
+
+
+def main() -> None:
+    """Parse, measure, write, draw, print."""
+    command = parser('What an attention costs beside its peers')
+    command.add_argument('--level', choices=('operator', 'backbone'), required=True)
+    command.add_argument('--size', type=image_size, metavar='HxW',
+                         help='of the images; default 256x256 (backbone), 800x1344 (operator)')
+    command.add_argument('--batch', type=positive, help='default 4 (backbone), 1 (operator)')
+    arguments = command.parse_args()
+    contenders, setting = prepare(arguments)
+    if arguments.level == 'backbone':
+        rows = measure_backbone(contenders, arguments.size or (256, 256), arguments.batch or 4, setting)
+    else:
+        shapes = stage_shapes(arguments.size or (800, 1344), arguments.batch or 1)
+        rows = [row for shape in shapes for row in measure_operator(contenders, shape, setting)]
+    path = arguments.out / f'cost_{arguments.level}_{setting.device}_{setting.dtype}.csv'
+    write_csv(rows, path)
+    print(table(rows))
+    draw.costs(rows, arguments.level, path.with_suffix('.png'))
+    print(f'written: {path} and {path.with_suffix(".png")}')
+
+
+if __name__ == '__main__':
+    exit_on_usage_error(main)

@@ -1,0 +1,200 @@
+"""Time and memory of contenders that take turns in one process.
+
+All take their turn in every round, in an order shuffled anew each round, so that a machine that slows down slows all of
+them and none always runs after the same neighbour. Ratios are taken within a round.
+"""
+from __future__ import annotations
+
+import json
+import os
+import platform
+import random
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault('KINETO_LOG_LEVEL', '99')  # the profiler's chatter; read when torch is imported
+
+import numpy as np
+import torch
+from contenders import Contender
+from mmengine.analysis import get_model_complexity_info
+from mmengine.logging import MMLogger
+from torch import Tensor, nn
+
+from dmsca_mm.errors import UsageError
+
+Row = dict[str, Any]
+DTYPES = ('fp32', 'bf16', 'amp')
+SHORTEST = 0.005
+"""Seconds that one reading of the clock lasts at least; a faster action is repeated within it."""
+MEGABYTE = 1e6
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Where and how everything is measured: ``cpu`` or ``cuda``, one of ``DTYPES``, and the number of rounds."""
+
+    device: str = 'cpu'
+    dtype: str = 'fp32'
+    rounds: int = 20
+
+    def place(self, value: Any) -> Any:
+        """A model or tensor on the device, in the type of its numbers."""
+        return value.to(self.device, torch.bfloat16 if self.dtype == 'bf16' else torch.float32)
+
+    def autocast(self) -> Any:
+        """The context of a forward."""
+        return torch.autocast(self.device) if self.dtype == 'amp' else nullcontext()
+
+    def synchronize(self) -> None:
+        """Wait for the device."""
+        if self.device == 'cuda':
+            torch.cuda.synchronize()
+
+    def describe(self) -> Row:
+        """The machine, as columns."""
+        processor = platform.processor() or platform.machine()
+        if Path('/proc/cpuinfo').exists():
+            names = [line.split(':', 1)[1].strip() for line in Path('/proc/cpuinfo').read_text().splitlines()
+                     if line.startswith('model name')]
+            processor = names[0] if names else processor
+        return dict(date=date.today().isoformat(), device=self.device, dtype=self.dtype, rounds=self.rounds,
+                    machine=torch.cuda.get_device_name() if self.device == 'cuda' else processor,
+                    cores=os.cpu_count(), threads=torch.get_num_threads(), torch=torch.__version__)
+
+
+class Subject:
+    """A contender's model with its input: what is timed.
+
+    Args:
+        contender: whose model it is.
+        model: built, not yet placed.
+        x: the input, on the CPU; it takes part in the backward when ``x.requires_grad``.
+        setting: where and how.
+    """
+
+    def __init__(self, contender: Contender, model: nn.Module, x: Tensor, setting: Setting) -> None:
+        self.label, self.setting = contender.label, setting
+        self.parameters = sum(parameter.numel() for parameter in model.parameters())
+        self.flops = multiply_adds(model, x[:1].detach())
+        self.model = setting.place(model)
+        self.x = setting.place(x.detach()).requires_grad_(x.requires_grad)
+        contender.compile(self.model)
+        outputs = self.forward()
+        self.gradients = [torch.randn_like(output) for output in outputs]
+        self.actions = {'inference': self.infer, 'train': self.train}
+        self.repeats = {}
+        for name, action in self.actions.items():
+            for _ in range(3):
+                self.seconds(name, action, 1)
+            self.repeats[name] = int(np.ceil(SHORTEST / min(self.seconds(name, action, 1) for _ in range(3))))
+
+    def forward(self) -> tuple[Tensor, ...]:
+        """All outputs."""
+        with self.setting.autocast():
+            outputs = self.model(self.x)
+        return outputs if isinstance(outputs, tuple) else (outputs,)
+
+    def infer(self) -> None:
+        """One forward without anything kept."""
+        with torch.inference_mode():
+            self.forward()
+
+    def train(self) -> None:
+        """Forward and backward of the sum of all outputs, each weighted by a fixed random number."""
+        self.model.zero_grad(set_to_none=True)
+        self.x.grad = None
+        torch.autograd.backward(self.forward(), self.gradients)
+
+    def seconds(self, name: str, action: Callable[[], None], repeats: int) -> float:
+        """Time of one action."""
+        self.model.train(name == 'train')
+        self.setting.synchronize()
+        start = time.perf_counter()
+        for _ in range(repeats):
+            action()
+        self.setting.synchronize()
+        return (time.perf_counter() - start) / repeats
+
+    def peak_bytes(self) -> int:
+        """What a training step holds at its fullest beyond model and input, by the allocator's own count.
+
+        The same at every step; but on a busy machine the CPU's profiler may lose events, so the most of three counts.
+        """
+        return max(self._peak_of_a_step() for _ in range(3))
+
+    def _peak_of_a_step(self) -> int:
+        self.model.train()
+        self.model.zero_grad(set_to_none=True)
+        self.x.grad = None
+        if self.setting.device == 'cuda':
+            torch.cuda.reset_peak_memory_stats()
+            before = torch.cuda.memory_allocated()
+            self.train()
+            return torch.cuda.max_memory_allocated() - before
+        cpu = torch.profiler.ProfilerActivity.CPU
+        with torch.profiler.profile(activities=[cpu], profile_memory=True) as profile:
+            self.train()
+        with tempfile.TemporaryDirectory() as directory:
+            path = Path(directory) / 'trace.json'
+            profile.export_chrome_trace(str(path))
+            events = json.loads(path.read_text())['traceEvents']
+        changes = sorted((event['ts'], event['args']['Bytes']) for event in events if event['name'] == '[memory]')
+        return int(np.cumsum([change for _, change in changes]).max(initial=0))
+
+
+def multiply_adds(model: nn.Module, x: Tensor) -> int:
+    """Multiply-adds of one forward, as mmengine counts them: convolutions and matrix products, no elementwise work."""
+    model.eval()
+    MMLogger.get_current_instance().setLevel('ERROR')
+    with torch.no_grad():
+        return int(get_model_complexity_info(model, inputs=x, show_table=False, show_arch=False)['flops'])
+
+
+def measure(contenders: list[Contender], build: Callable[[Contender], nn.Module], x: Tensor,
+            setting: Setting) -> list[Row]:
+    """Measure contenders on one input; a row for each, those that could not run with the reason under ``note``.
+
+    Args:
+        contenders: the plain one first.
+        build: makes a contender's model.
+        x: the input.
+        setting: where and how.
+
+    Raises:
+        UsageError: not even the plain one runs.
+    """
+    subjects, left_out = {}, []
+    for contender in contenders:
+        try:
+            subjects[contender.label] = Subject(contender, build(contender), x, setting)
+        except RuntimeError as error:
+            reason = f'left out: {type(error).__name__}: {str(error).splitlines()[0]}'
+            if not subjects:
+                raise UsageError(f'{contender.label} on an input of {tuple(x.shape)} was {reason}') from None
+            left_out.append(dict(contender=contender.label, note=reason))
+    times = {label: {name: [] for name in subject.actions} for label, subject in subjects.items()}
+    for turn in range(setting.rounds):
+        order = list(subjects.values())
+        random.Random(turn).shuffle(order)
+        for subject in order:
+            for name, action in subject.actions.items():
+                times[subject.label][name].append(subject.seconds(name, action, subject.repeats[name]))
+    plain, rows = contenders[0].label, []
+    plain_peak = subjects[plain].peak_bytes()
+    for label, subject in subjects.items():
+        row = dict(contender=label, parameters=subject.parameters, flops=subject.flops)
+        for name, values in times[label].items():
+            ratios = np.divide(values, times[plain][name])
+            for key, numbers in ((f'{name}_ms', np.multiply(values, 1e3)), (f'{name}_ratio', ratios)):
+                row[f'{key}_q1'], row[key], row[f'{key}_q3'] = np.percentile(numbers, (25, 50, 75)).round(4).tolist()
+        peak = subject.peak_bytes()
+        rows.append(dict(row, peak_mb=round(peak / MEGABYTE, 2), extra_mb=round((peak - plain_peak) / MEGABYTE, 2)))
+    shared = dict(shape='x'.join(map(str, x.shape)), **setting.describe())
+    return [dict(row, **shared) for row in rows + left_out]

@@ -1,0 +1,80 @@
+"""Write docs/performance.md from the tables in benchmarks/results: ``make bench`` measures, then calls this."""
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+from dmsca_mm.errors import UsageError, exit_on_usage_error
+
+ROOT = Path(__file__).parents[1]
+HEAD = """# What it costs
+
+Made by `make bench`: every figure on this page comes from the tables in `benchmarks/results/`, and each section names
+its command, date and machine. All contenders take turns in one process, in an order shuffled each round; ratios are
+taken within a round, and the medians are shown. Extra memory is the highest amount that the allocator had handed out
+during a training step, less the plain network's. The multiply-adds are of convolutions and matrix products.
+"""
+TITLES = {'backbone': 'A whole ResNet-50', 'operator': 'The attention alone'}
+
+
+def page(results: Path) -> str:
+    """The page of all tables in a folder.
+
+    Args:
+        results: where ``cost.py`` and ``scaling.py`` wrote.
+
+    Raises:
+        UsageError: there are no tables.
+    """
+    tables = sorted(results.glob('cost_*.csv')) + sorted(results.glob('scaling_*.csv'))
+    if not tables:
+        raise UsageError(f'no tables in {results}: run "make bench"')
+    return '\n'.join([HEAD, *(_section(path) for path in tables)])
+
+
+def _section(path: Path) -> str:
+    with path.open(newline='') as file:
+        rows = list(csv.DictReader(file))
+    first, kind = rows[0], path.stem.split('_')
+    setting = f'--device {first["device"]} --dtype {first["dtype"]} --rounds {first["rounds"]}'
+    if kind[0] == 'scaling':
+        title, command, body = 'Pixels and channels', f'benchmarks/scaling.py {setting}', []
+    else:
+        title, command = TITLES[kind[1]], f'benchmarks/cost.py --level {kind[1]} {setting}'
+        body = [line for shape in dict.fromkeys(row['shape'] for row in rows)
+                for line in _table([row for row in rows if row['shape'] == shape], shape)]
+    picture = path.with_suffix('.png')
+    return '\n'.join([
+        f'## {title}, {first["device"]}, {first["dtype"]}', '',
+        f'`python {command}`, {first["date"]}, {first["machine"]}, {first["threads"]} threads, torch {first["torch"]}, '
+        f'{first["rounds"]} rounds.', '', f'![{title}](../benchmarks/results/{picture.name})', '', *body])
+
+
+def _table(rows: list[dict[str, str]], shape: str) -> list[str]:
+    """A Markdown table of the contenders on one input."""
+    floor = any(row['floor_share'] for row in rows)
+    columns = ['', 'parameters', 'multiply-adds', 'inference', 'train step', 'extra memory', *['floor'] * floor]
+    meaning = (f', which copies at {rows[0]["copy_gb_per_s"]} GB/s. "floor" is the time of two reads and one write at '
+               'that speed, as a share of the time of inference') if floor else ''
+    lines = [f'Input {shape}. Times as ratios to {rows[0]["contender"]}{meaning}.', '',
+             f'| {" | ".join(columns)} |', f'|{" --- |" * len(columns)}']
+    for row in rows:
+        if row['note']:
+            lines.append(f'| {row["contender"]} | {row["note"]} |')
+            continue
+        cells = [row['contender'], f'{float(row["parameters"]) / 1e6:.3f} M', f'{float(row["flops"]) / 1e9:.3f} G',
+                 f'{float(row["inference_ratio"]):.2f}', f'{float(row["train_ratio"]):.2f}',
+                 f'{float(row["extra_mb"]):+.0f} MB', *([f'{100 * float(row["floor_share"]):.0f} %'] if floor else [])]
+        lines.append(f'| {" | ".join(cells)} |')
+    return [*lines, '']
+
+
+def main() -> None:
+    """Write the page."""
+    out = ROOT / 'docs' / 'performance.md'
+    out.write_text(page(ROOT / 'benchmarks' / 'results'))
+    print(f'written: {out.relative_to(ROOT)}')
+
+
+if __name__ == '__main__':
+    exit_on_usage_error(main)

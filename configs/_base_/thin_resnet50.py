@@ -1,0 +1,13 @@
+# A ResNet-50 with a quarter of the width, trained from scratch: the Bottleneck path of the headline configs at a size
+# that two CPU cores train in minutes. BN, not SyncBN, because SyncBN needs CUDA.
+_base_ = 'dmsca.py'
+
+thin_resnet50 = dict(
+    base_channels=16,
+    stem_channels=16,
+    frozen_stages=-1,
+    norm_cfg=dict(type='BN', requires_grad=True),
+    norm_eval=False,
+    zero_init_residual=False,
+    init_cfg=None,
+    plugins=[dict(_base_.dmsca, stages=(True, True, True, True))])

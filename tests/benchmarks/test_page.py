@@ -1,0 +1,41 @@
+"""The page of figures holds what the tables hold, and nothing else."""
+import csv
+import sys
+
+import pytest
+
+from dmsca_mm.errors import UsageError
+
+
+@pytest.fixture
+def page(repository, monkeypatch):
+    monkeypatch.syspath_prepend(str(repository / 'benchmarks'))
+    sys.modules.pop('page', None)
+    import page
+    return page.page
+
+
+def test_page_tells_command_date_machine_and_every_row(page, tmp_path):
+    shared = dict(shape='4x3x256x256', rounds=9, device='cpu', dtype='fp32', machine='A Processor', cores=2, threads=2,
+                  torch='2.13.0', date='2026-01-02', floor_share='', copy_gb_per_s='', note='')
+    rows = [dict(shared, contender='plain', parameters=23_508_032, flops=4.1e9, inference_ratio=1, train_ratio=1,
+                 extra_mb=0),
+            dict(shared, contender='DMSCA fast', parameters=26_087_648, flops=4.2e9, inference_ratio=1.081,
+                 train_ratio=1.123, extra_mb=160.4),
+            dict(shared, contender='Other', parameters='', flops='', inference_ratio='', train_ratio='', extra_mb='',
+                 note='left out: too large')]
+    with (tmp_path / 'cost_backbone_cpu_fp32.csv').open('w', newline='') as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    text = page(tmp_path)
+    assert '`python benchmarks/cost.py --level backbone --device cpu --dtype fp32 --rounds 9`, 2026-01-02' in text
+    assert 'A Processor, 2 threads, torch 2.13.0' in text
+    assert '| DMSCA fast | 26.088 M | 4.200 G | 1.08 | 1.12 | +160 MB |' in text
+    assert '| Other | left out: too large |' in text
+    assert 'cost_backbone_cpu_fp32.png' in text
+
+
+def test_no_tables_name_the_way_out(page, tmp_path):
+    with pytest.raises(UsageError, match='make bench'):
+        page(tmp_path)

@@ -1,0 +1,219 @@
+"""The built-in data set: same bytes, honest split, boxes that fit the labels, readable by the real loaders."""
+import hashlib
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from dmsca_mm.datasets import digits
+from dmsca_mm.datasets.digits import DigitsParameters, make_digits
+from dmsca_mm.errors import UsageError
+
+SMALL = DigitsParameters(training=12, validation=5, size=160, seed=3)
+
+
+@pytest.fixture(scope='module')
+def made(tmp_path_factory):
+    root = tmp_path_factory.mktemp('digits') / 'data' / 'digits'
+    assert make_digits(root, SMALL)
+    return root
+
+
+def content(root):
+    """Path and digest of every file below `root`."""
+    return {str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in sorted(root.rglob('*')) if path.is_file()}
+
+
+def instances(root, split):
+    return json.loads((root / f'annotations/instances_{split}.json').read_text())
+
+
+def label_map(root, split, index):
+    return cv2.imread(str(root / f'annotations/{split}/{index:06d}.png'), cv2.IMREAD_UNCHANGED)
+
+
+def test_same_seed_same_bytes(made, tmp_path):
+    make_digits(tmp_path / 'again', SMALL)
+    assert content(tmp_path / 'again') == content(made)
+    assert len(content(made)) == 2 * (12 + 5) + 3
+
+
+def test_other_seed_other_images(made, tmp_path):
+    make_digits(tmp_path / 'other', replace(SMALL, seed=4))
+    one, other = content(made), content(tmp_path / 'other')
+    assert one.keys() == other.keys()
+    assert not any(one[name] == other[name] for name in one if name.endswith('.jpg'))
+
+
+def test_an_image_does_not_depend_on_how_many_are_made():
+    few, more = (list(digits.samples('validation', replace(SMALL, validation=count))) for count in (2, 4))
+    assert all(np.array_equal(a.image, b.image) for a, b in zip(few, more[:2], strict=True))
+
+
+def test_splits_share_no_writer_and_no_photograph():
+    from sklearn.datasets import load_digits
+    training, validation = digits._material('training')[1:], digits._material('validation')[1:]
+    every = load_digits()
+    assert len(training[1]) in digits.WRITER_STARTS
+    assert np.array_equal(np.concatenate([training[0], validation[0]]) * 16, every.images)
+    assert np.array_equal(np.concatenate([training[1], validation[1]]), every.target)
+    assert not set(digits.PHOTOGRAPHS['training']) & set(digits.PHOTOGRAPHS['validation'])
+
+
+def test_photographs_lie_in_the_wheel_of_scikit_image():
+    import skimage
+    shipped = {path.stem for path in (Path(skimage.__file__).parent / 'data').iterdir()} | {'immunohistochemistry'}
+    assert (Path(skimage.__file__).parent / 'data' / 'ihc.png').exists()
+    for names in digits.PHOTOGRAPHS.values():
+        assert set(names) <= shipped
+
+
+@pytest.mark.parametrize(('split', 'count'), [('training', 12), ('validation', 5)])
+def test_boxes_are_tight_around_the_labels(made, split, count):
+    coco = instances(made, split)
+    assert len(coco['images']) == count
+    assert [category['name'] for category in coco['categories']] == list('0123456789')
+    for image in coco['images']:
+        labels = label_map(made, split, image['id'])
+        assert labels.shape == (160, 160)
+        covered = np.zeros_like(labels, bool)
+        boxes = [box for box in coco['annotations'] if box['image_id'] == image['id']]
+        assert 1 <= len(boxes) <= digits.MAX_DIGITS
+        for box in boxes:
+            left, top, width, height = box['bbox']
+            inside = labels[top:top + height, left:left + width]
+            # Label 0 is "unlabelled", 1 the background, 2 + d digit d; category d + 1 is digit d.
+            stroke = inside == box['category_id'] + 1
+            assert set(np.unique(inside)) == {1, box['category_id'] + 1}
+            assert all(edge.any() for edge in (stroke[0], stroke[-1], stroke[:, 0], stroke[:, -1]))
+            assert stroke.sum() == box['area']
+            covered[top:top + height, left:left + width] = True
+        assert (labels[~covered] == 1).all()
+
+
+def test_every_digit_stands_out_from_its_surroundings():
+    """Judged on the images before JPEG: the strokes' mean luminance against what was measured around them."""
+    for sample in digits.samples('validation', replace(SMALL, validation=30)):
+        grey = cv2.cvtColor(sample.image, cv2.COLOR_BGR2GRAY).astype(float)
+        for box in sample.boxes:
+            left, top, width, height = box['bbox']
+            place = slice(top, top + height), slice(left, left + width)
+            stroke = sample.labels[place] == box['category_id'] + 1
+            assert abs(grey[place][stroke].mean() - np.median(grey[place][~stroke])) > 30
+
+
+def test_coco_loader_gives_the_boxes_and_classes(made, repository):
+    from mmdet.registry import DATASETS
+    from mmdet.utils import register_all_modules
+    from mmengine.config import Config
+    register_all_modules()
+    cfg = Config.fromfile(repository / 'configs/digits/faster_rcnn_r50_dmsca_digits.py')
+    for split, loader in (('training', cfg.train_dataloader), ('validation', cfg.test_dataloader)):
+        dataset = DATASETS.build(dict(loader.dataset, data_root=str(made)))
+        truth = instances(made, split)['annotations']
+        assert len(dataset) == getattr(SMALL, split)
+        assert sorted(label for i in range(len(dataset)) for label in dataset[i]['data_samples'].gt_instances.labels
+                      ) == sorted(box['category_id'] - 1 for box in truth)
+        assert dataset[0]['inputs'].shape[0] == 3
+
+
+def test_ade_loader_gives_background_and_ten_digits(made, repository):
+    from mmengine.config import Config
+    from mmseg.registry import DATASETS
+    from mmseg.utils import register_all_modules
+    register_all_modules()
+    cfg = Config.fromfile(repository / 'configs/digits/upernet_r50_dmsca_digits.py')
+    for split, loader in (('training', cfg.train_dataloader), ('validation', cfg.test_dataloader)):
+        dataset = DATASETS.build(dict(loader.dataset, data_root=str(made)))
+        assert len(dataset) == getattr(SMALL, split)
+        assert dataset.metainfo['classes'] == ('background', *'0123456789')
+        for index in range(len(dataset)):
+            labels = dataset[index]['data_samples'].gt_sem_seg.data[0].numpy()
+            expected = label_map(made, split, index).astype(int) - 1
+            assert np.array_equal(labels, expected)
+
+
+def test_a_made_data_set_is_reused_untouched(made):
+    before = {path: path.stat().st_mtime_ns for path in made.rglob('*')}
+    assert make_digits(made, SMALL) is False
+    assert before == {path: path.stat().st_mtime_ns for path in made.rglob('*')}
+
+
+def test_other_parameters_need_overwrite(tmp_path):
+    root, other = tmp_path / 'digits', replace(SMALL, training=2, seed=9)
+    make_digits(root, replace(SMALL, training=2))
+    before = content(root)
+    with pytest.raises(UsageError, match='other parameters: pass --overwrite'):
+        make_digits(root, other)
+    assert content(root) == before
+    assert make_digits(root, other, overwrite=True)
+    assert make_digits(root, other) is False
+    assert [path.name for path in tmp_path.iterdir()] == ['digits']
+
+
+@pytest.mark.parametrize('name', [
+    'images/training/000001.jpg', 'annotations/training/000000.png', 'annotations/instances_validation.json'])
+def test_missing_files_are_noticed(tmp_path, name):
+    make_digits(tmp_path / 'digits', replace(SMALL, training=2))
+    (tmp_path / 'digits' / name).unlink()
+    with pytest.raises(UsageError, match='is incomplete'):
+        make_digits(tmp_path / 'digits', replace(SMALL, training=2))
+
+
+def test_a_folder_of_something_else_is_never_replaced(tmp_path):
+    (tmp_path / 'mine.txt').write_text('keep')
+    with pytest.raises(UsageError, match='is not a digits data set'):
+        make_digits(tmp_path, SMALL, overwrite=True)
+    assert [path.name for path in tmp_path.iterdir()] == ['mine.txt']
+
+
+def test_an_interrupted_run_leaves_nothing(tmp_path, monkeypatch):
+    def interrupted(split, parameters):
+        yield next(whole(split, parameters))
+        raise KeyboardInterrupt
+    whole = digits.samples
+    monkeypatch.setattr(digits, 'samples', interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        make_digits(tmp_path / 'digits', SMALL)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_refuses_is_said(tmp_path):
+    (tmp_path / 'file').write_text('')
+    with pytest.raises(UsageError, match=r'cannot write the digits data set to .*file/digits'):
+        make_digits(tmp_path / 'file' / 'digits', SMALL)
+
+
+@pytest.mark.parametrize('package', ['sklearn.datasets', 'skimage'])
+def test_a_missing_package_is_named_with_the_way_out(tmp_path, monkeypatch, package):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(UsageError, match=f'{package} is missing: pip install scikit-learn scikit-image'):
+        make_digits(tmp_path / 'digits', SMALL)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize('wrong', [
+    dict(training=0), dict(validation=-1), dict(size=100), dict(size=64), dict(seed=-1)])
+def test_a_parameter_out_of_range_is_named(wrong):
+    (name, value), = wrong.items()
+    with pytest.raises(UsageError, match=f'digits: {name} is {value}, must be'):
+        DigitsParameters(**wrong)
+
+
+def test_the_command_makes_finds_and_refuses(tmp_path, repository):
+    def run(*arguments):
+        command = [sys.executable, str(repository / 'tools/make_digits.py'), '--training', '2', '--validation', '1']
+        return subprocess.run([*command, *arguments], cwd=tmp_path, capture_output=True, text=True,
+                              env={'PYTHONPATH': str(repository), 'PATH': '/usr/bin:/bin'})
+    assert 'made, 2 training and 1 validation images in data/digits' in run().stdout
+    assert 'already there' in run().stdout
+    refused = run('--seed', '1')
+    assert refused.returncode == 2
+    assert len(refused.stderr.strip().splitlines()) == 1
+    assert '--overwrite' in refused.stderr
