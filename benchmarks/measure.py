@@ -152,9 +152,13 @@ class Subject:
 def multiply_adds(model: nn.Module, x: Tensor) -> int:
     """Multiply-adds of one forward, as mmengine counts them: convolutions and matrix products, no elementwise work."""
     model.eval()
-    MMLogger.get_current_instance().setLevel('ERROR')
+    logger = MMLogger.get_current_instance()
+    level = logger.level
+    logger.setLevel('ERROR')  # a warning for each kind of elementwise work otherwise
     with torch.no_grad():
-        return int(get_model_complexity_info(model, inputs=x, show_table=False, show_arch=False)['flops'])
+        found = get_model_complexity_info(model, inputs=x, show_table=False, show_arch=False)
+    logger.setLevel(level)
+    return int(found['flops'])
 
 
 def measure(contenders: list[Contender], build: Callable[[Contender], nn.Module], x: Tensor,

@@ -68,7 +68,8 @@ def test_plain_is_its_own_measure(rows):
 
 
 def test_memory_of_a_copy_is_the_output_and_the_gradient():
-    subject = Subject(CONTENDERS['plain'], CONTENDERS['plain'].operator(64), torch.randn(SHAPE, requires_grad=True), QUICK)
+    plain = CONTENDERS['plain']
+    subject = Subject(plain, plain.operator(64), torch.randn(SHAPE, requires_grad=True), QUICK)
     assert subject.peak_bytes() == subject.peak_bytes() == 2 * BYTES
 
 
@@ -123,10 +124,11 @@ def test_operator_level_writes_a_table_and_a_picture(run, dtype):
 
 
 def test_backbone_level_writes_a_table_and_a_picture(run):
-    name, rows = run(cost, '--level', 'backbone', '--size', '32x32', '--batch', '2', '--rounds', '2', '--contenders', 'eca')
+    name, rows = run(cost, '--level', 'backbone', '--size', '32x32', '--batch', '2', '--rounds', '2',
+                     '--contenders', 'eca')
     assert name == 'cost_backbone_cpu_fp32.csv'
     plain, eca = rows
-    assert (plain['shape'], plain['train_ratio'], plain['extra_mb'], plain['floor_ms']) == ('2x3x32x32', '1.0', '0.0', '')
+    assert [plain[key] for key in ('shape', 'train_ratio', 'extra_mb', 'floor_ms')] == ['2x3x32x32', '1.0', '0.0', '']
     assert plain['parameters'] == '23508032'
     assert int(eca['parameters']) - 23508032 == (3 + 4 + 6) * 5 + 3 * 7
 
@@ -147,7 +149,8 @@ def test_slope_of_a_quadratic_is_two():
 
 @pytest.mark.parametrize(('arguments', 'words'), [
     (['--size', '32'], ['--size', "'32'", 'HEIGHTxWIDTH']), (['--size', '8x64'], ['at least 32', "'8x64'"]),
-    (['--rounds', '0'], ['--rounds', "'0'", 'at least 1']), (['--contenders', 'sse'], ["'sse'", 'choose from plain, se']),
+    (['--rounds', '0'], ['--rounds', "'0'", 'at least 1']),
+    (['--contenders', 'sse'], ["'sse'", 'choose from plain, se']),
     (['--dtype', 'fp8'], ['--dtype', "'fp8'"]),
     pytest.param(['--device', 'cuda'], ['no GPU'],
                  marks=pytest.mark.skipif(torch.cuda.is_available(), reason='there is a GPU'))])
@@ -155,4 +158,5 @@ def test_bad_argument_ends_with_one_line_and_exit_code_2(run, capsys, arguments,
     with pytest.raises(SystemExit) as caught:
         run(cost, '--level', 'operator', *arguments)
     assert caught.value.code == 2
-    assert all(word in capsys.readouterr().err.splitlines()[-1] for word in words)
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert all(word in last for word in words)
