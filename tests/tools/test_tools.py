@@ -1,4 +1,5 @@
 """The commands as a person runs them: real processes, tiny data, exit codes and what they print."""
+import importlib.util
 import json
 import multiprocessing
 import os
@@ -6,6 +7,7 @@ import runpy
 import subprocess
 import sys
 import tempfile
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -123,6 +125,31 @@ def test_one_process_trains_a_plain_config_with_the_plugin_and_writes_prediction
                   '--work-dir', tmp_path / 'test', '--cfg-options', *data_options(digits, True))
     assert tested.returncode == 0, tested.stderr
     assert (tmp_path / 'found.pkl').stat().st_size > 0
+
+
+@pytest.mark.parametrize(('library', 'config', 'checkpoint'), [
+    ('mmdet', 'configs/faster_rcnn_r50_dmsca.py', 'epoch_1.pth'),
+    ('mmseg', 'configs/upernet_r50_dmsca.py', 'iter_1.pth')])
+def test_headline_config_runs_with_the_librarys_own_tool(library, config, checkpoint, repository, request, tmp_path):
+    tool = Path(importlib.util.find_spec(library).origin).parent / '.mim/tools/train.py'
+    loaders = [f'{split}_dataloader.{key}' for split in ('train', 'val')
+               for key in ('num_workers=0', 'persistent_workers=False')]
+    if library == 'mmdet':
+        root = request.getfixturevalue('tiny_coco')
+        options = [f'train_dataloader.dataset.data_root={root}/', f'val_dataloader.dataset.data_root={root}/',
+                   f'val_evaluator.ann_file={root}/annotations/instances_val2017.json', 'train_cfg.max_epochs=1',
+                   'model.backbone.init_cfg=None', 'train_dataloader.dataset.pipeline.2.scale=(320,320)',
+                   'val_dataloader.dataset.pipeline.1.scale=(320,320)']
+    else:
+        root = request.getfixturevalue('tiny_ade')
+        options = [f'train_dataloader.dataset.data_root={root}', f'val_dataloader.dataset.data_root={root}',
+                   'train_dataloader.batch_size=2', 'train_cfg.max_iters=1', 'train_cfg.val_interval=1',
+                   'model.pretrained=None']
+    finished = subprocess.run(
+        [sys.executable, tool, repository / config, '--work-dir', tmp_path, '--cfg-options', *loaders, *options],
+        capture_output=True, text=True, timeout=400, cwd=tmp_path)
+    assert finished.returncode == 0, finished.stderr
+    assert (tmp_path / checkpoint).exists()
 
 
 def assert_one_line(finished, *words):
