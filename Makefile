@@ -1,5 +1,7 @@
 .PHONY: setup demo demo-seg test lint bench
 
+ROUNDS ?= 12
+
 setup:
 	@tools/setup.sh
 
@@ -16,7 +18,7 @@ lint: setup
 	.venv/bin/ruff check .
 
 bench: setup
-	.venv/bin/python benchmarks/cost.py --level backbone
-	.venv/bin/python benchmarks/cost.py --level operator
-	.venv/bin/python benchmarks/scaling.py
+	.venv/bin/python benchmarks/cost.py --level backbone --rounds $(ROUNDS)
+	.venv/bin/python benchmarks/cost.py --level operator --rounds $(ROUNDS)
+	.venv/bin/python benchmarks/scaling.py --rounds $(ROUNDS)
 	.venv/bin/python benchmarks/page.py
