@@ -13,8 +13,8 @@ Training keeps X and the small tensors. Small tensors have the parameters' dtype
 """
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -165,7 +165,17 @@ def _small_convolutions() -> AbstractContextManager[None]:
     """On the CPU, oneDNN takes three times as long as plain loops over two channels; its set-up alone costs more."""
     if torch.compiler.is_compiling() or torch.jit.is_tracing():
         return nullcontext()
-    return torch.backends.mkldnn.flags(enabled=False)
+    return _without_onednn()
+
+
+@contextmanager
+def _without_onednn() -> Iterator[None]:
+    # Not mkldnn.flags: it switches TF32 on by default, which warns where there is none.
+    before = torch.backends.mkldnn.set_flags(False)
+    try:
+        yield
+    finally:
+        torch.backends.mkldnn.set_flags(*before)
 
 
 def _gradients(outputs: tuple[Tensor, ...], inputs: tuple[Tensor, ...], by: tuple[Tensor, ...]) -> list[Tensor | None]:

@@ -187,6 +187,17 @@ def test_inference_and_training_give_the_same_bits():
             assert torch.equal(fast(x), trained)
 
 
+def test_settings_of_onednn_are_left_as_they_were_without_a_warning(recwarn):
+    _, fast = pair(8)
+    before = torch.backends.mkldnn.set_flags()
+    torch.backends.mkldnn.set_flags(*before)
+    run(fast, torch.randn(1, 8, 3, 3), torch.ones(1, 8, 3, 3))
+    after = torch.backends.mkldnn.set_flags()
+    torch.backends.mkldnn.set_flags(*after)
+    assert before == after
+    assert not recwarn.list
+
+
 def thin_resnet(**arguments):
     from mmdet.models.backbones import ResNet
 
