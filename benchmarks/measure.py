@@ -26,6 +26,7 @@ from contenders import Contender
 from mmengine.analysis import get_model_complexity_info
 from mmengine.logging import MMLogger
 from torch import Tensor, nn
+from tqdm import tqdm
 
 from dmsca_mm.errors import UsageError
 
@@ -175,7 +176,7 @@ def measure(contenders: list[Contender], build: Callable[[Contender], nn.Module]
         UsageError: not even the plain one runs.
     """
     subjects, left_out = {}, []
-    for contender in contenders:
+    for contender in tqdm(contenders, 'warming up'):
         try:
             subjects[contender.label] = Subject(contender, build(contender), x, setting)
         except RuntimeError as error:
@@ -184,7 +185,7 @@ def measure(contenders: list[Contender], build: Callable[[Contender], nn.Module]
                 raise UsageError(f'{contender.label} on an input of {tuple(x.shape)} was {reason}') from None
             left_out.append(dict(contender=contender.label, note=reason))
     times = {label: {name: [] for name in subject.actions} for label, subject in subjects.items()}
-    for turn in range(setting.rounds):
+    for turn in tqdm(range(setting.rounds), 'rounds'):
         order = list(subjects.values())
         random.Random(turn).shuffle(order)
         for subject in order:
@@ -192,7 +193,7 @@ def measure(contenders: list[Contender], build: Callable[[Contender], nn.Module]
                 times[subject.label][name].append(subject.seconds(name, action, subject.repeats[name]))
     plain, rows = contenders[0].label, []
     plain_peak = subjects[plain].peak_bytes()
-    for label, subject in subjects.items():
+    for label, subject in tqdm(subjects.items(), 'memory'):
         row = dict(contender=label, parameters=subject.parameters, flops=subject.flops)
         for name, values in times[label].items():
             ratios = np.divide(values, times[plain][name])

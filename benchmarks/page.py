@@ -64,7 +64,9 @@ def _table(rows: list[dict[str, str]], shape: str) -> list[str]:
             continue
         cells = [row['contender'], f'{float(row["parameters"]) / 1e6:.3f} M', f'{float(row["flops"]) / 1e9:.3f} G',
                  f'{float(row["inference_ratio"]):.2f}', f'{float(row["train_ratio"]):.2f}',
-                 f'{float(row["extra_mb"]):+.0f} MB', *([f'{100 * float(row["floor_share"]):.0f} %'] if floor else [])]
+                 f'{float(row["extra_mb"]):+.0f} MB']
+        if floor:  # a copy moves less than the floor, so plain has no share of it
+            cells.append(f'{100 * float(row["floor_share"]):.0f} %' if row['floor_share'] else '')
         lines.append(f'| {" | ".join(cells)} |')
     return [*lines, '']
 

@@ -36,6 +36,21 @@ def test_page_tells_command_date_machine_and_every_row(page, tmp_path):
     assert 'cost_backbone_cpu_fp32.png' in text
 
 
+def test_the_floor_has_a_column_and_the_copy_no_share_of_it(page, tmp_path):
+    shared = dict(shape='1x8x4x4', rounds=9, device='cpu', dtype='fp32', machine='A Processor', cores=2, threads=2,
+                  torch='2.13.0', date='2026-01-02', copy_gb_per_s='12.5', note='', parameters=8, flops=0, extra_mb=0)
+    rows = [dict(shared, contender='plain', inference_ratio=1, train_ratio=1, floor_share=''),
+            dict(shared, contender='SE', inference_ratio=1.5, train_ratio=2, floor_share='0.62')]
+    with (tmp_path / 'cost_operator_cpu_fp32.csv').open('w', newline='') as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    text = page(tmp_path)
+    assert 'copies at 12.5 GB/s' in text
+    assert '| plain | 0.000 M | 0.000 G | 1.00 | 1.00 | +0 MB |  |' in text
+    assert '| SE | 0.000 M | 0.000 G | 1.50 | 2.00 | +0 MB | 62 % |' in text
+
+
 def test_no_tables_name_the_way_out(page, tmp_path):
     with pytest.raises(UsageError, match='make bench'):
         page(tmp_path)
