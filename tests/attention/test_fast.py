@@ -43,7 +43,7 @@ def assert_agree(found, expected, tolerance):
         torch.testing.assert_close(one, other, rtol=tolerance, atol=tolerance * largest)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, derandomize=True)
 @given(**SIZES, init=st.sampled_from(['identity', 'paper']), ties=st.booleans(), seed=st.integers(0, 99),
        kernel_sizes=st.sampled_from([(3, 5, 7), (1,), (5, 3)]))
 @pytest.mark.parametrize(('dtype', 'tolerance'), [(torch.float64, 1e-12), (torch.float32, 1e-5)])
@@ -254,11 +254,12 @@ def test_distributed_data_parallel_gives_the_same_gradients(tmp_path):
 
 def test_whole_backbone_compiles_into_one_graph_with_the_same_gradients():
     # aot_eager traces forward and backward as the default compiler does and leaves out minutes of code generation.
-    x = torch.randn(2, 3, 64, 64)
-    expected = backbone_step(thin_resnet(), x)
-    found = backbone_step(torch.compile(thin_resnet(), fullgraph=True, backend='aot_eager'), x)
+    # In double precision: a whole network amplifies fp32's rounding beyond any tolerance worth its name.
+    x = torch.randn(2, 3, 64, 64, dtype=torch.float64)
+    expected = backbone_step(thin_resnet().double(), x)
+    found = backbone_step(torch.compile(thin_resnet().double(), fullgraph=True, backend='aot_eager'), x)
     for a, b in zip(found, expected, strict=True):
-        torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-4 * b.abs().max().item())
+        torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-9 * b.abs().max().item())
 
 
 def test_operator_compiles_to_machine_code():
