@@ -98,6 +98,10 @@ def train(config: str, work_dir: str | None = None, resume: str | None = None, o
     preflight.check_weights(cfg)
     directory = Path(cfg.work_dir)
     preflight.check_work_directory(directory, resume is not None, overwrite)
+    fresh_start = resume is None and cfg.get('load_from')
+    if overwrite and fresh_start and Path(cfg.load_from).resolve().parent == directory.resolve():
+        raise UsageError(f'--overwrite would drop {cfg.load_from}, from which this run starts: '
+                         'choose another --work-dir')
     distributed.prepare(cfg)
     if overwrite and resume is None and is_first_process():
         _drop_checkpoints(directory)

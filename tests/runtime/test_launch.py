@@ -75,6 +75,16 @@ def test_overwrite_drops_old_checkpoints(kept, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ['notes.txt']
 
 
+def test_overwrite_does_not_drop_what_the_run_starts_from(tmp_path, monkeypatch):
+    monkeypatch.setattr(launch.preflight, 'check_weights', lambda config: None)
+    monkeypatch.setattr(launch.preflight, 'check_data', lambda config, loaders: None)
+    start = tmp_path / 'epoch_1.pth'
+    start.touch()
+    with pytest.raises(UsageError, match=f'--overwrite would drop {start}'):
+        launch.train(RETINANET, work_dir=str(tmp_path), overwrite=True, cfg_options=dict(load_from=str(start)))
+    assert start.exists()
+
+
 def test_auto_scale_lr_switches_on_what_the_config_offers(kept, tmp_path):
     work = str(tmp_path)
     assert kept(launch.train, RETINANET, work_dir=work, auto_scale_lr=True).auto_scale_lr.enable
