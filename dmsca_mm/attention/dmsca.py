@@ -107,11 +107,15 @@ class DMSCA(nn.Module):
         checks.feature_map(x, self.in_channels)
         if self.form == 'literal':
             return self._literal(x)[0]
-        return fast.attend(x, self._gates, self.dff.gate, self.aa.conv, self.aa.scale, list(self.parameters()))
+        return fast.attend(x, self._folded_gates, self.dff.gate, self.aa.conv, self.aa.scale, self)
 
     def _gates(self, pooled: Tensor, layers: Tensor) -> tuple[Tensor, Tensor]:
         """A_c, (N, C, 1, 1), from avgpool(X) + maxpool(X), and A_s, (N, 1, H, W), from D, (N, 2, H, W)."""
         return self.tca(self.gce(pooled)), self.msce(layers, self.dii(layers))
+
+    def _folded_gates(self, pooled: Tensor, layers: Tensor) -> tuple[Tensor, Tensor]:
+        """The same, cheaper."""
+        return self.tca(self.gce(pooled)), self.msce.folded(layers, self.dii(layers))
 
     def _literal(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """Y and the four maps A_c, A_s, G, α, one line for each of the paper's steps."""

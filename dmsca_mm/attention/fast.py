@@ -9,7 +9,8 @@ gate's weight, w the activation's weight and x_p the channels of pixel p::
     small     G = σ(e_u + A_s·d_v + b);  α = s·σ(G·e_w + (1 − G)·A_s·d_w + b');  P = α·G,  Q = α·(1 − G)·A_s
     look 3    Y = X ⊙ (P ⊙ A_c + Q)
 
-Training keeps X and the small tensors. Small tensors have the parameters' dtype (under autocast fp32), X keeps its own.
+Training keeps X and nothing else: backward looks at it once more and rebuilds what is small.
+Small tensors have the parameters' dtype (under autocast fp32), X keeps its own.
 """
 from __future__ import annotations
 
@@ -18,14 +19,14 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 # From pooled, (N, C, 1, 1), and D, (N, 2, H, W), to A_c, (N, C, 1, 1), and A_s, (N, 1, H, W).
 Gates = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
-def attend(x: Tensor, gates: Gates, gate: torch.nn.Conv2d, activation: torch.nn.Conv2d, scale: float,
-           parameters: list[Tensor]) -> Tensor:
+def attend(x: Tensor, gates: Gates, gate: nn.Conv2d, activation: nn.Conv2d, scale: float,
+           owner: nn.Module) -> Tensor:
     """Y of DMSCA.
 
     Args:
@@ -34,131 +35,163 @@ def attend(x: Tensor, gates: Gates, gate: torch.nn.Conv2d, activation: torch.nn.
         gate: the 1×1 convolution 2C→1 of the dynamic feature fusion.
         activation: the 1×1 convolution C→1 of the adaptive activation.
         scale: s, the upper end of the activation's range.
-        parameters: every parameter of the module, those of ``gates`` too.
+        owner: the module that holds every parameter, those of ``gates`` too.
     """
     if not _is_dense(x):
         x = x.contiguous()
-    graph = _SmallGraph(gates, gate, activation, scale)
+    steps = _Steps(gates, gate, activation, scale)
     with torch.autocast(x.device.type, enabled=False):
-        traced = torch.compiler.is_compiling() or torch.jit.is_tracing()
-        if not traced and torch.is_grad_enabled() and (x.requires_grad or any(p.requires_grad for p in parameters)):
-            return _Attend.apply(x, graph, *parameters)
-        pooled, layers, dots, _ = graph.look(x, graph.fixed())
-        channel, spatial, weights = graph.weights(pooled, layers)
-        p, q = graph.blend(_dot(weights, x), dots, spatial)
-        if traced:  # a compiler derives and fuses the backward by itself
-            return x * _scale(channel, p, q, x.dtype)
-        return _scale(channel, p, q, x.dtype, out=torch.empty_like(x)).mul_(x)
+        if torch.compiler.is_compiling() or torch.jit.is_tracing():
+            return x * _scale(*steps.maps(x), x.dtype)  # a compiler fuses this and derives the backward
+        if torch.is_grad_enabled():
+            parameters = list(owner.parameters())
+            if x.requires_grad or any(parameter.requires_grad for parameter in parameters):
+                return _Attend.apply(x, steps, owner, *parameters)
+        return _forward(x, steps)
 
 
-class _SmallGraph:
-    """The five steps but for the last product; everything it returns is small."""
+class _Steps:
+    """The steps in the head of this file."""
 
-    def __init__(self, gates: Gates, gate: torch.nn.Conv2d, activation: torch.nn.Conv2d, scale: float) -> None:
+    def __init__(self, gates: Gates, gate: nn.Conv2d, activation: nn.Conv2d, scale: float) -> None:
         self.gates, self.gate, self.activation, self.scale = gates, gate, activation, scale
+
+    def pools(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Pooled and maxpool(X), each (N, C, 1, 1), and max_C X, (N, 1, H, W)."""
+        dtype = self.gate.weight.dtype
+        top = x.amax((2, 3), keepdim=True)
+        return x.mean((2, 3), keepdim=True).to(dtype) + top.to(dtype), top, x.amax(1, keepdim=True)
 
     def fixed(self) -> Tensor:
         """The rows v and w, (2, C)."""
         c = self.activation.in_channels
         return torch.stack([self.gate.weight.flatten()[c:], self.activation.weight.flatten()])
 
-    def look(self, x: Tensor, fixed: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """From X and [v; w] to pooled, (N, C, 1, 1), D, (N, 2, H, W), [d_v; d_w], (N, 2, H, W), and maxpool(X)."""
-        top = x.amax((2, 3), keepdim=True)
-        pooled = x.mean((2, 3), keepdim=True).to(fixed.dtype) + top.to(fixed.dtype)
-        rows = torch.cat([fixed, fixed.new_full((1, x.shape[1]), 1 / x.shape[1])])  # the mean is a dot product as well
-        dots = _dot(rows.expand(x.shape[0], -1, -1), x)
-        layers = torch.cat([dots[:, 2:], x.amax(1, keepdim=True).to(fixed.dtype)], 1)
-        return pooled, layers, dots[:, :2], top
+    def fixed_dots(self, fixed: Tensor, x: Tensor, peak: Tensor) -> tuple[Tensor, Tensor]:
+        """[d_v; d_w] and D, each (N, 2, H, W)."""
+        dots = _dot(_with_mean(fixed).expand(x.shape[0], -1, -1), x)
+        return dots[:, :2], torch.cat([dots[:, 2:], peak.to(dots.dtype)], 1)
 
-    def weights(self, pooled: Tensor, layers: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """A_c, A_s, and the rows u ⊙ A_c and w ⊙ A_c as (N, 2, C)."""
-        with _small_convolutions():
-            channel, spatial = self.gates(pooled, layers)
+    def modulated(self, channel: Tensor) -> Tensor:
+        """The rows u ⊙ A_c and w ⊙ A_c, (N, 2, C)."""
         c = self.activation.in_channels
         rows = torch.stack([self.gate.weight.flatten()[:c], self.activation.weight.flatten()])
-        return channel, spatial, rows * channel.flatten(1)[:, None]
+        return rows * channel.flatten(1)[:, None]
 
-    def blend(self, modulated: Tensor, dots: Tensor, spatial: Tensor) -> tuple[Tensor, Tensor]:
+    def blend(self, modulated: Tensor, fixed: Tensor, spatial: Tensor) -> tuple[Tensor, Tensor]:
         """From [e_u; e_w] and [d_v; d_w], each (N, 2, H, W), to P and Q, each (N, 1, H, W)."""
         e_u, e_w = modulated.split(1, 1)
-        d_v, d_w = dots.split(1, 1)
-        gate = torch.sigmoid(e_u + spatial * d_v + self.gate.bias)
-        rest = (1 - gate) * spatial
-        alpha = self.scale * torch.sigmoid(gate * e_w + rest * d_w + self.activation.bias)
+        d_v, d_w = fixed.split(1, 1)
+        gate = torch.addcmul(e_u + self.gate.bias, spatial, d_v).sigmoid()
+        rest = torch.addcmul(spatial, gate, spatial, value=-1)
+        alpha = self.scale * torch.addcmul(torch.addcmul(self.activation.bias, gate, e_w), rest, d_w).sigmoid()
         return alpha * gate, alpha * rest
+
+    def maps(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """A_c, P and Q."""
+        pooled, _, peak = self.pools(x)
+        fixed_dots, layers = self.fixed_dots(self.fixed(), x, peak)
+        with _small_convolutions():
+            channel, spatial = self.gates(pooled, layers)
+        return channel, *self.blend(_dot(self.modulated(channel), x), fixed_dots, spatial)
+
+
+def _forward(x: Tensor, steps: _Steps) -> Tensor:
+    """Y."""
+    return _scale(*steps.maps(x), x.dtype, out=torch.empty_like(x)).mul_(x)
 
 
 class _Attend(torch.autograd.Function):
-    """The fast form with its backward: X, dY and two scratch tensors; autograd only for what is small."""
+    """The fast form with its backward, whose only large tensors are dX and one of scratch."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, graph: _SmallGraph, *parameters: Tensor) -> Tensor:
-        with torch.enable_grad():
-            fixed = graph.fixed()
-        *looked, top = graph.look(x, fixed.detach())
-        pooled, layers, dots = (value.requires_grad_() for value in looked)
-        with torch.enable_grad():
-            channel, spatial, weights = graph.weights(pooled, layers)
-        # Cut here: the gradient of what follows has to meet X before it enters what precedes.
-        modulated = _dot(weights.detach(), x).requires_grad_()
-        cut = spatial.detach().requires_grad_()
-        with torch.enable_grad():
-            p, q = graph.blend(modulated, dots, cut)
-        ctx.save_for_backward(x)
-        ctx.small = (pooled, layers, top, channel, spatial, weights, fixed, modulated, dots, cut, p, q)
-        ctx.learnt = [parameter for parameter in parameters if parameter.requires_grad]
-        ctx.parameters = parameters
-        return _scale(channel.detach(), p.detach(), q.detach(), x.dtype, out=torch.empty_like(x)).mul_(x)
+    def forward(ctx: Any, x: Tensor, steps: _Steps, owner: nn.Module, *parameters: Tensor) -> Tensor:
+        ctx.steps, ctx.owner = steps, owner
+        ctx.save_for_backward(x, *parameters)
+        return _forward(x, steps)
 
     @staticmethod
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
         if torch.is_grad_enabled():  # only with create_graph=True
             raise RuntimeError("DMSCA(form='fast') has no second derivative: use form='literal'")
+        x, *parameters = ctx.saved_tensors
+        learnt = [parameter for parameter in parameters if parameter.requires_grad]
         with torch.autocast(dy.device.type, enabled=False):
-            return _Attend.gradients(ctx, dy)
+            d_x, d_learnt = _with_parameters(ctx.owner, parameters, lambda: _backward(
+                ctx.steps, x, dy, learnt, ctx.needs_input_grad[0]))
+        return d_x, None, None, *(next(d_learnt) if parameter.requires_grad else None for parameter in parameters)
 
-    @staticmethod
-    def gradients(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
-        """What backward returns: the gradient of X, nothing for the graph, those of the parameters."""
-        x, = ctx.saved_tensors
-        pooled, layers, top, channel, spatial, weights, fixed, modulated, dots, cut, p, q = ctx.small
 
-        # Y = X ⊙ (P ⊙ A_c + Q)
-        product = torch.mul(dy, x, out=torch.empty_like(x))
-        rows = torch.cat([channel, torch.ones_like(channel)], 2).squeeze(3).transpose(1, 2).detach()
-        d_p, d_q = _dot(rows, product).split(1, 1)
-        d_channel = _dot_pixels(p.detach(), product).transpose(1, 2).unsqueeze(3)
+def _backward(steps: _Steps, x: Tensor, dy: Tensor, learnt: list[Tensor],
+              needs_d_x: bool) -> tuple[Tensor | None, Iterator[Tensor | None]]:
+    """Gradients of X, if it is needed, and of the learnt parameters."""
+    # The small graph once more, cut where a gradient has to meet X before it goes on.
+    pooled, top, peak = steps.pools(x)
+    pooled.requires_grad_()
+    with torch.enable_grad():
+        fixed = steps.fixed()
+    fixed_dots, layers = (small.requires_grad_() for small in steps.fixed_dots(fixed.detach(), x, peak))
+    with torch.enable_grad(), _small_convolutions():
+        channel, spatial = steps.gates(pooled, layers)
+        modulated = steps.modulated(channel)
+    modulated_dots, cut = _dot(modulated.detach(), x).requires_grad_(), spatial.detach().requires_grad_()
+    with torch.enable_grad():
+        p, q = steps.blend(modulated_dots, fixed_dots, cut)
 
-        # P, Q from the dot products, those from X
-        d_modulated, d_dots, d_spatial, *d_last = _gradients(
-            (p, q), (modulated, dots, cut, *ctx.learnt), (d_p, d_q))
-        d_rows = torch.cat([d_modulated, d_dots], 1)
-        d_weights, d_fixed = _dot_pixels(d_rows, x).split(2, 1)
+    # Y = X ⊙ (P ⊙ A_c + Q)
+    product = torch.mul(dy, x, out=torch.empty_like(x))
+    rows = torch.cat([channel, torch.ones_like(channel)], 2).squeeze(3).transpose(1, 2).detach()
+    d_p, d_q = _dot(rows, product).split(1, 1)
+    d_channel = _dot_pixels(p.detach(), product).transpose(1, 2).unsqueeze(3)
 
-        # A_c, A_s from the pools
-        with _small_convolutions():
-            d_pooled, d_layers, *d_first = _gradients(
-                (channel, spatial, weights, fixed), (pooled, layers, *ctx.learnt),
-                (d_channel, d_spatial, d_weights, d_fixed.sum(0)))
-        d_learnt = iter([_sum(first, last) for first, last in zip(d_first, d_last, strict=True)])
-        d_parameters = [next(d_learnt) if parameter.requires_grad else None for parameter in ctx.parameters]
-        if not ctx.needs_input_grad[0]:
-            return None, None, *d_parameters
+    # P, Q from the dot products, those from X
+    d_modulated_dots, d_fixed_dots, d_spatial, *d_last = _gradients(
+        (p, q), (modulated_dots, fixed_dots, cut, *learnt), (d_p, d_q))
+    d_rows = torch.cat([d_modulated_dots, d_fixed_dots], 1)
+    d_modulated, d_fixed = _dot_pixels(d_rows, x).split(2, 1)
 
-        n, c, h, w = x.shape
-        # The maxima share their gradient evenly, as amax's own backward does.
-        d_x = torch.eq(x, layers[:, 1:].detach(), out=product)
-        d_x.mul_(d_layers[:, 1:] / d_x.sum(1, keepdim=True))
-        scratch = torch.eq(x, top, out=torch.empty_like(x))
-        d_x.addcmul_(scratch, (d_pooled / scratch.sum((2, 3), keepdim=True)).to(x.dtype))
-        # The dot products and both means are of rank one each.
-        columns = torch.cat([weights.detach(), fixed.detach().expand(n, -1, -1), fixed.new_full((n, 1, c), 1 / c),
-                             d_pooled.flatten(1)[:, None] / (h * w)], 1).transpose(1, 2)
-        pixels = torch.cat([d_rows, d_layers[:, :1], torch.ones_like(p)], 1).flatten(2)
-        d_x.flatten(2).baddbmm_(columns.to(x.dtype), pixels.to(x.dtype))
-        d_x.addcmul_(dy, _scale(channel.detach(), p.detach(), q.detach(), x.dtype, out=scratch))
-        return d_x, None, *d_parameters
+    # A_c, A_s from the pools
+    with _small_convolutions():
+        d_pooled, d_layers, *d_first = _gradients(
+            (channel, spatial, modulated, fixed), (pooled, layers, *learnt),
+            (d_channel, d_spatial, d_modulated, d_fixed.sum(0)))
+    d_learnt = (_sum(first, last) for first, last in zip(d_first, d_last, strict=True))
+    if not needs_d_x:
+        return None, d_learnt
+
+    n, _, h, w = x.shape
+    # The maxima share their gradient evenly, as amax's own backward does.
+    d_x = torch.eq(x, peak, out=product)
+    d_x.mul_(d_layers[:, 1:] / d_x.sum(1, keepdim=True))
+    scratch = torch.eq(x, top, out=torch.empty_like(x))
+    d_x.addcmul_(scratch, (d_pooled / scratch.sum((2, 3), keepdim=True)).to(x.dtype))
+    # The dot products and both means are of rank one each.
+    columns = torch.cat([modulated.detach(), _with_mean(fixed.detach()).expand(n, -1, -1),
+                         d_pooled.flatten(1)[:, None] / (h * w)], 1).transpose(1, 2)
+    pixels = torch.cat([d_rows, d_layers[:, :1], torch.ones_like(p)], 1).flatten(2)
+    d_x.flatten(2).baddbmm_(columns.to(x.dtype), pixels.to(x.dtype))
+    d_x.addcmul_(dy, _scale(channel.detach(), p.detach(), q.detach(), x.dtype, out=scratch))
+    return d_x, d_learnt
+
+
+class _Holder(nn.Module):
+    """Runs a function while the module it holds has other parameters, by way of ``functional_call``."""
+
+    def __init__(self, owner: nn.Module) -> None:
+        super().__init__()
+        self.owner = owner
+
+    def forward(self, function: Callable[[], Any]) -> Any:
+        return function()
+
+
+def _with_parameters(owner: nn.Module, parameters: list[Tensor], function: Callable[[], Any]) -> Any:
+    """What a function gives with the parameters of the forward: ``functional_call`` has taken its own back by now."""
+    names, own = zip(*owner.named_parameters(), strict=True)
+    if all(now is then for now, then in zip(own, parameters, strict=True)):
+        return function()
+    then = {f'owner.{name}': parameter for name, parameter in zip(names, parameters, strict=True)}
+    return torch.func.functional_call(_Holder(owner), then, (function,))
 
 
 def _small_convolutions() -> AbstractContextManager[None]:
@@ -179,10 +212,9 @@ def _without_onednn() -> Iterator[None]:
 
 
 def _gradients(outputs: tuple[Tensor, ...], inputs: tuple[Tensor, ...], by: tuple[Tensor, ...]) -> list[Tensor | None]:
-    """Gradients of a small graph; kept for a second call, since the caller may keep his own graph."""
+    """Gradients of a small graph, None where an input has no part in it."""
     used = [(output, d) for output, d in zip(outputs, by, strict=True) if output.requires_grad]
-    return list(torch.autograd.grad([o for o, _ in used], inputs, [d for _, d in used], retain_graph=True,
-                                    allow_unused=True))
+    return list(torch.autograd.grad([o for o, _ in used], inputs, [d for _, d in used], allow_unused=True))
 
 
 def _sum(first: Tensor | None, second: Tensor | None) -> Tensor | None:
@@ -193,6 +225,11 @@ def _sum(first: Tensor | None, second: Tensor | None) -> Tensor | None:
 
 def _is_dense(x: Tensor) -> bool:
     return x.is_contiguous() or x.is_contiguous(memory_format=torch.channels_last)
+
+
+def _with_mean(fixed: Tensor) -> Tensor:
+    """The rows v, w and 1/C, (3, C): the mean over channels is a dot product as well."""
+    return torch.cat([fixed, fixed.new_full((1, fixed.shape[1]), 1 / fixed.shape[1])])
 
 
 def _dot(rows: Tensor, x: Tensor) -> Tensor:

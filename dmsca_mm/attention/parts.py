@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 MAX_LOG_TEMPERATURE = math.log(20.0)
 
@@ -31,7 +32,9 @@ class GlobalContextEncoder(nn.Module):
 
     def forward(self, pooled: Tensor) -> Tensor:
         """From avgpool(X) + maxpool(X), (N, C, 1, 1), to the context F, (N, C, 1, 1)."""
-        return self.fc2(self.fc1(pooled).relu())
+        # A 1×1 convolution of a 1×1 map is a matrix product, and faster as one.
+        hidden = functional.linear(pooled.flatten(1), self.fc1.weight.flatten(1), self.fc1.bias).relu()
+        return functional.linear(hidden, self.fc2.weight.flatten(1), self.fc2.bias)[:, :, None, None]
 
 
 class TemperatureChannelAttention(nn.Module):
@@ -101,6 +104,17 @@ class MultiScaleSpatialEncoder(nn.Module):
         """From D, (N, 2, H, W), and B_dir, (N, 1, H, W), to A_s, (N, 1, H, W)."""
         branches = [conv(layers) for conv in self.convs]
         return self.scale * torch.sigmoid(self.fuse(torch.cat([*branches, directional], 1)))
+
+    def folded(self, layers: Tensor, directional: Tensor) -> Tensor:
+        """The same by a single convolution: scales and fusion are linear, so their kernels add up to one."""
+        shares, last = self.fuse.weight.flatten(1).split([len(self.convs), 1], 1)
+        largest = max(conv.kernel_size[0] for conv in self.convs)
+        kernels = torch.cat([functional.pad(conv.weight, ((largest - conv.kernel_size[0]) // 2,) * 4)
+                             for conv in self.convs])
+        bias = torch.addmv(self.fuse.bias, shares, torch.cat([conv.bias for conv in self.convs]))
+        summed = functional.conv2d(layers, (shares @ kernels.flatten(1)).view_as(kernels[:1]), bias,
+                                   padding=largest // 2)
+        return self.scale * torch.sigmoid(torch.addcmul(summed, directional, last))
 
 
 class DynamicFeatureFusion(nn.Module):
