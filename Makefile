@@ -1,4 +1,4 @@
-.PHONY: setup demo demo-seg test lint bench
+.PHONY: setup demo demo-seg test lint bench bench-gpu
 
 ROUNDS ?= 12
 
@@ -21,4 +21,11 @@ bench: setup
 	.venv/bin/python benchmarks/cost.py --level backbone --rounds $(ROUNDS)
 	.venv/bin/python benchmarks/cost.py --level operator --rounds $(ROUNDS)
 	.venv/bin/python benchmarks/scaling.py --rounds $(ROUNDS)
+	.venv/bin/python benchmarks/page.py
+
+# The shapes of detection, in the three precisions that people train in.
+bench-gpu: setup
+	for dtype in bf16 amp fp32; do for level in backbone operator; do \
+	.venv/bin/python benchmarks/cost.py --level $$level --size 800x1344 --batch 8 --device cuda --dtype $$dtype --rounds $(ROUNDS) || exit; \
+	done; done
 	.venv/bin/python benchmarks/page.py

@@ -29,11 +29,13 @@ class Contender:
         label: its name in tables and pictures.
         cfg: the plugin's config without ``in_channels``; None for the plain network.
         compiled: whether ``torch.compile`` works on it; the network around it stays as it is.
+        gpu: whether it is of interest on a GPU alone.
     """
 
     label: str
     cfg: dict[str, Any] | None
     compiled: bool = False
+    gpu: bool = False
 
     def operator(self, channels: int) -> nn.Module:
         """The attention alone, for maps of this many channels; a copy in place of none."""
@@ -67,16 +69,24 @@ CONTENDERS = {
                                                         attention_type='0010', kv_stride=2)),
     'literal': Contender('DMSCA literal', dict(type=DMSCA, form='literal')),
     'fast': Contender('DMSCA fast', dict(type=DMSCA, form='fast')),
+    'no-kernels': Contender('DMSCA fast, no kernels', dict(type=DMSCA, kernels=False), gpu=True),
+    'literal-compiled': Contender('DMSCA literal compiled', dict(type=DMSCA, form='literal'), compiled=True, gpu=True),
     'compiled': Contender('DMSCA fast compiled', dict(type=DMSCA, form='fast'), compiled=True),
 }
 
 
-def chosen(names: list[str]) -> list[Contender]:
+def chosen(names: list[str] | None, device: str) -> list[Contender]:
     """The contenders of these names, the plain one first: the others are measured against it.
+
+    Args:
+        names: None for all that are of interest on the device.
+        device: ``'cpu'`` or ``'cuda'``.
 
     Raises:
         UsageError: an unknown name.
     """
+    if names is None:
+        return [contender for contender in CONTENDERS.values() if device == 'cuda' or not contender.gpu]
     for name in names:
         if name not in CONTENDERS:
             raise UsageError(f'unknown contender {name!r}: choose from {", ".join(CONTENDERS)}')

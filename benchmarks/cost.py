@@ -24,7 +24,10 @@ def measure_backbone(contenders: list[Contender], size: tuple[int, int], batch: 
 
 
 def measure_operator(contenders: list[Contender], shape: tuple[int, int, int, int], setting: Setting) -> list[Row]:
-    """The attention alone; ``plain`` copies X. Adds the floor: two reads and one write of X at the copy's speed."""
+    """The attention alone; ``plain`` copies X. Adds the floors at the copy's speed, and how near to them one comes.
+
+    Forward the floor is two reads and one write of X; backward four reads, X and dY twice, and one write.
+    """
     x = torch.randn(shape, requires_grad=True)
     rows = measure(contenders, lambda contender: contender.operator(shape[1]), x, setting)
     size = x.numel() * (2 if setting.dtype == 'bf16' else 4)
@@ -33,6 +36,7 @@ def measure_operator(contenders: list[Contender], shape: tuple[int, int, int, in
         row.update(floor_ms=round(3 * size / bandwidth, 4), copy_gb_per_s=round(bandwidth / 1e6, 2))
         if 'inference_ms' in row and row is not rows[0]:
             row['floor_share'] = round(row['floor_ms'] / row['inference_ms'], 4)
+            row['backward_floor_share'] = round(5 / 3 * row['floor_ms'] / (row['train_ms'] - row['inference_ms']), 4)
     return rows
 
 
@@ -44,7 +48,7 @@ def stage_shapes(size: tuple[int, int], batch: int) -> list[tuple[int, int, int,
 COLUMNS = ('contender', 'shape', 'parameters', 'flops',
            *(f'{name}_{unit}{quartile}' for name in ('inference', 'train') for unit in ('ms', 'ratio')
              for quartile in ('', '_q1', '_q3')),
-           'peak_mb', 'extra_mb', 'floor_ms', 'floor_share', 'copy_gb_per_s', 'note',
+           'peak_mb', 'extra_mb', 'floor_ms', 'floor_share', 'backward_floor_share', 'copy_gb_per_s', 'note',
            'rounds', 'device', 'dtype', 'machine', 'cores', 'threads', 'torch', 'date')
 
 
@@ -60,7 +64,7 @@ def write_csv(rows: list[Row], path: Path, columns: tuple[str, ...] = COLUMNS) -
 def table(rows: list[Row]) -> str:
     """The rows for a person: medians, their quartiles in brackets."""
     lines = [f'{"":22}{"parameters":>12}{"multiply-adds":>15}{"inference ms":>28}{"ratio":>9}'
-             f'{"train step ms":>28}{"ratio":>9}{"extra MB":>10}{"floor/time":>12}']
+             f'{"train step ms":>28}{"ratio":>9}{"extra MB":>10}{"floor/time: forward":>21}{"backward":>10}']
     for shape in dict.fromkeys(row['shape'] for row in rows):
         lines.append(f'input {shape}')
         for row in rows:
@@ -71,7 +75,8 @@ def table(rows: list[Row]) -> str:
                 continue
             times = [f'{row[f"{name}_ms"]:10.2f} [{row[f"{name}_ms_q1"]:.2f}, {row[f"{name}_ms_q3"]:.2f}]'
                      for name in ('inference', 'train')]
-            share = f'{row["floor_share"]:12.2f}' if 'floor_share' in row else ''
+            share = ('' if 'floor_share' not in row else
+                     f'{row["floor_share"]:21.2f}{row["backward_floor_share"]:10.2f}')
             lines.append(f'  {row["contender"]:20}{row["parameters"] / 1e6:10.3f} M{row["flops"] / 1e9:13.3f} G'
                          f'{times[0]:>28}{row["inference_ratio"]:9.2f}{times[1]:>28}{row["train_ratio"]:9.2f}'
                          f'{row["extra_mb"]:10.1f}{share}')
@@ -99,8 +104,8 @@ def parser(description: str) -> argparse.ArgumentParser:
     result.add_argument('--device', choices=('cpu', 'cuda'), default='cpu')
     result.add_argument('--dtype', choices=DTYPES, default='fp32')
     result.add_argument('--rounds', type=positive, default=20, help='default 20')
-    result.add_argument('--contenders', nargs='+', metavar='NAME', default=list(CONTENDERS),
-                        help=f'some of {", ".join(CONTENDERS)}; default all')
+    result.add_argument('--contenders', nargs='+', metavar='NAME',
+                        help=f'some of {", ".join(CONTENDERS)}; default all that matter on the device')
     result.add_argument('--threads', type=positive, help='of the CPU; default as torch chooses')
     result.add_argument('--out', type=Path, default=Path(__file__).parent / 'results', metavar='DIR',
                         help='folder of the table and the picture; default benchmarks/results')
@@ -119,7 +124,7 @@ def prepare(arguments: argparse.Namespace) -> tuple[list[Contender], Setting]:
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     torch.manual_seed(0)
-    return chosen(arguments.contenders), Setting(arguments.device, arguments.dtype, arguments.rounds)
+    return chosen(arguments.contenders, arguments.device), Setting(arguments.device, arguments.dtype, arguments.rounds)
 
 
 def main() -> None:

@@ -9,10 +9,14 @@ from dmsca_mm.errors import UsageError, exit_on_usage_error
 ROOT = Path(__file__).parents[1]
 HEAD = """# What it costs
 
-Made by `make bench`: every figure on this page comes from the tables in `benchmarks/results/`, and each section names
-its command, date and machine. All contenders take turns in one process, in an order shuffled each round; ratios are
-taken within a round, and the medians are shown. Extra memory is the highest amount that the allocator had handed out
-during a training step, less the plain network's. The multiply-adds are of convolutions and matrix products.
+Made by `make bench` and, with a GPU, `make bench-gpu`: every figure on this page comes from the tables in
+`benchmarks/results/`, and each section names its command, date and machine. All contenders take turns in one process,
+in an order shuffled each round; ratios are taken within a round, and the medians are shown. Extra memory is the highest
+amount that the allocator had handed out during a training step, less the plain network's. The multiply-adds are of
+convolutions and matrix products.
+"""
+NO_GPU = """**No GPU has been measured.** The kernels for it are tested in Triton's interpreter and compiled for two
+generations of cards; what they gain there is not known.
 """
 TITLES = {'backbone': 'A whole ResNet-50', 'operator': 'The attention alone'}
 
@@ -29,7 +33,8 @@ def page(results: Path) -> str:
     tables = sorted(results.glob('cost_*.csv')) + sorted(results.glob('scaling_*.csv'))
     if not tables:
         raise UsageError(f'no tables in {results}: run "make bench"')
-    return '\n'.join([HEAD, *(_section(path) for path in tables)])
+    measured = any('_cuda_' in path.name for path in tables)
+    return '\n'.join([HEAD, *([] if measured else [NO_GPU]), *(_section(path) for path in tables)])
 
 
 def _section(path: Path) -> str:
@@ -40,7 +45,10 @@ def _section(path: Path) -> str:
     if kind[0] == 'scaling':
         title, command, body = 'Pixels and channels', f'benchmarks/scaling.py {setting}', []
     else:
-        title, command = TITLES[kind[1]], f'benchmarks/cost.py --level {kind[1]} {setting}'
+        batch, _, *size = first['shape'].split('x')
+        images = '800x1344' if kind[1] == 'operator' else 'x'.join(size)
+        title = TITLES[kind[1]]
+        command = f'benchmarks/cost.py --level {kind[1]} --size {images} --batch {batch} {setting}'
         body = [line for shape in dict.fromkeys(row['shape'] for row in rows)
                 for line in _table([row for row in rows if row['shape'] == shape], shape)]
     picture = path.with_suffix('.png')
@@ -53,9 +61,11 @@ def _section(path: Path) -> str:
 def _table(rows: list[dict[str, str]], shape: str) -> list[str]:
     """A Markdown table of the contenders on one input."""
     floor = any(row['floor_share'] for row in rows)
-    columns = ['', 'parameters', 'multiply-adds', 'inference', 'train step', 'extra memory', *['floor'] * floor]
-    meaning = (f', which copies at {rows[0]["copy_gb_per_s"]} GB/s. "floor" is the time of two reads and one write at '
-               'that speed, as a share of the time of inference') if floor else ''
+    columns = ['', 'parameters', 'multiply-adds', 'inference', 'train step', 'extra memory',
+               *['forward floor', 'backward floor'] * floor]
+    meaning = (f', which copies at {rows[0]["copy_gb_per_s"]} GB/s. "Floor" is the time at that speed of two reads and '
+               'one write forward, of four reads and one write backward, as a share of the time of inference and of '
+               'what a train step takes beyond it') if floor else ''
     lines = [f'Input {shape}. Times as ratios to {rows[0]["contender"]}{meaning}.', '',
              f'| {" | ".join(columns)} |', f'|{" --- |" * len(columns)}']
     for row in rows:
@@ -66,7 +76,8 @@ def _table(rows: list[dict[str, str]], shape: str) -> list[str]:
                  f'{float(row["inference_ratio"]):.2f}', f'{float(row["train_ratio"]):.2f}',
                  f'{float(row["extra_mb"]):+.0f} MB']
         if floor:  # a copy moves less than the floor, so plain has no share of it
-            cells.append(f'{100 * float(row["floor_share"]):.0f} %' if row['floor_share'] else '')
+            cells += [f'{100 * float(row[key]):.0f} %' if row[key] else ''
+                      for key in ('floor_share', 'backward_floor_share')]
         lines.append(f'| {" | ".join(cells)} |')
     return [*lines, '']
 

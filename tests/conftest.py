@@ -1,11 +1,16 @@
 """What the tests share: where the repository lies, and tiny data sets in the layouts of COCO and ADE20K."""
 import json
+import os
 import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+
+if not torch.cuda.is_available():  # read when Triton is imported: its interpreter runs kernels on CPU tensors
+    os.environ['TRITON_INTERPRET'] = '1'
 
 warnings.filterwarnings('ignore', message='pkg_resources is deprecated')
 

@@ -7,7 +7,7 @@ import pytest
 # room: what it may import of the package and of the libraries; a room may import itself.
 ROOMS = {
     'errors': set(), 'version': set(), 'presets': set(),
-    'attention': {'torch'},
+    'attention': {'torch', 'triton'},
     'insight': {'attention', 'errors', 'PIL'},
     'datasets': {'errors', 'numpy', 'cv2', 'PIL', 'skimage', 'sklearn'},
     'plugin': {'attention', 'errors', 'presets', 'torch', 'mmengine'},

@@ -4,6 +4,8 @@ import subprocess
 
 import pytest
 
+FILES = ('requirements.txt', 'requirements-cpu.txt', 'pyproject.toml', 'tools/setup.sh')
+
 
 @pytest.fixture
 def setup(repository, tmp_path):
@@ -11,7 +13,7 @@ def setup(repository, tmp_path):
     checkout, commands = tmp_path / 'checkout', tmp_path / 'commands'
     (checkout / 'tools').mkdir(parents=True)
     commands.mkdir()
-    for name in ('requirements.txt', 'pyproject.toml', 'tools/setup.sh'):
+    for name in FILES:
         shutil.copy(repository / name, checkout / name)
 
     def run(stand_ins=None, **environment):
@@ -49,7 +51,7 @@ def test_what_cannot_work_is_refused(setup, tmp_path, stand_ins, environment, wo
 def test_second_call_does_nothing(setup):
     checkout, _ = setup(PYTHON='none-such')
     (checkout / '.venv').mkdir()
-    files = ' '.join(str(checkout / name) for name in ('requirements.txt', 'pyproject.toml', 'tools/setup.sh'))
+    files = ' '.join(str(checkout / name) for name in FILES)
     wanted = subprocess.run(f'cat {files} | sha256sum', shell=True, capture_output=True, text=True, check=True).stdout
     (checkout / '.venv/complete').write_text(wanted)
     _, finished = setup(PYTHON='none-such')

@@ -12,7 +12,7 @@ fail() {
 venv=.venv
 needed_gib=10
 stamp="$venv/complete"
-wanted="$(cat requirements.txt pyproject.toml tools/setup.sh | sha256sum)"
+wanted="$(cat requirements.txt requirements-cpu.txt pyproject.toml tools/setup.sh | sha256sum)"
 if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then
     exit 0
 fi
@@ -76,6 +76,8 @@ mmcv=$(grep '^mmcv==' requirements.txt)
 logged "installing $mmcv, compiling its operators if pip has no wheel of it (6 to 16 minutes on two cores)" \
     "${pip[@]}" install -v --no-build-isolation --no-deps "$mmcv"
 logged "installing the rest" "${pip[@]}" install --no-build-isolation -r requirements.txt
+"$venv/bin/python" -c 'import triton' 2> /dev/null ||
+    logged "installing Triton, whose interpreter tests the GPU kernels" "${pip[@]}" install -r requirements-cpu.txt
 if ! "$venv/bin/python" -W ignore -c 'import torch, mmcv._ext' >> "$log" 2>&1; then
     logged "building $mmcv again: the wheel that pip had kept does not fit this torch" \
         "${pip[@]}" install -v --no-build-isolation --no-deps --no-cache-dir --force-reinstall "$mmcv"

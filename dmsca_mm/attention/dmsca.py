@@ -50,6 +50,8 @@ class DMSCA(nn.Module):
         init: ``'identity'`` starts as Y = X exactly, with gates in (0, 2), safe inside a pretrained network;
             ``'paper'`` has gates in (0, 1) and Kaiming-normal convolutions, for training from scratch.
         form: ``'fast'`` or ``'literal'``: how it is computed, never what. Both share one state_dict.
+        kernels: whether the fast form may use Triton kernels on a GPU; the environment's ``DMSCA_KERNELS=0`` forbids
+            them everywhere.
 
     Shapes:
         input (N, C, H, W), floating point, N >= 0, H and W >= 1, any memory format; the output is its like.
@@ -66,7 +68,7 @@ class DMSCA(nn.Module):
 
     def __init__(self, in_channels: int, reduction: int = 16, kernel_sizes: Sequence[int] = (3, 5, 7),
                  direction_kernel_size: int = 7, temperature: float = 1.0, init: str = 'identity',
-                 form: str = 'fast') -> None:
+                 form: str = 'fast', kernels: bool = True) -> None:
         super().__init__()
         self.in_channels = checks.positive_int('in_channels', in_channels)
         reduction = checks.positive_int('reduction', reduction)
@@ -75,6 +77,7 @@ class DMSCA(nn.Module):
         self.initial_temperature = checks.positive_float('temperature', temperature)
         self.init = checks.one_of('init', init, INITS)
         self.form = checks.one_of('form', form, FORMS)
+        self.kernels = checks.true_or_false('kernels', kernels)
 
         scale = 2.0 if self.init == 'identity' else 1.0
         self.gce = parts.GlobalContextEncoder(self.in_channels, max(self.in_channels // reduction, 4))
@@ -107,7 +110,7 @@ class DMSCA(nn.Module):
         checks.feature_map(x, self.in_channels)
         if self.form == 'literal':
             return self._literal(x)[0]
-        return fast.attend(x, self._folded_gates, self.dff.gate, self.aa.conv, self.aa.scale, self)
+        return fast.attend(x, self._folded_gates, self.dff.gate, self.aa.conv, self.aa.scale, self, self.kernels)
 
     def _gates(self, pooled: Tensor, layers: Tensor) -> tuple[Tensor, Tensor]:
         """A_c, (N, C, 1, 1), from avgpool(X) + maxpool(X), and A_s, (N, 1, H, W), from D, (N, 2, H, W)."""

@@ -14,126 +14,113 @@ Small tensors have the parameters' dtype (under autocast fp32), X keeps its own.
 """
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
-# From pooled, (N, C, 1, 1), and D, (N, 2, H, W), to A_c, (N, C, 1, 1), and A_s, (N, 1, H, W).
-Gates = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+from . import fused
+from .steps import Gates, Steps, gradients, refuse_second_derivative, with_parameters
 
 
-def attend(x: Tensor, gates: Gates, gate: nn.Conv2d, activation: nn.Conv2d, scale: float,
-           owner: nn.Module) -> Tensor:
+def attend(x: Tensor, branches: Gates, gate: nn.Conv2d, activation: nn.Conv2d, scale: float, owner: nn.Module,
+           kernels: bool) -> Tensor:
     """Y of DMSCA.
 
     Args:
         x: X, (N, C, H, W), floating point.
-        gates: the small graph of the channel and the spatial branch.
+        branches: the small graph of the channel and the spatial branch.
         gate: the 1×1 convolution 2C→1 of the dynamic feature fusion.
         activation: the 1×1 convolution C→1 of the adaptive activation.
         scale: s, the upper end of the activation's range.
-        owner: the module that holds every parameter, those of ``gates`` too.
+        owner: the module that holds every parameter, those of ``branches`` too.
+        kernels: whether a GPU's kernels may do it.
     """
     if not _is_dense(x):
         x = x.contiguous()
-    steps = _Steps(gates, gate, activation, scale)
+    steps = Steps(branches, gate, activation, scale)
     with torch.autocast(x.device.type, enabled=False):
         if torch.compiler.is_compiling() or torch.jit.is_tracing():
-            return x * _scale(*steps.maps(x), x.dtype)  # a compiler fuses this and derives the backward
+            return x * _scale(*_maps(x, steps), x.dtype)  # a compiler fuses this and derives the backward
+        use_kernels = kernels and fused.wanted(x, steps.dtype)
         if torch.is_grad_enabled():
             parameters = list(owner.parameters())
             if x.requires_grad or any(parameter.requires_grad for parameter in parameters):
-                return _Attend.apply(x, steps, owner, *parameters)
-        return _forward(x, steps)
+                return (fused.Attend if use_kernels else _Attend).apply(x, steps, owner, *parameters)
+        return fused.forward(x, steps) if use_kernels else _forward(x, steps)
 
 
-class _Steps:
-    """The steps in the head of this file."""
-
-    def __init__(self, gates: Gates, gate: nn.Conv2d, activation: nn.Conv2d, scale: float) -> None:
-        self.gates, self.gate, self.activation, self.scale = gates, gate, activation, scale
-
-    def pools(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Pooled and maxpool(X), each (N, C, 1, 1), and max_C X, (N, 1, H, W)."""
-        dtype = self.gate.weight.dtype
-        top = x.amax((2, 3), keepdim=True)
-        return x.mean((2, 3), keepdim=True).to(dtype) + top.to(dtype), top, x.amax(1, keepdim=True)
-
-    def fixed(self) -> Tensor:
-        """The rows v and w, (2, C)."""
-        c = self.activation.in_channels
-        return torch.stack([self.gate.weight.flatten()[c:], self.activation.weight.flatten()])
-
-    def fixed_dots(self, fixed: Tensor, x: Tensor, peak: Tensor) -> tuple[Tensor, Tensor]:
-        """[d_v; d_w] and D, each (N, 2, H, W)."""
-        dots = _dot(_with_mean(fixed).expand(x.shape[0], -1, -1), x)
-        return dots[:, :2], torch.cat([dots[:, 2:], peak.to(dots.dtype)], 1)
-
-    def modulated(self, channel: Tensor) -> Tensor:
-        """The rows u ⊙ A_c and w ⊙ A_c, (N, 2, C)."""
-        c = self.activation.in_channels
-        rows = torch.stack([self.gate.weight.flatten()[:c], self.activation.weight.flatten()])
-        return rows * channel.flatten(1)[:, None]
-
-    def blend(self, modulated: Tensor, fixed: Tensor, spatial: Tensor) -> tuple[Tensor, Tensor]:
-        """From [e_u; e_w] and [d_v; d_w], each (N, 2, H, W), to P and Q, each (N, 1, H, W)."""
-        e_u, e_w = modulated.split(1, 1)
-        d_v, d_w = fixed.split(1, 1)
-        gate = torch.addcmul(e_u + self.gate.bias, spatial, d_v).sigmoid()
-        rest = torch.addcmul(spatial, gate, spatial, value=-1)
-        alpha = self.scale * torch.addcmul(torch.addcmul(self.activation.bias, gate, e_w), rest, d_w).sigmoid()
-        return alpha * gate, alpha * rest
-
-    def maps(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """A_c, P and Q."""
-        pooled, _, peak = self.pools(x)
-        fixed_dots, layers = self.fixed_dots(self.fixed(), x, peak)
-        with _small_convolutions():
-            channel, spatial = self.gates(pooled, layers)
-        return channel, *self.blend(_dot(self.modulated(channel), x), fixed_dots, spatial)
+def _pools(x: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
+    """Pooled and maxpool(X), each (N, C, 1, 1), and max_C X, (N, 1, H, W)."""
+    top = x.amax((2, 3), keepdim=True)
+    return x.mean((2, 3), keepdim=True).to(dtype) + top.to(dtype), top, x.amax(1, keepdim=True)
 
 
-def _forward(x: Tensor, steps: _Steps) -> Tensor:
+def _fixed_dots(fixed: Tensor, x: Tensor, peak: Tensor) -> tuple[Tensor, Tensor]:
+    """[d_v; d_w] and D, each (N, 2, H, W), from the rows v, w and 1/C."""
+    dots = _dot(fixed.expand(x.shape[0], -1, -1), x)
+    return dots[:, :2], torch.cat([dots[:, 2:], peak.to(dots.dtype)], 1)
+
+
+def _fixed(v: Tensor, w: Tensor) -> Tensor:
+    """The rows v, w and 1/C, (3, C): the mean over channels is a dot product as well."""
+    return torch.stack([v, w, torch.full_like(w, 1 / len(w))])
+
+
+def _modulated(u: Tensor, w: Tensor, channel: Tensor) -> Tensor:
+    """The rows u ⊙ A_c and w ⊙ A_c, (N, 2, C)."""
+    return torch.stack([u, w]) * channel.flatten(1)[:, None]
+
+
+def _maps(x: Tensor, steps: Steps) -> tuple[Tensor, Tensor, Tensor]:
+    """A_c, P and Q."""
+    u, v, w = steps.rows()
+    pooled, _, peak = _pools(x, steps.dtype)
+    fixed_dots, layers = _fixed_dots(_fixed(v, w), x, peak)
+    channel, spatial = steps.gates(pooled, layers)
+    return channel, *steps.blend(_dot(_modulated(u, w, channel), x), fixed_dots, spatial)
+
+
+def _forward(x: Tensor, steps: Steps) -> Tensor:
     """Y."""
-    return _scale(*steps.maps(x), x.dtype, out=torch.empty_like(x)).mul_(x)
+    return _scale(*_maps(x, steps), x.dtype, out=torch.empty_like(x)).mul_(x)
 
 
 class _Attend(torch.autograd.Function):
     """The fast form with its backward, whose only large tensors are dX and one of scratch."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, steps: _Steps, owner: nn.Module, *parameters: Tensor) -> Tensor:
+    def forward(ctx: Any, x: Tensor, steps: Steps, owner: nn.Module, *parameters: Tensor) -> Tensor:
         ctx.steps, ctx.owner = steps, owner
         ctx.save_for_backward(x, *parameters)
         return _forward(x, steps)
 
     @staticmethod
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
-        if torch.is_grad_enabled():  # only with create_graph=True
-            raise RuntimeError("DMSCA(form='fast') has no second derivative: use form='literal'")
+        refuse_second_derivative()
         x, *parameters = ctx.saved_tensors
         learnt = [parameter for parameter in parameters if parameter.requires_grad]
         with torch.autocast(dy.device.type, enabled=False):
-            d_x, d_learnt = _with_parameters(ctx.owner, parameters, lambda: _backward(
+            d_x, d_learnt = with_parameters(ctx.owner, parameters, lambda: _backward(
                 ctx.steps, x, dy, learnt, ctx.needs_input_grad[0]))
         return d_x, None, None, *(next(d_learnt) if parameter.requires_grad else None for parameter in parameters)
 
 
-def _backward(steps: _Steps, x: Tensor, dy: Tensor, learnt: list[Tensor],
+def _backward(steps: Steps, x: Tensor, dy: Tensor, learnt: list[Tensor],
               needs_d_x: bool) -> tuple[Tensor | None, Iterator[Tensor | None]]:
     """Gradients of X, if it is needed, and of the learnt parameters."""
     # The small graph once more, cut where a gradient has to meet X before it goes on.
-    pooled, top, peak = steps.pools(x)
+    pooled, top, peak = _pools(x, steps.dtype)
     pooled.requires_grad_()
     with torch.enable_grad():
-        fixed = steps.fixed()
-    fixed_dots, layers = (small.requires_grad_() for small in steps.fixed_dots(fixed.detach(), x, peak))
-    with torch.enable_grad(), _small_convolutions():
+        u, v, w = steps.rows()
+        fixed = _fixed(v, w)
+    fixed_dots, layers = (small.requires_grad_() for small in _fixed_dots(fixed.detach(), x, peak))
+    with torch.enable_grad():
         channel, spatial = steps.gates(pooled, layers)
-        modulated = steps.modulated(channel)
+        modulated = _modulated(u, w, channel)
     modulated_dots, cut = _dot(modulated.detach(), x).requires_grad_(), spatial.detach().requires_grad_()
     with torch.enable_grad():
         p, q = steps.blend(modulated_dots, fixed_dots, cut)
@@ -145,16 +132,15 @@ def _backward(steps: _Steps, x: Tensor, dy: Tensor, learnt: list[Tensor],
     d_channel = _dot_pixels(p.detach(), product).transpose(1, 2).unsqueeze(3)
 
     # P, Q from the dot products, those from X
-    d_modulated_dots, d_fixed_dots, d_spatial, *d_last = _gradients(
+    d_modulated_dots, d_fixed_dots, d_spatial, *d_last = gradients(
         (p, q), (modulated_dots, fixed_dots, cut, *learnt), (d_p, d_q))
     d_rows = torch.cat([d_modulated_dots, d_fixed_dots], 1)
     d_modulated, d_fixed = _dot_pixels(d_rows, x).split(2, 1)
 
-    # A_c, A_s from the pools
-    with _small_convolutions():
-        d_pooled, d_layers, *d_first = _gradients(
-            (channel, spatial, modulated, fixed), (pooled, layers, *learnt),
-            (d_channel, d_spatial, d_modulated, d_fixed.sum(0)))
+    # A_c, A_s from the pools; the row 1/C learns nothing
+    d_pooled, d_layers, *d_first = gradients(
+        (channel, spatial, modulated, fixed), (pooled, layers, *learnt),
+        (d_channel, d_spatial, d_modulated, functional.pad(d_fixed.sum(0), (0, 0, 0, 1))))
     d_learnt = (_sum(first, last) for first, last in zip(d_first, d_last, strict=True))
     if not needs_d_x:
         return None, d_learnt
@@ -166,55 +152,12 @@ def _backward(steps: _Steps, x: Tensor, dy: Tensor, learnt: list[Tensor],
     scratch = torch.eq(x, top, out=torch.empty_like(x))
     d_x.addcmul_(scratch, (d_pooled / scratch.sum((2, 3), keepdim=True)).to(x.dtype))
     # The dot products and both means are of rank one each.
-    columns = torch.cat([modulated.detach(), _with_mean(fixed.detach()).expand(n, -1, -1),
+    columns = torch.cat([modulated.detach(), fixed.detach().expand(n, -1, -1),
                          d_pooled.flatten(1)[:, None] / (h * w)], 1).transpose(1, 2)
     pixels = torch.cat([d_rows, d_layers[:, :1], torch.ones_like(p)], 1).flatten(2)
     d_x.flatten(2).baddbmm_(columns.to(x.dtype), pixels.to(x.dtype))
     d_x.addcmul_(dy, _scale(channel.detach(), p.detach(), q.detach(), x.dtype, out=scratch))
     return d_x, d_learnt
-
-
-class _Holder(nn.Module):
-    """Runs a function while the module it holds has other parameters, by way of ``functional_call``."""
-
-    def __init__(self, owner: nn.Module) -> None:
-        super().__init__()
-        self.owner = owner
-
-    def forward(self, function: Callable[[], Any]) -> Any:
-        return function()
-
-
-def _with_parameters(owner: nn.Module, parameters: list[Tensor], function: Callable[[], Any]) -> Any:
-    """What a function gives with the parameters of the forward: ``functional_call`` has taken its own back by now."""
-    names, own = zip(*owner.named_parameters(), strict=True)
-    if all(now is then for now, then in zip(own, parameters, strict=True)):
-        return function()
-    then = {f'owner.{name}': parameter for name, parameter in zip(names, parameters, strict=True)}
-    return torch.func.functional_call(_Holder(owner), then, (function,))
-
-
-def _small_convolutions() -> AbstractContextManager[None]:
-    """On the CPU, oneDNN takes three times as long as plain loops over two channels; its set-up alone costs more."""
-    if torch.compiler.is_compiling() or torch.jit.is_tracing():
-        return nullcontext()
-    return _without_onednn()
-
-
-@contextmanager
-def _without_onednn() -> Iterator[None]:
-    # Not mkldnn.flags: it switches TF32 on by default, which warns where there is none.
-    before = torch.backends.mkldnn.set_flags(False)
-    try:
-        yield
-    finally:
-        torch.backends.mkldnn.set_flags(*before)
-
-
-def _gradients(outputs: tuple[Tensor, ...], inputs: tuple[Tensor, ...], by: tuple[Tensor, ...]) -> list[Tensor | None]:
-    """Gradients of a small graph, None where an input has no part in it."""
-    used = [(output, d) for output, d in zip(outputs, by, strict=True) if output.requires_grad]
-    return list(torch.autograd.grad([o for o, _ in used], inputs, [d for _, d in used], allow_unused=True))
 
 
 def _sum(first: Tensor | None, second: Tensor | None) -> Tensor | None:
@@ -225,11 +168,6 @@ def _sum(first: Tensor | None, second: Tensor | None) -> Tensor | None:
 
 def _is_dense(x: Tensor) -> bool:
     return x.is_contiguous() or x.is_contiguous(memory_format=torch.channels_last)
-
-
-def _with_mean(fixed: Tensor) -> Tensor:
-    """The rows v, w and 1/C, (3, C): the mean over channels is a dot product as well."""
-    return torch.cat([fixed, fixed.new_full((1, fixed.shape[1]), 1 / fixed.shape[1])])
 
 
 def _dot(rows: Tensor, x: Tensor) -> Tensor:

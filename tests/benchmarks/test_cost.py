@@ -45,7 +45,7 @@ class Broken(Contender):
 
 @pytest.fixture(scope='module')
 def rows():
-    contenders = [*chosen(EAGER), Broken('broken', None)]
+    contenders = [*chosen(EAGER, 'cpu'), Broken('broken', None)]
     return {row['contender']: row for row in cost.measure_operator(contenders, SHAPE, QUICK)}
 
 
@@ -86,6 +86,8 @@ def test_quartiles_enclose_the_median_and_the_floor_is_one_and_a_half_copies(row
             assert 0 < row[f'{key}_q1'] <= row[key] <= row[f'{key}_q3']
         assert row['floor_ms'] == pytest.approx(1.5 * rows['plain']['inference_ms'], abs=2e-4)
         assert label == 'plain' or row['floor_share'] == pytest.approx(row['floor_ms'] / row['inference_ms'], abs=1e-4)
+        assert label == 'plain' or row['backward_floor_share'] == pytest.approx(
+            5 / 3 * row['floor_ms'] / (row['train_ms'] - row['inference_ms']), rel=1e-2)
 
 
 def test_what_cannot_run_is_said_in_table_and_picture(rows, tmp_path):
@@ -101,6 +103,11 @@ def test_stage_shapes_are_those_of_a_resnet():
                                                  (1, 2048, 25, 42)]
     outputs = CONTENDERS['plain'].backbone()(torch.randn(2, 3, 40, 72))
     assert [tuple(output.shape) for output in outputs] == cost.stage_shapes((40, 72), 2)
+
+
+def test_a_gpu_has_more_to_compare():
+    more = {contender.label for contender in chosen(None, 'cuda')} - {c.label for c in chosen(None, 'cpu')}
+    assert more == {'DMSCA fast, no kernels', 'DMSCA literal compiled'}
 
 
 def test_backbone_has_the_attention_in_every_block():
