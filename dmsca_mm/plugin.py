@@ -93,9 +93,19 @@ def put_plugin(config: Config, name: str) -> None:
         stages = tuple(stage > frozen for stage in range(1, number + 1))
         backbone['plugins'] = [ConfigDict(preset, stages=stages)]
     if preset is not None:
-        imports = config.setdefault('custom_imports', ConfigDict(imports=[], allow_failed_imports=False))
-        if 'dmsca_mm' not in imports['imports']:
-            imports['imports'] = [*imports['imports'], 'dmsca_mm']
+        add_import(config, 'dmsca_mm')
+
+
+def add_import(config: Config, module: str) -> None:
+    """Have a config import a module, so that it runs with any OpenMMLab tool.
+
+    Args:
+        config: changed in place.
+        module: its full name.
+    """
+    imports = config.setdefault('custom_imports', ConfigDict(imports=[], allow_failed_imports=False))
+    if module not in imports['imports']:
+        imports['imports'] = [*imports['imports'], module]
 
 
 def backbones(config: Config) -> list[ConfigDict]:

@@ -1,7 +1,7 @@
 """A user's mistake ends as one line on stderr and exit code 2; a bug keeps its traceback."""
 import pytest
 
-from dmsca_mm.errors import UsageError, exit_on_usage_error
+from dmsca_mm.errors import ProcessError, UsageError, exit_on_usage_error
 
 
 def raises(error):
@@ -23,6 +23,9 @@ def test_only_the_first_process_speaks(name, capsys, monkeypatch):
     with pytest.raises(SystemExit):
         exit_on_usage_error(raises(UsageError('the thing')))
     assert capsys.readouterr().err == ''
+    with pytest.raises(SystemExit):
+        exit_on_usage_error(raises(ProcessError('met here alone')))
+    assert capsys.readouterr().err == 'error: met here alone\n'
 
 
 def test_other_errors_pass_through():

@@ -11,7 +11,7 @@ ROOMS = {
     'insight': {'attention', 'errors', 'PIL'},
     'datasets': {'errors', 'numpy', 'cv2', 'PIL', 'skimage', 'sklearn'},
     'plugin': {'attention', 'errors', 'presets', 'torch', 'mmengine'},
-    'runtime': {'attention', 'errors', 'plugin', 'torch', 'numpy', 'mmengine', 'mmdet'},
+    'runtime': {'attention', 'errors', 'plugin', 'torch', 'numpy', 'PIL', 'mmengine', 'mmdet'},
     '__init__': {'attention', 'plugin', 'version'},
 }
 

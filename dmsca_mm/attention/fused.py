@@ -18,7 +18,7 @@ from .steps import Steps, gradients, refuse_second_derivative, with_parameters
 SWITCH = 'DMSCA_KERNELS'
 """Environment variable; 0 leaves the kernels unused."""
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
-OLDEST_TRITON = (3, 0)
+OLDEST_TRITON = (3, 2)
 OLDEST_CAPABILITY = (8, 0)
 MOST_MAPS = 65535  # of a grid's second axis
 MOST_ELEMENTS = 2 ** 31 - 1  # offsets within a map are 32-bit

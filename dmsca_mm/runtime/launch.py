@@ -2,7 +2,9 @@
 from __future__ import annotations
 
 import re
+import sys
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -10,12 +12,14 @@ from urllib.error import URLError
 import torch
 from mmengine.config import Config, ConfigDict
 from mmengine.config.lazy import LazyObject
+from mmengine.hooks import Hook
 from mmengine.hub import get_config
 from mmengine.runner import Runner
 
 from ..errors import UsageError, is_first_process
-from ..plugin import backbones, put_plugin
-from . import checkpoint, distributed, preflight, stack
+from ..plugin import add_import, backbones, put_plugin
+from . import checkpoint, distributed, preflight, saving, stack
+from .bad_numbers import StopOnBadNumbers
 
 
 def load_config(name: str, options: dict[str, Any] | None = None, plugin: str | None = None) -> Config:
@@ -94,6 +98,8 @@ def train(config: str, work_dir: str | None = None, resume: str | None = None, o
     if resume is not None:
         cfg.resume = True
         cfg.load_from = _newest(Path(cfg.work_dir)) if resume == 'auto' else resume
+    saving.install(cfg)
+    _add_hook(cfg, StopOnBadNumbers)
     preflight.check_data(cfg, ('train_dataloader', 'val_dataloader'))
     preflight.check_weights(cfg)
     directory = Path(cfg.work_dir)
@@ -103,10 +109,31 @@ def train(config: str, work_dir: str | None = None, resume: str | None = None, o
         raise UsageError(f'--overwrite would drop {cfg.load_from}, from which this run starts: '
                          'choose another --work-dir')
     distributed.prepare(cfg)
-    if overwrite and resume is None and is_first_process():
-        _drop_checkpoints(directory)
+    if is_first_process():
+        _drop(directory.glob(f'*{saving.PART}'))
+        if overwrite and resume is None:
+            _drop([*directory.glob('*.pth'), directory / 'last_checkpoint'])
     _run(cfg).train()
     return directory
+
+
+def check(config: str, cfg_options: dict[str, Any] | None = None, launcher: str = 'none', plugin: str | None = None,
+          work_dir: str | None = None) -> None:
+    """Look for what would end a training, without starting it or writing anything.
+
+    Args:
+        config: see :func:`load_config`.
+        cfg_options: entries that override the config's.
+        launcher: as for :func:`train`; nothing is launched.
+        plugin: see :func:`load_config`.
+        work_dir: as for :func:`train`.
+
+    Raises:
+        UsageError: the first thing that ``preflight`` finds.
+    """
+    cfg = _prepared(config, cfg_options, plugin, work_dir, launcher)
+    preflight.check_data(cfg, ('train_dataloader', 'val_dataloader', 'test_dataloader'))
+    preflight.check_weights(cfg)
 
 
 def test(config: str, checkpoint: str, work_dir: str | None = None, out: str | None = None, show: bool = False,
@@ -192,12 +219,18 @@ def _draw(config: Config, show: bool, show_dir: str | None, wait_time: float, se
 
 
 def _newest(directory: Path) -> str | None:
-    """The checkpoint that a work directory names as its last, or None where there is none yet."""
-    pointer = directory / 'last_checkpoint'
-    if not pointer.is_file():
-        return None
-    path = Path(pointer.read_text().strip())
-    return str(path if path.is_file() else directory / path.name)  # a work directory may have been moved
+    """The newest whole checkpoint of a work directory, or None where there is none yet; broken ones are told."""
+    path, passed_over = saving.newest(directory)
+    if is_first_process():
+        for reason in passed_over:
+            print(f'warning: passed over: {reason}', file=sys.stderr)
+    return path
+
+
+def _add_hook(config: Config, hook: type[Hook]) -> None:
+    """Put one of this package's hooks into a config, with the import that the dumped config needs."""
+    config.custom_hooks = [*(config.get('custom_hooks') or []), dict(type=hook.__name__)]
+    add_import(config, hook.__module__)
 
 
 def _drop_pretrained(node: Any) -> None:
@@ -212,6 +245,6 @@ def _drop_pretrained(node: Any) -> None:
             _drop_pretrained(value)
 
 
-def _drop_checkpoints(directory: Path) -> None:
-    for path in (*directory.glob('*.pth'), directory / 'last_checkpoint'):
+def _drop(paths: Iterable[Path]) -> None:
+    for path in paths:
         path.unlink(missing_ok=True)

@@ -4,17 +4,23 @@ from __future__ import annotations
 import json
 import os.path as osp
 from collections.abc import Iterator
+from contextlib import suppress
 from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
+from PIL import Image
 
 from ..attention import DMSCA
 from ..errors import UsageError
 from ..plugin import backbones, check_operator_arguments, check_takes_plugins
 from . import checkpoint
 
+SAMPLE = 16
+"""Images of a data set that are opened before a run."""
+IMAGES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
 _SOURCES = {
     'coco': 'get it from https://cocodataset.org/#download',
     'ade': 'get it from http://data.csail.mit.edu/places/ADEchallenge/ADEChallengeData2016.zip',
@@ -94,8 +100,9 @@ def check_data(config: Config, loaders: tuple[str, ...]) -> None:
         loaders: keys of its data loaders, such as ``'train_dataloader'``.
 
     Raises:
-        UsageError: a folder or annotation file that is missing or empty, or an annotation file that is not COCO's JSON;
-            the message names the file and where to get it.
+        UsageError: a folder or annotation file that is missing or empty, an annotation file that is not COCO's JSON or
+            lacks a category of the config, or, among a few images, one that is missing or cannot be opened; the
+            message names the file and the way out.
     """
     seen: set[Path] = set()
     for loader in loaders:
@@ -104,15 +111,15 @@ def check_data(config: Config, loaders: tuple[str, ...]) -> None:
             if '://' in root or _is_remote(dataset.get('backend_args')):
                 continue
             for folder in (dataset.get('data_prefix') or {}).values():
-                _once(seen, Path(osp.join(root, folder or '')), _check_folder, root, loader)
+                _once(seen, Path(osp.join(root, folder or '')), _check_folder, dataset, loader)
             if dataset.get('ann_file'):
-                _once(seen, Path(osp.join(root, dataset['ann_file'])), _check_annotations, root, loader)
+                _once(seen, Path(osp.join(root, dataset['ann_file'])), _check_annotations, dataset, loader)
 
 
-def _once(seen: set[Path], path: Path, check: Any, root: str, loader: str) -> None:
+def _once(seen: set[Path], path: Path, check: Any, dataset: dict[str, Any], loader: str) -> None:
     if path not in seen:
         seen.add(path)
-        check(path, root, loader)
+        check(path, dataset, loader)
 
 
 def _datasets(node: Any) -> Iterator[dict[str, Any]]:
@@ -131,29 +138,60 @@ def _is_remote(backend: dict[str, Any] | None) -> bool:
     return bool(backend) and backend.get('backend', 'local') != 'local'
 
 
-def _check_folder(path: Path, root: str, loader: str) -> None:
+def _check_folder(path: Path, dataset: dict[str, Any], loader: str) -> None:
     if not path.is_dir():
-        raise UsageError(f'{loader}: folder {path} does not exist; {_source(root)}')
+        raise UsageError(f'{loader}: folder {path} does not exist; {_source(dataset)}')
     if next(path.iterdir(), None) is None:
-        raise UsageError(f'{loader}: folder {path} is empty; {_source(root)}')
+        raise UsageError(f'{loader}: folder {path} is empty; {_source(dataset)}')
+    _check_images(list(islice(path.iterdir(), SAMPLE)), loader)
 
 
-def _check_annotations(path: Path, root: str, loader: str) -> None:
+def _check_annotations(path: Path, dataset: dict[str, Any], loader: str) -> None:
     if not path.is_file():
-        raise UsageError(f'{loader}: annotation file {path} does not exist; {_source(root)}')
+        raise UsageError(f'{loader}: annotation file {path} does not exist; {_source(dataset)}')
     if path.suffix != '.json':
         return
     try:
         content = json.loads(path.read_bytes())
     except ValueError as error:
-        raise UsageError(f'{loader}: annotation file {path} is not JSON ({error}); {_source(root)}') from None
+        raise UsageError(f'{loader}: annotation file {path} is not JSON ({error}); {_source(dataset)}') from None
     if not isinstance(content, dict) or not content.get('images'):
-        raise UsageError(f'{loader}: annotation file {path} lists no images; {_source(root)}')
+        raise UsageError(f'{loader}: annotation file {path} lists no images; {_source(dataset)}')
+    classes, found = (dataset.get('metainfo') or {}).get('classes'), _names(content.get('categories'))
+    missing = [name for name in classes or () if name not in found]
+    if found and missing and not isinstance(classes, str):
+        raise UsageError(f'{loader}: annotation file {path} has no category {missing[0]!r}, which metainfo.classes '
+                         f'names; it has {", ".join(found)}')
+    prefix = (dataset.get('data_prefix') or {}).get('img')
+    names = [image.get('file_name') for image in content['images'] if isinstance(image, dict)]
+    if prefix is not None and all(isinstance(name, str) for name in names):
+        folder = osp.join(dataset.get('data_root') or '', prefix)
+        _check_images([Path(osp.join(folder, name)) for name in names[::-(-len(names) // SAMPLE)]], loader, path)
 
 
-def _source(root: str) -> str:
+def _names(categories: Any) -> list[str]:
+    return [str(entry.get('name')) for entry in categories or () if isinstance(entry, dict)]
+
+
+def _check_images(paths: list[Path], loader: str, listed_in: Path | None = None) -> None:
+    """Open a few images; decode none."""
+    for path in paths:
+        if path.suffix.lower() not in IMAGES:
+            continue
+        if listed_in is not None and not path.is_file():
+            raise UsageError(f'{loader}: image {path} does not exist, though {listed_in} lists it: '
+                             'check data_prefix in the config')
+        try:
+            with suppress(Image.DecompressionBombError):  # large, and the training may well want it
+                Image.open(path).close()
+        except OSError as error:
+            raise UsageError(f'{loader}: image {path} ({path.stat().st_size} bytes) cannot be opened '
+                             f'({type(error).__name__}): replace it, or take it out of the data set') from None
+
+
+def _source(dataset: dict[str, Any]) -> str:
     for word, how in _SOURCES.items():
-        if word in root.lower():
+        if word in (dataset.get('data_root') or '').lower():
             return f'{how}, or set another data_root'
     return 'check data_root, ann_file and data_prefix in the config'
 

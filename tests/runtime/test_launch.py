@@ -2,6 +2,7 @@
 from pathlib import Path
 
 import pytest
+import torch
 
 from dmsca_mm.errors import UsageError
 from dmsca_mm.runtime import launch
@@ -61,11 +62,28 @@ def test_work_directory_is_the_argument_then_the_config_then_the_name(in_config,
 
 
 def test_resume_goes_on_from_the_last_checkpoint_even_of_a_moved_directory(kept, tmp_path):
-    (tmp_path / 'epoch_3.pth').touch()
+    torch.save(dict(state_dict={}), tmp_path / 'epoch_3.pth')
     (tmp_path / 'last_checkpoint').write_text('elsewhere/epoch_3.pth')
     config = kept(launch.train, RETINANET, work_dir=str(tmp_path), resume='auto')
     assert config.resume
     assert config.load_from == str(tmp_path / 'epoch_3.pth')
+
+
+def test_broken_checkpoints_are_told_and_passed_over(kept, tmp_path, capsys):
+    torch.save(dict(state_dict={}), tmp_path / 'epoch_3.pth')
+    (tmp_path / 'epoch_4.pth').write_bytes(b'PK')
+    (tmp_path / 'epoch_4.pth.part').touch()
+    config = kept(launch.train, RETINANET, work_dir=str(tmp_path), resume='auto')
+    assert config.load_from == str(tmp_path / 'epoch_3.pth')
+    assert 'warning: passed over: checkpoint' in capsys.readouterr().err
+    assert not (tmp_path / 'epoch_4.pth.part').exists()
+
+
+def test_training_gets_hooks_that_its_dumped_config_can_import(kept, tmp_path):
+    config = kept(launch.train, RETINANET, work_dir=str(tmp_path))
+    assert config.default_hooks.checkpoint.type == 'WholeCheckpointHook'
+    assert [hook.type for hook in config.custom_hooks] == ['StopOnBadNumbers']
+    assert config.custom_imports.imports == ['dmsca_mm.runtime.saving', 'dmsca_mm.runtime.bad_numbers']
 
 
 def test_overwrite_drops_old_checkpoints(kept, tmp_path):

@@ -59,7 +59,7 @@ def test_missing_data_is_named_with_its_source(change, words, tiny_coco):
     (json.dumps(dict(images=[])), 'lists no images'), ('[1, 2]', 'lists no images')])
 def test_bad_annotation_file_is_named(content, words, tmp_path):
     (tmp_path / 'train2017').mkdir()
-    (tmp_path / 'train2017/1.jpg').touch()
+    (tmp_path / 'train2017/notes.txt').touch()
     path = tmp_path / 'bad.json'
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(UsageError, match=words) as caught:
@@ -71,6 +71,50 @@ def test_empty_folder_is_named(tmp_path):
     (tmp_path / 'train2017').mkdir()
     with pytest.raises(UsageError, match='is empty'):
         preflight.check_data(data(tmp_path), ('train_dataloader',))
+
+
+def small_coco(root, categories=('cat',), classes=None, name='1.png'):
+    """An annotation file of one image in its own folder; the image is not made."""
+    (root / 'images').mkdir()
+    (root / 'images/readme.txt').touch()
+    (root / 'small.json').write_text(json.dumps(dict(
+        images=[dict(id=1, file_name=name)], annotations=[],
+        categories=[dict(id=i, name=name) for i, name in enumerate(categories)])))
+    config = data(root, 'small.json', 'images')
+    if classes:
+        config.train_dataloader.dataset.dataset.metainfo = dict(classes=classes)
+    return config
+
+
+def test_class_that_the_annotations_lack_is_named(tmp_path):
+    config = small_coco(tmp_path, ('cat', 'dog'), ('cat', 'cow'))
+    with pytest.raises(UsageError, match=r"no category 'cow', which metainfo.classes names; it has cat, dog"):
+        preflight.check_data(config, ('train_dataloader',))
+
+
+def test_image_that_is_listed_and_not_there_is_named(tmp_path):
+    with pytest.raises(UsageError, match=r'image .*1\.png does not exist, though .*small\.json lists it'):
+        preflight.check_data(small_coco(tmp_path), ('train_dataloader',))
+
+
+@pytest.mark.parametrize('content', [b'', b'no image', b'\x89PNG\r\n\x1a\n'])
+def test_image_that_cannot_be_opened_is_named(content, tmp_path):
+    config = small_coco(tmp_path)
+    (tmp_path / 'images/1.png').write_bytes(content)
+    with pytest.raises(UsageError, match=rf'1\.png \({len(content)} bytes\) cannot be opened'):
+        preflight.check_data(config, ('train_dataloader',))
+
+
+def test_images_are_sampled_over_the_whole_list(tmp_path, monkeypatch):
+    config, opened = small_coco(tmp_path), []
+    listed = dict(images=[dict(id=i, file_name=f'{i}.png') for i in range(100)], annotations=[], categories=[])
+    (tmp_path / 'small.json').write_text(json.dumps(listed))
+    monkeypatch.setattr(preflight, '_check_images', lambda paths, *rest: opened.extend(path.name for path in paths))
+    preflight.check_data(config, ('train_dataloader',))
+    opened.remove('readme.txt')
+    assert len(opened) <= preflight.SAMPLE
+    assert opened[0] == '0.png'
+    assert int(opened[-1].split('.')[0]) > 90
 
 
 def test_remote_data_is_not_looked_for():

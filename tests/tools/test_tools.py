@@ -220,6 +220,18 @@ class Hostile:
         return os.system, (f'touch {self.marker}',)
 
 
+def test_check_finds_nothing_or_the_first_thing_and_writes_nothing(digits, call_here, tmp_path):
+    options = ['--cfg-options', *(f'{loader}_dataloader.dataset.data_root={digits}/'
+                                  for loader in ('train', 'val', 'test'))]
+    finished = call_here('check.py', DETECTOR, *options)
+    assert finished.returncode == 0, finished.stderr
+    assert 'nothing found that would keep it from training' in finished.stdout
+    finished = call_here('check.py', DETECTOR, *options, f'val_dataloader.dataset.data_root={tmp_path}/none/')
+    assert finished.returncode == 2
+    assert 'val_dataloader: folder' in finished.stderr
+    assert not list(tmp_path.glob('work_dirs'))
+
+
 @pytest.mark.parametrize(('kind', 'words'), [('missing', 'does not exist'), ('cut', 'cut short'),
                                              ('hostile', 'more than weights')])
 @pytest.mark.parametrize('use', ['test', 'resume', 'init_cfg'])

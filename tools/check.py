@@ -1,0 +1,14 @@
+"""Look for what would end a training, without starting it: ``python tools/check.py CONFIG``."""
+from dmsca_mm.errors import exit_on_usage_error
+from dmsca_mm.runtime import arguments, launch
+
+
+def main() -> None:
+    """Parse, look, say that nothing was found."""
+    values = arguments.parse(arguments.parser('Look for what would end a training, without starting it'))
+    launch.check(**values)
+    print(f'{values["config"]}: nothing found that would keep it from training')
+
+
+if __name__ == '__main__':
+    exit_on_usage_error(main)
