@@ -3,7 +3,7 @@ import warnings
 
 import pytest
 import torch
-from test_fast import assert_agree, pair, run
+from forms import assert_agree, pair, run
 
 from dmsca_mm import DMSCA
 from dmsca_mm.attention import fused
