@@ -50,7 +50,7 @@ class StopOnBadNumbers(Hook):
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         """Look at all weights."""
         bad = [name for name, value in checkpoint['state_dict'].items()
-               if value.is_floating_point() and not bool(value.isfinite().all())]
+               if isinstance(value, torch.Tensor) and value.is_floating_point() and not bool(value.isfinite().all())]
         if bad:
             raise UsageError(f'iteration {runner.iter + 1}: {len(bad)} weights are not finite, such as {bad[0]}; they '
                              'were not saved: lower the learning rate or clip gradients (optim_wrapper.clip_grad), '
