@@ -1,7 +1,8 @@
-"""Errors that a person can mend: one line on stderr and exit code 2, never a traceback."""
+"""Ends that a person can understand: one line on stderr and an exit code, never a traceback."""
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable
 
@@ -17,13 +18,26 @@ class ProcessError(UsageError):
     """What one process of a job of several may meet alone, such as a bad image: it speaks for itself."""
 
 
+class Stopped(Exception):
+    """A run that was told to stop has done so.
+
+    Args:
+        message: where it stopped, and how to go on.
+        number: the signal that told it.
+    """
+
+    def __init__(self, message: str, number: int) -> None:
+        super().__init__(message)
+        self.number = number
+
+
 def is_first_process() -> bool:
     """Whether this process speaks for a job of several: it is the first of them, or the only one."""
     return os.environ.get('RANK', os.environ.get('SLURM_PROCID', '0')) == '0'
 
 
 def exit_on_usage_error(main: Callable[[], None]) -> None:
-    """Run a command; end with one line on stderr and exit code 2 where it raises :class:`UsageError`.
+    """Run a command; end with one line on stderr where it raises :class:`UsageError` or is told to stop.
 
     In a job of several processes every process meets the same mistake, and only the first of them speaks; a
     :class:`ProcessError` is told by whoever met it.
@@ -32,12 +46,21 @@ def exit_on_usage_error(main: Callable[[], None]) -> None:
         main: the command's entry point.
 
     Raises:
-        SystemExit: code 2, after a ``UsageError``.
+        SystemExit: code 2 after a ``UsageError``; 128 and the signal's number after a signal.
     """
     try:
         main()
     except UsageError as error:
         if is_first_process() or isinstance(error, ProcessError):
-            line = ' '.join(str(error).split())
-            print(f'error: {line}', file=sys.stderr, flush=True)
+            _tell(f'error: {error}')
         raise SystemExit(2) from None
+    except Stopped as stop:
+        if is_first_process():
+            _tell(str(stop))
+        raise SystemExit(128 + stop.number) from None
+    except KeyboardInterrupt:
+        raise SystemExit(128 + signal.SIGINT) from None
+
+
+def _tell(message: str) -> None:
+    print(' '.join(message.split()), file=sys.stderr, flush=True)

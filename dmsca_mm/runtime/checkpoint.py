@@ -70,6 +70,23 @@ def read(path: str | Path) -> Any:
         raise UsageError(_broken(path, error)) from None
 
 
+def seed(path: str | Path) -> int:
+    """The seed of the run that wrote a checkpoint, with which a resumed run must go on.
+
+    Args:
+        path: a local file.
+
+    Raises:
+        UsageError: as :func:`read`; or it holds weights without the state of a training.
+    """
+    content = read(path)
+    missing = [key for key in ('meta', 'optimizer', 'message_hub') if key not in content]
+    if missing:
+        raise UsageError(f'checkpoint {path} holds no state of a training to resume (no {missing[0]}): start a new run '
+                         f'from its weights with --cfg-options load_from={path}')
+    return content['meta']['seed']
+
+
 def _is_zip(path: Path) -> bool:
     with path.open('rb') as file:
         return file.read(4) == b'PK\x03\x04'

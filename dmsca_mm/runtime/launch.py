@@ -18,8 +18,9 @@ from mmengine.runner import Runner
 
 from ..errors import UsageError, is_first_process
 from ..plugin import add_import, backbones, put_plugin
-from . import checkpoint, distributed, preflight, saving, stack
+from . import checkpoint, distributed, loops, preflight, saving, stack
 from .bad_numbers import StopOnBadNumbers
+from .signals import SaveOnSignal
 
 
 def load_config(name: str, options: dict[str, Any] | None = None, plugin: str | None = None) -> Config:
@@ -98,8 +99,12 @@ def train(config: str, work_dir: str | None = None, resume: str | None = None, o
     if resume is not None:
         cfg.resume = True
         cfg.load_from = _newest(Path(cfg.work_dir)) if resume == 'auto' else resume
+        if cfg.load_from is not None and '://' not in cfg.load_from:
+            cfg.randomness = {**(cfg.get('randomness') or {}), 'seed': checkpoint.seed(cfg.load_from)}
     saving.install(cfg)
+    loops.install(cfg)
     _add_hook(cfg, StopOnBadNumbers)
+    _add_hook(cfg, SaveOnSignal)
     preflight.check_data(cfg, ('train_dataloader', 'val_dataloader'))
     preflight.check_weights(cfg)
     directory = Path(cfg.work_dir)

@@ -18,6 +18,8 @@ from . import checkpoint
 
 PART = '.part'
 """What the name of a file that is still being written ends with."""
+INTERRUPTED = 'interrupted.pth'
+"""The checkpoint of a run that was told to stop; it goes when a regular one is there again."""
 
 
 def write_whole(content: bytes, path: str | Path) -> None:
@@ -83,6 +85,7 @@ class WholeCheckpointHook(CheckpointHook):
             path = self.file_backend.join_path(self.out_dir, self.filename_tmpl.format(old))
             if self.file_backend.isfile(path):
                 self.file_backend.remove(path)
+        (Path(runner.work_dir) / INTERRUPTED).unlink(missing_ok=True)
 
 
 def install(config: Config) -> None:

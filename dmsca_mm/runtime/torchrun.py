@@ -11,6 +11,7 @@ import socket
 import sys
 
 import torch
+from torch.distributed.elastic.multiprocessing import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.run import parse_args, run
 
@@ -27,7 +28,7 @@ def launch(script: str, processes: int, arguments: list[str]) -> None:
 
     Raises:
         UsageError: too many processes, or a PORT that is taken.
-        SystemExit: the code of the first process that failed.
+        SystemExit: the code of the first process that failed; 128 and its number after a signal.
     """
     gpus = torch.cuda.device_count()
     if gpus and processes > gpus:
@@ -42,10 +43,12 @@ def launch(script: str, processes: int, arguments: list[str]) -> None:
         run(parse_args(options))
     except ChildFailedError as error:
         rank, failure = error.get_first_failure()
-        if failure.exitcode != 2:  # a worker that exits with 2 has said why
+        if failure.exitcode != 2 and failure.exitcode < 128:  # a process that was mistaken or told to stop has said so
             print(f'error: process {rank} ended with {_describe(failure.exitcode)}; its own output is above',
                   file=sys.stderr)
         raise SystemExit(failure.exitcode if failure.exitcode > 0 else 1) from None
+    except SignalException as stop:
+        raise SystemExit(128 + stop.sigval) from None
 
 
 def rendezvous() -> list[str]:

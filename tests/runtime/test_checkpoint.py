@@ -92,3 +92,12 @@ def test_cut_checkpoint_is_named(share, tmp_path):
 def test_missing_checkpoint_is_named(tmp_path):
     with pytest.raises(UsageError, match='does not exist'):
         checkpoint.read(tmp_path / 'none.pth')
+
+
+def test_seed_is_that_of_the_run_and_bare_weights_have_none(tmp_path):
+    torch.save(dict(state_dict={}, optimizer={}, message_hub={}, meta=dict(seed=7)), tmp_path / 'whole.pth')
+    assert checkpoint.seed(tmp_path / 'whole.pth') == 7
+    torch.save(dict(state_dict={}, meta={}), tmp_path / 'bare.pth')
+    with pytest.raises(UsageError, match=r'bare.pth holds no state of a training to resume \(no optimizer\): start a '
+                                         r'new run from its weights with --cfg-options load_from='):
+        checkpoint.seed(tmp_path / 'bare.pth')

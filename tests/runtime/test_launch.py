@@ -7,6 +7,7 @@ import torch
 from dmsca_mm.errors import UsageError
 from dmsca_mm.runtime import launch
 
+TRAINING = dict(state_dict={}, optimizer={}, message_hub={}, meta=dict(seed=7))
 RETINANET = 'mmdet::retinanet/retinanet_r50_fpn_1x_coco.py'
 
 
@@ -62,15 +63,16 @@ def test_work_directory_is_the_argument_then_the_config_then_the_name(in_config,
 
 
 def test_resume_goes_on_from_the_last_checkpoint_even_of_a_moved_directory(kept, tmp_path):
-    torch.save(dict(state_dict={}), tmp_path / 'epoch_3.pth')
+    torch.save(TRAINING, tmp_path / 'epoch_3.pth')
     (tmp_path / 'last_checkpoint').write_text('elsewhere/epoch_3.pth')
     config = kept(launch.train, RETINANET, work_dir=str(tmp_path), resume='auto')
     assert config.resume
+    assert config.randomness.seed == 7
     assert config.load_from == str(tmp_path / 'epoch_3.pth')
 
 
 def test_broken_checkpoints_are_told_and_passed_over(kept, tmp_path, capsys):
-    torch.save(dict(state_dict={}), tmp_path / 'epoch_3.pth')
+    torch.save(TRAINING, tmp_path / 'epoch_3.pth')
     (tmp_path / 'epoch_4.pth').write_bytes(b'PK')
     (tmp_path / 'epoch_4.pth.part').touch()
     config = kept(launch.train, RETINANET, work_dir=str(tmp_path), resume='auto')
@@ -82,8 +84,10 @@ def test_broken_checkpoints_are_told_and_passed_over(kept, tmp_path, capsys):
 def test_training_gets_hooks_that_its_dumped_config_can_import(kept, tmp_path):
     config = kept(launch.train, RETINANET, work_dir=str(tmp_path))
     assert config.default_hooks.checkpoint.type == 'WholeCheckpointHook'
-    assert [hook.type for hook in config.custom_hooks] == ['StopOnBadNumbers']
-    assert config.custom_imports.imports == ['dmsca_mm.runtime.saving', 'dmsca_mm.runtime.bad_numbers']
+    assert [hook.type for hook in config.custom_hooks] == ['StopOnBadNumbers', 'SaveOnSignal']
+    assert config.custom_imports.imports == [
+        f'dmsca_mm.runtime.{name}' for name in ('saving', 'loops', 'bad_numbers', 'signals')]
+    assert config.train_cfg.type == 'SameEpochLoop'
 
 
 def test_overwrite_drops_old_checkpoints(kept, tmp_path):

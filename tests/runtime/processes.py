@@ -1,0 +1,73 @@
+"""Starting, watching and ending trainings that run in processes of their own."""
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+NOISY = [sys.executable, str(Path(__file__).with_name('noisy.py'))]
+PATIENCE = 120
+"""Seconds that a test waits for what takes a few."""
+
+
+def started(command, **options):
+    """A process group of its own, with one thread, its output kept together."""
+    environment = {**os.environ, 'OMP_NUM_THREADS': '1', **options.pop('environment', {})}
+    return subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                            text=True, start_new_session=True, env=environment, **options)
+
+
+def finished(process):
+    """Exit code and output of a process that must end by itself."""
+    try:
+        output, _ = process.communicate(timeout=PATIENCE)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        raise AssertionError(f'no end after {PATIENCE} s: {process.communicate()[0][-2000:]}') from None
+    return process.returncode, output
+
+
+def wait_for(condition, process):
+    """Poll until a condition holds or the process has ended; tells whether the condition held."""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        if condition():
+            return True
+        if process.poll() is not None:
+            return condition()
+        time.sleep(0.002)
+    os.killpg(process.pid, signal.SIGKILL)
+    raise AssertionError(f'waited {PATIENCE} s in vain: {process.communicate()[0][-2000:]}')
+
+
+def kill_often(command, work_dir, moments):
+    """Kill a training once for each moment, then let it end.
+
+    Args:
+        command: starts it, or goes on.
+        work_dir: where its checkpoints lie.
+        moments: for each kill the seconds after the run's first new checkpoint, or 'write': while one is written.
+
+    Returns:
+        The kills that met a checkpoint half written, and the output of the last run.
+    """
+    half = 0
+    for moment in moments:
+        old = set(work_dir.glob('*.pth'))
+        process = started(command)
+        came = wait_for(lambda old=old: set(work_dir.glob('*.pth')) - old, process)
+        assert came, f'ended without a new checkpoint: {process.communicate()[0][-2000:]}'
+        if moment == 'write':
+            wait_for(lambda: any(work_dir.glob('*.pth.part')), process)
+        else:
+            time.sleep(moment)
+        assert process.poll() is None, 'ended before it could be killed: too many kills for this training'
+        process.kill()
+        process.communicate()
+        half += any(work_dir.glob('*.pth.part'))
+        for path in work_dir.glob('*.part'):
+            path.unlink()
+    code, output = finished(started(command))
+    assert code == 0, output[-2000:]
+    return half, output
