@@ -184,6 +184,8 @@ def test(config: str, checkpoint: str, work_dir: str | None = None, out: str | N
     _drop_pretrained(cfg.model)  # the checkpoint replaces those weights: do not fetch them
     preflight.check_weights(cfg)
     distributed.prepare(cfg)
+    if out is not None and segments:
+        Path(out).mkdir(parents=True, exist_ok=True)  # mmseg's first process makes it, and the others may come earlier
     runner = _run(cfg)
     if out is not None and not segments:
         from mmdet.evaluation import DumpDetResults

@@ -16,6 +16,7 @@ from mmengine.runner import Runner
 from dmsca_mm.errors import exit_on_usage_error
 from dmsca_mm.runtime import checkpoint, loops, saving, signals
 
+COMMAND = [sys.executable, __file__]
 SIZE = 24
 EPOCHS = 4
 BATCH = 2

@@ -5,7 +5,7 @@ import noisy
 import pytest
 import torch
 from mmengine.config import Config
-from processes import NOISY, finished, kill_often, started
+from processes import finished, kill_often, started
 
 from dmsca_mm.runtime import loops, saving
 
@@ -51,9 +51,9 @@ def test_save_on_the_last_iteration_of_an_epoch_resumes_into_the_next(tmp_path):
 def test_killed_again_and_again_ends_the_same(tmp_path):
     seeded = random.Random(0)
     moments = ['write', *(seeded.uniform(0, 0.3) for _ in range(3))]
-    assert finished(started([*NOISY, tmp_path / 'whole', 'padding=8']))[0] == 0
-    half, _ = kill_often([*NOISY, tmp_path / 'killed', 'pause=0.05', 'workers=1', 'padding=8'], tmp_path / 'killed',
-                         moments)
+    assert finished(started([*noisy.COMMAND, tmp_path / 'whole', 'padding=8']))[0] == 0
+    command = [*noisy.COMMAND, tmp_path / 'killed', 'pause=0.05', 'workers=1', 'padding=8']
+    half, _ = kill_often(command, tmp_path / 'killed', moments)
     assert half >= 1, 'no kill met a checkpoint half written'
     assert same(noisy.outcome(tmp_path / 'killed'), noisy.outcome(tmp_path / 'whole')) == []
 

@@ -6,7 +6,7 @@ import time
 import noisy
 import pytest
 import torch
-from processes import NOISY, finished, started, wait_for
+from processes import finished, started, wait_for
 
 from dmsca_mm.errors import Stopped
 from dmsca_mm.runtime import checkpoint
@@ -17,7 +17,7 @@ SLOW = 'pause=0.05'
 
 def stopped(work_dir, number, send=os.kill, *options):
     """Start a noisy training, send it a signal in its midst, and wait."""
-    process = started([*NOISY, work_dir, SLOW, *options])
+    process = started([*noisy.COMMAND, work_dir, SLOW, *options])
     assert wait_for(lambda: any(work_dir.glob('iter_1*.pth')), process)
     send(process.pid, number)
     return finished(process)
@@ -26,7 +26,7 @@ def stopped(work_dir, number, send=os.kill, *options):
 @pytest.fixture(scope='module')
 def whole(tmp_path_factory):
     directory = tmp_path_factory.mktemp('whole') / 'run'
-    assert finished(started([*NOISY, directory]))[0] == 0
+    assert finished(started([*noisy.COMMAND, directory]))[0] == 0
     return noisy.outcome(directory)
 
 
@@ -43,7 +43,7 @@ def test_signal_saves_and_the_run_goes_on_to_the_same_end(number, send, options,
     assert last.startswith('stopped after iteration ')
     assert last.endswith(f'saved in {tmp_path}/interrupted.pth: go on with --resume')
     assert (tmp_path / 'last_checkpoint').read_text() == str(tmp_path / 'interrupted.pth')
-    code, output = finished(started([*NOISY, tmp_path, *options]))
+    code, output = finished(started([*noisy.COMMAND, tmp_path, *options]))
     assert code == 0, output
     assert not (tmp_path / 'interrupted.pth').exists(), 'a regular checkpoint has taken its place'
     if not any('Iter' in option for option in options):

@@ -12,31 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-
-DETECTOR = 'configs/digits/faster_rcnn_r50_dmsca_digits.py'
-SEGMENTER = 'configs/digits/upernet_r50_dmsca_digits.py'
-
-
-@pytest.fixture(scope='session')
-def digits(tmp_path_factory):
-    """A few images of the built-in data set."""
-    from dmsca_mm.datasets import digits
-    root = tmp_path_factory.mktemp('data') / 'digits'
-    digits.make_digits(root, digits.DigitsParameters(training=8, validation=5))
-    return root
-
-
-@pytest.fixture
-def call(repository, tmp_path):
-    """Runs a tool in a scratch folder; gives the finished process."""
-    def run(*command, **environment):
-        tool, *arguments = [str(word) for word in command]
-        arguments = [str(repository / word) if word.startswith('configs/') else word for word in arguments]
-        interpreter = [sys.executable] if tool.endswith('.py') else []
-        clean = {k: v for k, v in os.environ.items() if k not in ('RANK', 'WORLD_SIZE', 'LOCAL_RANK')}
-        return subprocess.run([*interpreter, str(repository / 'tools' / tool), *arguments], cwd=tmp_path, text=True,
-                              capture_output=True, timeout=300, env={**clean, 'PYTHON': sys.executable, **environment})
-    return run
+from commands import DETECTOR, SEGMENTER, data_options
 
 
 @pytest.fixture
@@ -61,13 +37,6 @@ def _run_script(path, words, folder, output):
     sys.argv = [str(path), *words]
     os.chdir(folder)
     runpy.run_path(str(path), run_name='__main__')
-
-
-def data_options(digits, detector):
-    """Points a digits config at a folder."""
-    evaluators = [f'{split}_evaluator.ann_file={digits}/annotations/instances_validation.json'
-                  for split in ('val', 'test')] if detector else []
-    return [*(f'{split}_dataloader.dataset.data_root={digits}/' for split in ('train', 'val', 'test')), *evaluators]
 
 
 def short_run(digits, detector, epochs):

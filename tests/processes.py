@@ -2,11 +2,8 @@
 import os
 import signal
 import subprocess
-import sys
 import time
-from pathlib import Path
 
-NOISY = [sys.executable, str(Path(__file__).with_name('noisy.py'))]
 PATIENCE = 120
 """Seconds that a test waits for what takes a few."""
 
