@@ -6,6 +6,7 @@ backbones (on GPUs SyncBN would synchronise it), the segmenter's heads have Grou
 """
 import json
 import pickle
+from pathlib import Path
 
 import pytest
 import torch
@@ -14,6 +15,7 @@ from commands import DETECTOR, SEGMENTER, data_options
 STEPS = 3
 IMAGES = 4 * STEPS
 SHARED = '''
+custom_imports = dict(imports=['dmsca_mm', 'plain_kernels'])
 train_dataloader = dict(num_workers=0, persistent_workers=False)
 optim_wrapper = dict(_delete_=True, optimizer=dict(type='SGD', lr=0.01, momentum=0.9))
 default_hooks = dict(checkpoint=dict(by_epoch=False, interval=1, max_keep_ckpts=-1))
@@ -63,7 +65,8 @@ def trained(request, alike, repository, tmp_path_factory, call_in):
             tool = ('train.py', config) if processes == 1 else ('dist_train.sh', config, processes)
             finished = call_in(folder, *tool, '--work-dir', work, '--cfg-options',
                                *data_options(alike, request.param == 'detector'),
-                               f'train_dataloader.batch_size={4 // processes}')
+                               f'train_dataloader.batch_size={4 // processes}', OMP_NUM_THREADS='1',
+                               PYTHONPATH=str(Path(__file__).parent))
             assert finished.returncode == 0, finished.stderr
         return done[processes]
     return run
