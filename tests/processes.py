@@ -1,8 +1,10 @@
 """Starting, watching and ending trainings that run in processes of their own."""
 import os
-import signal
 import subprocess
 import time
+from contextlib import suppress
+
+import psutil
 
 PATIENCE = 120
 """Seconds that a test waits for what takes a few."""
@@ -15,12 +17,21 @@ def started(command, **options):
                             text=True, start_new_session=True, env=environment, **options)
 
 
+def kill_all(process):
+    """End a process and whatever it has started, at once, as a machine does that loses its power."""
+    family = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
+    process.kill()
+    for relative in family:
+        with suppress(psutil.NoSuchProcess):
+            relative.kill()
+
+
 def finished(process):
     """Exit code and output of a process that must end by itself."""
     try:
         output, _ = process.communicate(timeout=PATIENCE)
     except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
+        kill_all(process)
         raise AssertionError(f'no end after {PATIENCE} s: {process.communicate()[0][-2000:]}') from None
     return process.returncode, output
 
@@ -34,7 +45,7 @@ def wait_for(condition, process):
         if process.poll() is not None:
             return condition()
         time.sleep(0.002)
-    os.killpg(process.pid, signal.SIGKILL)
+    kill_all(process)
     raise AssertionError(f'waited {PATIENCE} s in vain: {process.communicate()[0][-2000:]}')
 
 

@@ -1,11 +1,11 @@
-"""Several processes without a GPU: gloo, a wrapper for CPU models, no SyncBN.
-
-With a GPU mmengine does all of it, and nothing here is used.
-"""
+"""What several processes need beyond mmengine: without a GPU gloo, a wrapper for CPU models and no SyncBN."""
 from __future__ import annotations
 
+import ctypes
 import os
+import signal
 import subprocess
+import sys
 from typing import Any
 
 import torch
@@ -15,6 +15,18 @@ from mmengine.config import Config
 from ..errors import UsageError
 
 _ENVIRONMENT = ('RANK', 'WORLD_SIZE', 'MASTER_ADDR', 'MASTER_PORT')
+
+
+_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of linux/prctl.h
+
+
+def end_with_launcher() -> None:
+    """Have this process told to end (SIGTERM) when its launcher dies, even killed: otherwise it would train on alone.
+
+    torchrun starts its processes in sessions of their own; no signal to its group reaches them. Linux only.
+    """
+    if sys.platform == 'linux' and 'TORCHELASTIC_RUN_ID' in os.environ:
+        ctypes.CDLL(None).prctl(_DEATH_SIGNAL, signal.SIGTERM)
 
 
 def prepare(config: Config) -> None:

@@ -18,7 +18,7 @@ from mmengine.runner import Runner
 
 from ..errors import UsageError, is_first_process
 from ..plugin import add_import, backbones, put_plugin
-from . import checkpoint, distributed, loops, preflight, saving, stack
+from . import checkpoint, distributed, failures, loops, preflight, saving, stack
 from .bad_numbers import StopOnBadNumbers
 from .signals import SaveOnSignal
 
@@ -113,12 +113,15 @@ def train(config: str, work_dir: str | None = None, resume: str | None = None, o
     if overwrite and fresh_start and Path(cfg.load_from).resolve().parent == directory.resolve():
         raise UsageError(f'--overwrite would drop {cfg.load_from}, from which this run starts: '
                          'choose another --work-dir')
+    distributed.end_with_launcher()
     distributed.prepare(cfg)
     if is_first_process():
         _drop(directory.glob(f'*{saving.PART}'))
         if overwrite and resume is None:
             _drop([*directory.glob('*.pth'), directory / 'last_checkpoint'])
-    _run(cfg).train()
+    runner = _run(cfg)
+    with failures.told():
+        runner.train()
     return directory
 
 
@@ -183,6 +186,7 @@ def test(config: str, checkpoint: str, work_dir: str | None = None, out: str | N
     preflight.check_data(cfg, ('test_dataloader',))
     _drop_pretrained(cfg.model)  # the checkpoint replaces those weights: do not fetch them
     preflight.check_weights(cfg)
+    distributed.end_with_launcher()
     distributed.prepare(cfg)
     if out is not None and segments:
         Path(out).mkdir(parents=True, exist_ok=True)  # mmseg's first process makes it, and the others may come earlier
@@ -190,7 +194,8 @@ def test(config: str, checkpoint: str, work_dir: str | None = None, out: str | N
     if out is not None and not segments:
         from mmdet.evaluation import DumpDetResults
         runner.test_evaluator.metrics.append(DumpDetResults(out_file_path=out))
-    return runner.test()
+    with failures.told():
+        return runner.test()
 
 
 def _prepared(name: str, options: dict[str, Any] | None, plugin: str | None, work_dir: str | None,
