@@ -15,7 +15,18 @@ class UsageError(Exception):
 
 
 class ProcessError(UsageError):
-    """What one process of a job of several may meet alone, such as a bad image: it speaks for itself."""
+    """What one process of a job of several may meet alone, such as a bad loss: it speaks for itself."""
+
+
+class ImageError(ProcessError):
+    """An image that cannot be trained on.
+
+    Args:
+        message: names it; torch puts a data worker's whole traceback before it, which goes.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message.rsplit(f'{type(self).__name__}: ', 1)[-1].strip())
 
 
 class Stopped(Exception):

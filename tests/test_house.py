@@ -11,7 +11,8 @@ ROOMS = {
     'insight': {'attention', 'errors', 'PIL'},
     'datasets': {'errors', 'numpy', 'cv2', 'PIL', 'skimage', 'sklearn'},
     'plugin': {'attention', 'errors', 'presets', 'torch', 'mmengine'},
-    'runtime': {'attention', 'errors', 'plugin', 'torch', 'numpy', 'PIL', 'mmengine', 'mmdet'},
+    'runtime': {'attention', 'errors', 'plugin', 'torch', 'numpy', 'cv2', 'PIL', 'safetensors', 'mmengine', 'mmcv',
+                'mmdet'},
     '__init__': {'attention', 'plugin', 'version'},
 }
 

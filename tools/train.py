@@ -12,9 +12,11 @@ def main() -> None:
                         help='drop the checkpoints of an earlier run in the work directory')
     parser.add_argument('--amp', action='store_true', help='mixed precision; needs a GPU')
     parser.add_argument('--auto-scale-lr', action='store_true', help='scale the learning rate with the batch size')
+    parser.add_argument('--skip-bad-images', action='store_true', help='leave out broken training images')
+    parser.add_argument('--tensorboard', action='store_true', help='write the scalars for TensorBoard too')
     directory = launch.train(**arguments.parse(parser))
     if is_first_process():
-        print(f'trained: logs and checkpoints are in {directory}')
+        print(launch.whereabouts(directory))
 
 
 if __name__ == '__main__':

@@ -1,6 +1,7 @@
 """Loading checkpoints with weights only: what a training run stores is allowed, by name, and nothing else."""
 from __future__ import annotations
 
+import hashlib
 import os
 import pickle
 import re
@@ -13,6 +14,7 @@ from mmengine.logging import HistoryBuffer
 
 from ..errors import UsageError
 
+_DATE = re.compile(r'(19|20)\d\d(0[1-9]|1[0-2])([0-2]\d|3[01])')
 _STATISTICS = {name: getattr(HistoryBuffer, name) for name in ('min', 'max', 'mean', 'current')}
 
 
@@ -45,22 +47,27 @@ def load_weights_only() -> None:
     ])
 
 
-def read(path: str | Path) -> Any:
-    """A checkpoint's content, on the CPU, its tensors mapped from the file.
+def read(path: str | Path, map_location: Any = 'cpu', mapped: bool = True) -> Any:
+    """A checkpoint's content.
 
     Args:
-        path: a local file.
+        path: a local file that ``torch.save`` wrote, or a ``.safetensors`` file, which is taken for a state_dict.
+        map_location: where its tensors go, as for ``torch.load``; those of a safetensors file go to the CPU.
+        mapped: leave tensors on the disk until they are looked at.
 
     Raises:
-        UsageError: there is no such file, it is cut short or no checkpoint, or it holds more than weights and
-            training state; nothing of it is executed.
+        UsageError: there is no such file, it is cut short or no checkpoint, its name has another hash than its
+            content, or it holds more than weights and training state; nothing of it is executed.
     """
     load_weights_only()
     path = Path(path)
     if not path.is_file():
-        raise UsageError(f'checkpoint {path} does not exist: give the path of a .pth file')
+        raise UsageError(f'checkpoint {path} does not exist: give the path of a .pth or .safetensors file')
+    _check_hash(path)
     try:
-        return torch.load(path, map_location='cpu', weights_only=True, mmap=_is_zip(path))
+        if path.suffix == '.safetensors':
+            return dict(state_dict=_safetensors(path))
+        return torch.load(path, map_location=map_location, weights_only=True, mmap=mapped and _is_zip(path))
     except pickle.UnpicklingError as error:
         if 'Unsupported operand' in str(error):  # no pickle at all
             raise UsageError(_broken(path, error)) from None
@@ -68,6 +75,33 @@ def read(path: str | Path) -> Any:
                          f'{_culprit(error)}. Use one saved as plain weights') from None
     except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
         raise UsageError(_broken(path, error)) from None
+
+
+def _safetensors(path: Path) -> dict[str, torch.Tensor]:
+    try:
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+    except ImportError:
+        raise UsageError(f'{path} needs the package safetensors: pip install safetensors') from None
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise ValueError(error) from None
+
+
+def _check_hash(path: Path) -> None:
+    """Compare the beginning of a file's SHA-256 with what its name ends in, as in ``resnet50-0676ba61.pth``."""
+    named = re.search(r'-([0-9a-f]{8,64})\.\w+$', path.name)
+    if named is None or _DATE.fullmatch(named[1]):
+        return
+    digest = hashlib.sha256()
+    with path.open('rb') as file:
+        while block := file.read(2 ** 20):
+            digest.update(block)
+    found = digest.hexdigest()
+    if not found.startswith(named[1]):
+        raise UsageError(f'checkpoint {path} is not what its name says: its SHA-256 begins with '
+                         f'{found[:len(named[1])]}, not {named[1]}; fetch it again, or rename it if you changed it')
 
 
 def seed(path: str | Path) -> int:

@@ -7,20 +7,16 @@ import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
 
 import torch
 from mmengine.config import Config, ConfigDict
 from mmengine.config.lazy import LazyObject
-from mmengine.hooks import Hook
 from mmengine.hub import get_config
 from mmengine.runner import Runner
 
 from ..errors import UsageError, is_first_process
-from ..plugin import add_import, backbones, put_plugin
-from . import checkpoint, distributed, failures, loops, preflight, saving, stack
-from .bad_numbers import StopOnBadNumbers
-from .signals import SaveOnSignal
+from ..plugin import backbones, put_plugin
+from . import checkpoint, distributed, failures, loading, preflight, saving, stack
 
 
 def load_config(name: str, options: dict[str, Any] | None = None, plugin: str | None = None) -> Config:
@@ -66,7 +62,8 @@ def _resolved(entry: Any) -> Any:
 
 def train(config: str, work_dir: str | None = None, resume: str | None = None, overwrite: bool = False,
           amp: bool = False, auto_scale_lr: bool = False, cfg_options: dict[str, Any] | None = None,
-          launcher: str = 'none', plugin: str | None = None) -> Path:
+          launcher: str = 'none', plugin: str | None = None, skip_bad_images: bool = False,
+          tensorboard: bool = False) -> Path:
     """Train a model.
 
     Args:
@@ -79,6 +76,9 @@ def train(config: str, work_dir: str | None = None, resume: str | None = None, o
         cfg_options: entries that override the config's.
         launcher: ``'none'``, ``'pytorch'``, ``'slurm'`` or ``'mpi'``.
         plugin: see :func:`load_config`.
+        skip_bad_images: leave out training images that are broken, and count them, where else the first one ends the
+            run.
+        tensorboard: write the scalars for TensorBoard as well.
 
     Returns:
         The work directory.
@@ -101,10 +101,8 @@ def train(config: str, work_dir: str | None = None, resume: str | None = None, o
         cfg.load_from = _newest(Path(cfg.work_dir)) if resume == 'auto' else resume
         if cfg.load_from is not None and '://' not in cfg.load_from:
             cfg.randomness = {**(cfg.get('randomness') or {}), 'seed': checkpoint.seed(cfg.load_from)}
-    saving.install(cfg)
-    loops.install(cfg)
-    _add_hook(cfg, StopOnBadNumbers)
-    _add_hook(cfg, SaveOnSignal)
+    from . import safeguards  # needs mmcv, which load_config has asked for
+    safeguards.install(cfg, skip_bad_images, tensorboard)
     preflight.check_data(cfg, ('train_dataloader', 'val_dataloader'))
     preflight.check_weights(cfg)
     directory = Path(cfg.work_dir)
@@ -119,10 +117,25 @@ def train(config: str, work_dir: str | None = None, resume: str | None = None, o
         _drop(directory.glob(f'*{saving.PART}'))
         if overwrite and resume is None:
             _drop([*directory.glob('*.pth'), directory / 'last_checkpoint'])
-    runner = _run(cfg)
+    runner = Runner.from_cfg(cfg)
     with failures.told():
         runner.train()
     return directory
+
+
+def whereabouts(directory: Path) -> str:
+    """One line that says where everything of a finished training lies.
+
+    Args:
+        directory: what :func:`train` returned.
+    """
+    from . import images
+    parts = [f'trained: logs and checkpoints are in {directory}']
+    if list(directory.glob('*/vis_data/events.out.tfevents.*')):
+        parts.append(f'curves: tensorboard --logdir {directory}')
+    if left_out := images.skipped(directory):
+        parts.append(f'{left_out} bad image(s) were left out, see {directory / images.SKIPPED}')
+    return '; '.join(parts)
 
 
 def check(config: str, cfg_options: dict[str, Any] | None = None, launcher: str = 'none', plugin: str | None = None,
@@ -183,6 +196,8 @@ def test(config: str, checkpoint: str, work_dir: str | None = None, out: str | N
         cfg.model = ConfigDict(**cfg.tta_model, module=cfg.model)
     if out is not None and segments:
         cfg.test_evaluator.update(output_dir=out, keep_results=True)
+    from . import images
+    images.install(cfg, skip=False)
     preflight.check_data(cfg, ('test_dataloader',))
     _drop_pretrained(cfg.model)  # the checkpoint replaces those weights: do not fetch them
     preflight.check_weights(cfg)
@@ -190,7 +205,7 @@ def test(config: str, checkpoint: str, work_dir: str | None = None, out: str | N
     distributed.prepare(cfg)
     if out is not None and segments:
         Path(out).mkdir(parents=True, exist_ok=True)  # mmseg's first process makes it, and the others may come earlier
-    runner = _run(cfg)
+    runner = Runner.from_cfg(cfg)
     if out is not None and not segments:
         from mmdet.evaluation import DumpDetResults
         runner.test_evaluator.metrics.append(DumpDetResults(out_file_path=out))
@@ -205,17 +220,8 @@ def _prepared(name: str, options: dict[str, Any] | None, plugin: str | None, wor
     config.launcher = launcher
     config.work_dir = work_dir or config.get('work_dir') or str(Path('work_dirs') / Path(name.split('::')[-1]).stem)
     preflight.check_model(config)
-    checkpoint.load_weights_only()
+    loading.install()
     return config
-
-
-def _run(config: Config) -> Runner:
-    """mmengine's Runner of a checked config."""
-    try:
-        return Runner.from_cfg(config)
-    except URLError as error:
-        raise UsageError(f'pretrained weights could not be fetched ({error.reason}): fetch them by hand and name the '
-                         'local file in init_cfg or load_from') from None
 
 
 def _draw(config: Config, show: bool, show_dir: str | None, wait_time: float, segments: bool) -> None:
@@ -237,12 +243,6 @@ def _newest(directory: Path) -> str | None:
         for reason in passed_over:
             print(f'warning: passed over: {reason}', file=sys.stderr)
     return path
-
-
-def _add_hook(config: Config, hook: type[Hook]) -> None:
-    """Put one of this package's hooks into a config, with the import that the dumped config needs."""
-    config.custom_hooks = [*(config.get('custom_hooks') or []), dict(type=hook.__name__)]
-    add_import(config, hook.__module__)
 
 
 def _drop_pretrained(node: Any) -> None:

@@ -1,11 +1,13 @@
 """Weights only: what mmengine stores loads, and nothing else does anything."""
 import os
 import pickle
+import subprocess
 
 import numpy as np
 import pytest
 import torch
 from mmengine.logging import HistoryBuffer
+from safetensors.torch import save_file
 
 from dmsca_mm.errors import UsageError
 from dmsca_mm.runtime import checkpoint
@@ -42,14 +44,18 @@ def hostile(marker):
         'eval': Calls(eval, f'__import__("os").system({command!r})'),
         'getattr on an allowed class': Calls(getattr, HistoryBuffer, '__init__'),
         'numpy object array': np.array([Calls(os.system, command)], dtype=object),
+        'a process': Calls(subprocess.Popen, ['touch', str(marker)]),
+        'numpy scalar of objects': Calls(np._core.multiarray.scalar, np.dtype(object), Calls(os.system, command)),
+        'in place of a class': Calls(type, 'Any', (), {'__del__': os.system}),
         'nested': dict(meta=[dict(deep=(1, Calls(os.system, command)))]),
     }
 
 
+@pytest.mark.parametrize('zipped', [True, False])
 @pytest.mark.parametrize('kind', list(hostile('')))
-def test_hostile_checkpoint_is_refused_and_runs_nothing(kind, tmp_path):
+def test_hostile_checkpoint_is_refused_and_runs_nothing(kind, zipped, tmp_path):
     marker, path = tmp_path / 'executed', tmp_path / 'bad.pth'
-    torch.save(dict(state_dict={}, extra=hostile(marker)[kind]), path)
+    torch.save(dict(state_dict={}, extra=hostile(marker)[kind]), path, _use_new_zipfile_serialization=zipped)
     with pytest.raises(UsageError, match='holds more than weights') as caught:
         checkpoint.read(path)
     assert str(path) in str(caught.value)
@@ -101,3 +107,24 @@ def test_seed_is_that_of_the_run_and_bare_weights_have_none(tmp_path):
     with pytest.raises(UsageError, match=r'bare.pth holds no state of a training to resume \(no optimizer\): start a '
                                          r'new run from its weights with --cfg-options load_from='):
         checkpoint.seed(tmp_path / 'bare.pth')
+
+
+@pytest.mark.parametrize(('name', 'good'), [
+    ('epoch_1.pth', True), ('net_20200130.pth', True), ('net-20200130.pth', True), ('net-0676ba61.pth', False),
+    ('net_1x_coco_20200130-047c8118.pth', False), ('net-20209930.pth', False), ('net-abc.pth', True)])
+def test_hash_in_a_name_is_checked_and_a_date_is_none(name, good, tmp_path):
+    torch.save(dict(state_dict={}), tmp_path / name)
+    if good:
+        assert checkpoint.read(tmp_path / name) == dict(state_dict={})
+    else:
+        with pytest.raises(UsageError, match='is not what its name says: its SHA-256 begins with'):
+            checkpoint.read(tmp_path / name)
+
+
+def test_safetensors_file_is_a_state_dict_and_a_broken_one_is_named(tmp_path):
+    path = tmp_path / 'net.safetensors'
+    save_file({'weight': torch.ones(2)}, path)
+    assert torch.equal(checkpoint.read(path)['state_dict']['weight'], torch.ones(2))
+    path.write_bytes(path.read_bytes()[:20])
+    with pytest.raises(UsageError, match=r'net.safetensors \(20 bytes\) is cut short or is no checkpoint'):
+        checkpoint.read(path)

@@ -22,7 +22,7 @@ def kept(monkeypatch):
     def stop(config):
         configs.append(config)
         raise Stopped
-    monkeypatch.setattr(launch, '_run', stop)
+    monkeypatch.setattr(launch.Runner, 'from_cfg', stop)
     monkeypatch.setattr(launch.preflight, 'check_weights', lambda config: None)
     monkeypatch.setattr(launch.preflight, 'check_data', lambda config, loaders: None)
 
@@ -81,13 +81,25 @@ def test_broken_checkpoints_are_told_and_passed_over(kept, tmp_path, capsys):
     assert not (tmp_path / 'epoch_4.pth.part').exists()
 
 
-def test_training_gets_hooks_that_its_dumped_config_can_import(kept, tmp_path):
-    config = kept(launch.train, RETINANET, work_dir=str(tmp_path))
-    assert config.default_hooks.checkpoint.type == 'WholeCheckpointHook'
-    assert [hook.type for hook in config.custom_hooks] == ['StopOnBadNumbers', 'SaveOnSignal']
-    assert config.custom_imports.imports == [
-        f'dmsca_mm.runtime.{name}' for name in ('saving', 'loops', 'bad_numbers', 'signals')]
-    assert config.train_cfg.type == 'SameEpochLoop'
+def test_training_gets_the_safeguards_and_testing_names_bad_images(kept, tmp_path):
+    config = kept(launch.train, RETINANET, work_dir=str(tmp_path), skip_bad_images=True, tensorboard=True)
+    assert 'dmsca_mm.runtime.signals' in config.custom_imports.imports
+    loader = config.train_dataloader.dataset.pipeline[0]
+    assert (loader.type, loader.skipped) == ('LoadWholeImage', str(tmp_path / 'skipped_images.txt'))
+    assert config.visualizer.vis_backends[-1].type == 'TensorboardVisBackend'
+    tested = kept(launch.test, RETINANET, 'x.pth', work_dir=str(tmp_path))
+    assert tested.test_dataloader.dataset.pipeline[0] == dict(type='LoadWholeImage', backend_args=None)
+
+
+def test_end_says_where_everything_lies(tmp_path):
+    assert launch.whereabouts(tmp_path) == f'trained: logs and checkpoints are in {tmp_path}'
+    (tmp_path / 'skipped_images.txt').write_text('image a.jpg is empty\nimage a.jpg is empty\nimage b.jpg is empty\n')
+    events = tmp_path / 'now' / 'vis_data' / 'events.out.tfevents.1'
+    events.parent.mkdir(parents=True)
+    events.touch()
+    assert launch.whereabouts(tmp_path) == (
+        f'trained: logs and checkpoints are in {tmp_path}; curves: tensorboard --logdir {tmp_path}; '
+        f'2 bad image(s) were left out, see {tmp_path}/skipped_images.txt')
 
 
 def test_overwrite_drops_old_checkpoints(kept, tmp_path):

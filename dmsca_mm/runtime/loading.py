@@ -1,0 +1,65 @@
+"""How mmengine opens weights by name, a path or an address: all of it through :func:`checkpoint.read`."""
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+
+import torch
+import torch.distributed as dist
+from mmengine.dist import get_rank
+from mmengine.runner import CheckpointLoader
+from mmengine.runner.checkpoint import get_torchvision_models
+
+from ..errors import UsageError
+from . import checkpoint
+
+PATIENCE = 60
+"""Seconds without a byte after which a download has failed."""
+
+
+def install() -> None:
+    """From here on mmengine loads what is local, at an address or torchvision's with this file's functions.
+
+    So safetensors files load too, and a hash in a file's name is checked.
+    """
+    checkpoint.load_weights_only()
+    for prefixes, loader in (('', _local), (('http://', 'https://'), _remote),
+                             (('torchvision://', 'modelzoo://'), _of_torchvision)):
+        CheckpointLoader.register_scheme(prefixes, loader, force=True)
+
+
+def _local(filename: str, map_location: Any = None) -> Any:
+    return checkpoint.read(os.path.expanduser(filename), map_location, mapped=False)
+
+
+def _remote(filename: str, map_location: Any = None) -> Any:
+    path = Path(torch.hub.get_dir()) / 'checkpoints' / filename.split('?')[0].rsplit('/', 1)[-1]
+    if get_rank() == 0:
+        _fetch(filename, path)
+    if dist.is_initialized():
+        dist.barrier()
+        _fetch(filename, path)  # on the other nodes
+    return checkpoint.read(path, map_location, mapped=False)
+
+
+def _of_torchvision(filename: str, map_location: Any = None) -> Any:
+    return _remote(get_torchvision_models()[filename.split('://')[1]], map_location)
+
+
+def _fetch(address: str, path: Path) -> None:
+    if path.exists():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(PATIENCE)
+    try:
+        torch.hub.download_url_to_file(address, str(path), progress=False)
+    except (URLError, OSError) as error:
+        reason = getattr(error, 'reason', error)
+        raise UsageError(f'weights {address} could not be fetched ({reason}): fetch them by hand and name the local '
+                         'file in init_cfg or load_from') from None
+    finally:
+        socket.setdefaulttimeout(before)

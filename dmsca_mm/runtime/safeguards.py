@@ -1,0 +1,40 @@
+"""What a training gets beyond its config, so that it survives: loops, hooks, loaders, and the way files are written."""
+from __future__ import annotations
+
+from mmengine.config import Config
+from mmengine.hooks import Hook
+
+from ..errors import UsageError
+from ..plugin import add_import
+from . import images, loops, saving
+from .bad_numbers import StopOnBadNumbers
+from .signals import SaveOnSignal
+
+
+def install(config: Config, skip_bad_images: bool = False, tensorboard: bool = False) -> None:
+    """Put every safeguard into a config; the dumped config imports what it needs, and runs with mmdet's tools too.
+
+    Args:
+        config: with ``work_dir``; changed in place.
+        skip_bad_images: see :func:`images.install`.
+        tensorboard: whether the scalars are written for TensorBoard as well.
+
+    Raises:
+        UsageError: the config has no visualizer, which writes for TensorBoard.
+    """
+    saving.install(config)
+    loops.install(config)
+    images.install(config, skip_bad_images)
+    for hook in (StopOnBadNumbers, SaveOnSignal):
+        _add_hook(config, hook)
+    if tensorboard:
+        visualizer = config.get('visualizer')
+        if not visualizer:
+            raise UsageError('--tensorboard needs a visualizer in the config, such as visualizer=dict('
+                             "type='DetLocalVisualizer', name='visualizer')")
+        visualizer.vis_backends = [*(visualizer.get('vis_backends') or []), dict(type='TensorboardVisBackend')]
+
+
+def _add_hook(config: Config, hook: type[Hook]) -> None:
+    config.custom_hooks = [*(config.get('custom_hooks') or []), dict(type=hook.__name__)]
+    add_import(config, hook.__module__)

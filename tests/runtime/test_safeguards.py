@@ -1,0 +1,44 @@
+"""A training gets every safeguard, and its dumped config can import them."""
+from importlib import import_module
+
+import pytest
+from mmengine.config import Config
+
+from dmsca_mm.errors import UsageError
+from dmsca_mm.runtime import safeguards
+
+
+def config(**more):
+    return Config(dict(
+        work_dir='work', train_cfg=dict(type='EpochBasedTrainLoop', max_epochs=1),
+        train_dataloader=dict(dataset=dict(pipeline=[dict(type='LoadImageFromFile')])),
+        default_hooks=dict(checkpoint=dict(type='CheckpointHook', interval=1)), custom_hooks=[dict(type='EMAHook')],
+        **more))
+
+
+def test_training_gets_loops_hooks_and_loader():
+    cfg = config()
+    safeguards.install(cfg)
+    assert cfg.default_hooks.checkpoint.type == 'WholeCheckpointHook'
+    assert cfg.train_cfg.type == 'SameEpochLoop'
+    assert [hook.type for hook in cfg.custom_hooks] == ['EMAHook', 'StopOnBadNumbers', 'SaveOnSignal']
+    assert cfg.train_dataloader.dataset.pipeline == [dict(type='LoadWholeImage')]
+
+
+def test_dumped_config_imports_all_of_them_and_can_be_read_again(tmp_path):
+    cfg = config()
+    safeguards.install(cfg)
+    cfg.dump(tmp_path / 'dumped.py')
+    again = Config.fromfile(tmp_path / 'dumped.py')
+    assert again.to_dict() == cfg.to_dict()
+    found = [import_module(name) for name in again.custom_imports.imports]
+    for name in ('WholeCheckpointHook', 'SameEpochLoop', 'LoadWholeImage', 'StopOnBadNumbers', 'SaveOnSignal'):
+        assert any(hasattr(module, name) for module in found), name
+
+
+def test_tensorboard_is_one_more_backend():
+    cfg = config(visualizer=dict(type='Visualizer', vis_backends=[dict(type='LocalVisBackend')]))
+    safeguards.install(cfg, tensorboard=True)
+    assert [backend.type for backend in cfg.visualizer.vis_backends] == ['LocalVisBackend', 'TensorboardVisBackend']
+    with pytest.raises(UsageError, match='--tensorboard needs a visualizer'):
+        safeguards.install(config(), tensorboard=True)
