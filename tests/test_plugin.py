@@ -11,7 +11,7 @@ from mmengine.registry import MODELS, DefaultScope
 from dmsca_mm import DMSCA, dmsca, plugin
 from dmsca_mm.errors import UsageError
 from dmsca_mm.plugin import PLUGINS, check_takes_plugins, put_plugin
-from dmsca_mm.runtime.launch import load_config
+from dmsca_mm.runtime.config import load_config
 
 PUBLISHED = {
     'mmdet': 'mmdet::retinanet/retinanet_r50_fpn_1x_coco.py',

@@ -29,6 +29,16 @@ def end_with_launcher() -> None:
         ctypes.CDLL(None).prctl(_DEATH_SIGNAL, signal.SIGTERM)
 
 
+def processes(launcher: str) -> int:
+    """How many processes a job has, from the launcher's environment.
+
+    Args:
+        launcher: ``'none'``, ``'pytorch'``, ``'slurm'`` or ``'mpi'``.
+    """
+    variable = {'pytorch': 'WORLD_SIZE', 'slurm': 'SLURM_NTASKS', 'mpi': 'OMPI_COMM_WORLD_SIZE'}.get(launcher)
+    return int(os.environ.get(variable, '1')) if variable else 1
+
+
 def prepare(config: Config) -> None:
     """Make a config of several processes run where there is no CUDA: start gloo, adapt the model's wrapper and norms.
 

@@ -1,23 +1,29 @@
 """Failures of a running job that a person can understand: said in one line, with the way on."""
 from __future__ import annotations
 
+import os
 import re
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import torch
 import torch.distributed as dist
 
-from ..errors import ProcessError
+from ..errors import ProcessError, UsageError
 
 _LOST = re.compile(r'connection (closed|reset)|connect|socket|broken pipe|timed out|timeout', re.IGNORECASE)
+
+_BUILDER = os.path.join('mmengine', 'registry', 'build_functions.py')
 
 
 @contextmanager
 def told() -> Iterator[None]:
-    """Turn what ends a running job from outside into one line.
+    """Turn what ends a job from outside, or cannot be built from its config, into one line.
 
     Raises:
+        UsageError: mmengine cannot build a part of the config.
         ProcessError: a data worker died, another process of the job is gone, or the GPU's memory is full.
     """
     try:
@@ -25,8 +31,11 @@ def told() -> Iterator[None]:
     except torch.OutOfMemoryError as error:
         raise ProcessError(f'the GPU memory is full ({_first(error)}): lower train_dataloader.batch_size, or give '
                            '--amp') from error
-    except RuntimeError as error:
-        known = _known(error)
+    except UsageError:
+        raise
+    except Exception as error:
+        known = _known(error) if isinstance(error, RuntimeError) else None
+        known = known or _unbuilt(error)
         if known is None:
             raise
         raise known from error
@@ -43,6 +52,16 @@ def _known(error: RuntimeError) -> ProcessError | None:
         return ProcessError(f'process {dist.get_rank()} lost the others ({_first(error)}): one of them, or its '
                             'machine, is gone; see their output, then start all again with --resume')
     return None
+
+
+def _unbuilt(error: Exception) -> UsageError | None:
+    """What went wrong while mmengine's registry was building a part of the config, and where."""
+    frames = traceback.extract_tb(error.__traceback__)
+    if not any(frame.filename.endswith(_BUILDER) for frame in frames):
+        return None
+    where = '/'.join(Path(frames[-1].filename).parts[-3:])
+    return UsageError(f'the config cannot be built: {type(error).__name__}: {_first(error)} ({where}, line '
+                      f'{frames[-1].lineno})')
 
 
 def _first(error: BaseException) -> str:

@@ -1,63 +1,17 @@
 """From a config to a finished run: detection and segmentation, on CPU or GPU, in one process or many."""
 from __future__ import annotations
 
-import re
 import sys
-import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import torch
 from mmengine.config import Config, ConfigDict
-from mmengine.config.lazy import LazyObject
-from mmengine.hub import get_config
 from mmengine.runner import Runner
 
 from ..errors import UsageError, is_first_process
-from ..plugin import backbones, put_plugin
-from . import checkpoint, distributed, failures, loading, preflight, saving, stack
-
-
-def load_config(name: str, options: dict[str, Any] | None = None, plugin: str | None = None) -> Config:
-    """Read a config and put a plugin into it.
-
-    Args:
-        name: a path, or ``LIBRARY::NAME`` for one that a library publishes.
-        options: entries that override the config's, with dotted keys.
-        plugin: a key of :data:`dmsca_mm.plugin.PLUGINS`; None leaves the config's plugins as they are.
-
-    Raises:
-        UsageError: a missing or unreadable config, a missing library, a model that takes no plugin.
-    """
-    # mmengine 0.10 imports pkg_resources on every look-up; the CPU has nothing to pin, and torch says so each time.
-    warnings.filterwarnings('ignore', message='pkg_resources is deprecated')
-    warnings.filterwarnings('ignore', message=".*'pin_memory' argument is set as true")
-    published = re.fullmatch(r'(\w+)::.+', name)
-    if published is None and not Path(name).is_file():
-        raise UsageError(f'config {name} does not exist: give a path, or LIBRARY::NAME such as '
-                         'mmdet::retinanet/retinanet_r50_fpn_1x_coco.py')
-    text = name if published else Path(name).read_text()
-    stack.require(*sorted(set(re.findall(r'\b(mmdet|mmseg)::', text))))
-    try:
-        config = get_config(name) if published else Config.fromfile(name)
-        if options:
-            config.merge_from_dict(options)
-    except Exception as error:  # a config is a program: it may fail in any way
-        raise UsageError(f'config {name} cannot be read: {type(error).__name__}: {error}') from None
-    if config.get('default_scope') in ('mmdet', 'mmseg'):
-        stack.require(config.default_scope)
-    for backbone in backbones(config):
-        # A Python-style config leaves imported names unresolved inside lists.
-        if backbone.get('plugins'):
-            backbone['plugins'] = [_resolved(entry) for entry in backbone['plugins']]
-    if plugin is not None:
-        put_plugin(config, plugin)
-    return config
-
-
-def _resolved(entry: Any) -> Any:
-    return ConfigDict(entry.build()) if isinstance(entry, LazyObject) else entry
+from . import checkpoint, distributed, failures, loading, preflight, saving
+from .config import load_config
 
 
 def train(config: str, work_dir: str | None = None, resume: str | None = None, overwrite: bool = False,
@@ -67,7 +21,7 @@ def train(config: str, work_dir: str | None = None, resume: str | None = None, o
     """Train a model.
 
     Args:
-        config: see :func:`load_config`.
+        config: see :func:`config.load_config`.
         work_dir: folder for logs and checkpoints; by default the config's, else ``work_dirs/NAME_OF_CONFIG``.
         resume: ``'auto'`` goes on from the newest checkpoint in the work directory; a path from that file.
         overwrite: drop the checkpoints of an earlier run in the work directory.
@@ -75,7 +29,7 @@ def train(config: str, work_dir: str | None = None, resume: str | None = None, o
         auto_scale_lr: scale the learning rate by the real batch size over the config's base batch size.
         cfg_options: entries that override the config's.
         launcher: ``'none'``, ``'pytorch'``, ``'slurm'`` or ``'mpi'``.
-        plugin: see :func:`load_config`.
+        plugin: see :func:`config.load_config`.
         skip_bad_images: leave out training images that are broken, and count them, where else the first one ends the
             run.
         tensorboard: write the scalars for TensorBoard as well.
@@ -88,10 +42,7 @@ def train(config: str, work_dir: str | None = None, resume: str | None = None, o
     """
     cfg = _prepared(config, cfg_options, plugin, work_dir, launcher)
     if amp:
-        if not torch.cuda.is_available():
-            raise UsageError('--amp needs a GPU: leave it out on the CPU')
-        cfg.optim_wrapper.type = 'AmpOptimWrapper'
-        cfg.optim_wrapper.loss_scale = 'dynamic'
+        preflight.switch_on_amp(cfg)
     if auto_scale_lr:
         if not {'enable', 'base_batch_size'} <= set(cfg.get('auto_scale_lr') or {}):
             raise UsageError(f'--auto-scale-lr needs auto_scale_lr=dict(enable=False, base_batch_size=...) in {config}')
@@ -103,22 +54,23 @@ def train(config: str, work_dir: str | None = None, resume: str | None = None, o
             cfg.randomness = {**(cfg.get('randomness') or {}), 'seed': checkpoint.seed(cfg.load_from)}
     from . import safeguards  # needs mmcv, which load_config has asked for
     safeguards.install(cfg, skip_bad_images, tensorboard)
-    preflight.check_data(cfg, ('train_dataloader', 'val_dataloader'))
-    preflight.check_weights(cfg)
+    hints = preflight.check_train(cfg, distributed.processes(launcher), skip_bad_images)
     directory = Path(cfg.work_dir)
     preflight.check_work_directory(directory, resume is not None, overwrite)
     fresh_start = resume is None and cfg.get('load_from')
     if overwrite and fresh_start and Path(cfg.load_from).resolve().parent == directory.resolve():
         raise UsageError(f'--overwrite would drop {cfg.load_from}, from which this run starts: '
                          'choose another --work-dir')
+    _warn(hints)
     distributed.end_with_launcher()
     distributed.prepare(cfg)
     if is_first_process():
         _drop(directory.glob(f'*{saving.PART}'))
         if overwrite and resume is None:
             _drop([*directory.glob('*.pth'), directory / 'last_checkpoint'])
-    runner = Runner.from_cfg(cfg)
     with failures.told():
+        runner = Runner.from_cfg(cfg)
+        _warn(preflight.check_room(directory, cfg, runner.model))
         runner.train()
     return directory
 
@@ -143,18 +95,19 @@ def check(config: str, cfg_options: dict[str, Any] | None = None, launcher: str 
     """Look for what would end a training, without starting it or writing anything.
 
     Args:
-        config: see :func:`load_config`.
+        config: see :func:`config.load_config`.
         cfg_options: entries that override the config's.
         launcher: as for :func:`train`; nothing is launched.
-        plugin: see :func:`load_config`.
+        plugin: see :func:`config.load_config`.
         work_dir: as for :func:`train`.
 
     Raises:
         UsageError: the first thing that ``preflight`` finds.
     """
     cfg = _prepared(config, cfg_options, plugin, work_dir, launcher)
-    preflight.check_data(cfg, ('train_dataloader', 'val_dataloader', 'test_dataloader'))
-    preflight.check_weights(cfg)
+    _warn(preflight.check_train(cfg, distributed.processes(launcher)))
+    preflight.check_test(cfg)
+    _warn(preflight.check_room(Path(cfg.work_dir), cfg, preflight.check_build(cfg)))
 
 
 def test(config: str, checkpoint: str, work_dir: str | None = None, out: str | None = None, show: bool = False,
@@ -164,7 +117,7 @@ def test(config: str, checkpoint: str, work_dir: str | None = None, out: str | N
     """Test a checkpoint.
 
     Args:
-        config: see :func:`load_config`.
+        config: see :func:`config.load_config`.
         checkpoint: path or address of the weights.
         work_dir: folder for logs; by default the config's, else ``work_dirs/NAME_OF_CONFIG``.
         out: where the predictions go: a ``.pkl`` file for a detector, a folder of label maps for a segmenter.
@@ -174,7 +127,7 @@ def test(config: str, checkpoint: str, work_dir: str | None = None, out: str | N
         tta: test-time augmentation; the config must have ``tta_model`` and ``tta_pipeline``.
         cfg_options: entries that override the config's.
         launcher: ``'none'``, ``'pytorch'``, ``'slurm'`` or ``'mpi'``.
-        plugin: see :func:`load_config`.
+        plugin: see :func:`config.load_config`.
 
     Returns:
         The metrics by name.
@@ -198,9 +151,8 @@ def test(config: str, checkpoint: str, work_dir: str | None = None, out: str | N
         cfg.test_evaluator.update(output_dir=out, keep_results=True)
     from . import images
     images.install(cfg, skip=False)
-    preflight.check_data(cfg, ('test_dataloader',))
     _drop_pretrained(cfg.model)  # the checkpoint replaces those weights: do not fetch them
-    preflight.check_weights(cfg)
+    preflight.check_test(cfg)
     distributed.end_with_launcher()
     distributed.prepare(cfg)
     if out is not None and segments:
@@ -239,10 +191,14 @@ def _draw(config: Config, show: bool, show_dir: str | None, wait_time: float, se
 def _newest(directory: Path) -> str | None:
     """The newest whole checkpoint of a work directory, or None where there is none yet; broken ones are told."""
     path, passed_over = saving.newest(directory)
-    if is_first_process():
-        for reason in passed_over:
-            print(f'warning: passed over: {reason}', file=sys.stderr)
+    _warn(f'passed over: {reason}' for reason in passed_over)
     return path
+
+
+def _warn(found: Iterable[str]) -> None:
+    for line in found:
+        if is_first_process():
+            print(f'warning: {line}', file=sys.stderr)
 
 
 def _drop_pretrained(node: Any) -> None:

@@ -5,9 +5,10 @@ import signal
 import pytest
 import torch
 import torch.distributed as dist
+from mmengine.registry import HOOKS
 from torch.utils.data import DataLoader
 
-from dmsca_mm.errors import ProcessError
+from dmsca_mm.errors import ProcessError, UsageError
 from dmsca_mm.runtime import failures
 
 
@@ -49,3 +50,11 @@ def test_what_is_not_known_stays_as_it_came(error):
     with pytest.raises(type(error)) as caught, failures.told():
         raise error
     assert caught.value is error
+
+
+@pytest.mark.parametrize(('config', 'words'), [
+    (dict(type='NoSuchHook'), 'NoSuchHook is not in the'), (dict(type='LoggerHook', intervall=3), "'intervall'"),
+    (dict(interval=3), 'type')])
+def test_part_of_a_config_that_cannot_be_built_is_named_with_its_place(config, words):
+    with pytest.raises(UsageError, match=rf'the config cannot be built: \w+: .*{words}.*line \d+\)'), failures.told():
+        HOOKS.build(config)

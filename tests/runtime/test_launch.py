@@ -23,34 +23,14 @@ def kept(monkeypatch):
         configs.append(config)
         raise Stopped
     monkeypatch.setattr(launch.Runner, 'from_cfg', stop)
-    monkeypatch.setattr(launch.preflight, 'check_weights', lambda config: None)
-    monkeypatch.setattr(launch.preflight, 'check_data', lambda config, loaders: None)
+    monkeypatch.setattr(launch.preflight, 'check_train', lambda *arguments: [])
+    monkeypatch.setattr(launch.preflight, 'check_test', lambda config: None)
 
     def run(function, *arguments, **options):
         with pytest.raises(Stopped):
             function(*arguments, **options)
         return configs[-1]
     return run
-
-
-def test_published_config_is_read_by_name_and_by_path_alike():
-    by_name = launch.load_config(RETINANET)
-    assert launch.load_config(by_name.filename).model.to_dict() == by_name.model.to_dict()
-
-
-def test_options_override():
-    assert launch.load_config(RETINANET, {'model.bbox_head.num_classes': 3}).model.bbox_head.num_classes == 3
-
-
-def test_config_that_fails_is_one_error(tmp_path):
-    (tmp_path / 'bad.py').write_text('model = dict(\n')
-    with pytest.raises(UsageError, match=r'bad\.py cannot be read: SyntaxError'):
-        launch.load_config(str(tmp_path / 'bad.py'))
-
-
-def test_backbone_without_plugins_gets_no_such_key():
-    config = launch.load_config('mmdet::hrnet/faster-rcnn_hrnetv2p-w18-1x_coco.py')
-    assert 'plugins' not in config.model.backbone
 
 
 @pytest.mark.parametrize(('in_config', 'argument', 'expected'), [
@@ -110,8 +90,8 @@ def test_overwrite_drops_old_checkpoints(kept, tmp_path):
 
 
 def test_overwrite_does_not_drop_what_the_run_starts_from(tmp_path, monkeypatch):
-    monkeypatch.setattr(launch.preflight, 'check_weights', lambda config: None)
-    monkeypatch.setattr(launch.preflight, 'check_data', lambda config, loaders: None)
+    monkeypatch.setattr(launch.preflight, 'check_train', lambda *arguments: [])
+    monkeypatch.setattr(launch.preflight, 'check_test', lambda config: None)
     start = tmp_path / 'epoch_1.pth'
     start.touch()
     with pytest.raises(UsageError, match=f'--overwrite would drop {start}'):

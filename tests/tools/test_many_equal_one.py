@@ -109,8 +109,8 @@ def test_metrics_and_predictions_equal_those_of_one_process(config, processes, d
     weights = tmp_path / 'weights.pth'
     from mmengine.registry import MODELS, init_default_scope
 
-    from dmsca_mm.runtime import launch
-    settings = launch.load_config(str(repository / config))
+    from dmsca_mm.runtime.config import load_config
+    settings = load_config(str(repository / config))
     init_default_scope(settings.default_scope)
     torch.manual_seed(0)
     torch.save(dict(state_dict=MODELS.build(settings.model).state_dict()), weights)

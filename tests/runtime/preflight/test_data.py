@@ -4,33 +4,9 @@ import json
 import pytest
 from mmengine.config import Config
 
-from dmsca_mm import dmsca, plugin
 from dmsca_mm.errors import UsageError
-from dmsca_mm.runtime import preflight
-
-
-def model(**backbone):
-    return Config(dict(model=dict(backbone=dict(type='mmdet.ResNet', depth=50, **backbone))))
-
-
-def test_good_model_passes_unchanged():
-    other = dict(cfg=dict(type='ContextBlock', ratio=0.1), position='after_conv3')
-    config = model(plugins=[plugin(reduction=8), other])
-    before = config.to_dict()
-    preflight.check_model(config)
-    assert config.to_dict() == before
-
-
-@pytest.mark.parametrize(('config', 'words'), [
-    (Config(dict(model=dict(type='X'))), ['no model.backbone']),
-    (Config(dict(model=dict(backbone=dict(type='mmdet.HRNet', plugins=[dmsca])))), ['HRNet', 'no plugins']),
-    (model(plugins=[dict(dmsca, cfg=dict(type='DMSCA', reduction=0))]), ['DMSCA', 'reduction', '0']),
-    (model(plugins=[dict(dmsca, cfg=dict(type='DMSCA', width=3))]), ['DMSCA', 'width']),
-    (model(plugins=[dict(dmsca, stages=(True, True))]), ['(True, True)', '4 stages'])])
-def test_bad_model_is_named(config, words):
-    with pytest.raises(UsageError) as caught:
-        preflight.check_model(config)
-    assert all(word in str(caught.value) for word in words)
+from dmsca_mm.runtime.preflight import data as preflight
+from dmsca_mm.runtime.preflight.images import SAMPLE
 
 
 def data(root, ann_file='annotations/instances_train2017.json', folder='train2017'):
@@ -73,12 +49,12 @@ def test_empty_folder_is_named(tmp_path):
         preflight.check_data(data(tmp_path), ('train_dataloader',))
 
 
-def small_coco(root, categories=('cat',), classes=None, name='1.png'):
-    """An annotation file of one image in its own folder; the image is not made."""
+def small_coco(root, categories=('cat',), classes=None, images=1):
+    """An annotation file of images in a folder of their own; the images are not made."""
     (root / 'images').mkdir()
     (root / 'images/readme.txt').touch()
     (root / 'small.json').write_text(json.dumps(dict(
-        images=[dict(id=1, file_name=name)], annotations=[],
+        images=[dict(id=i, file_name=f'{i}.png', width=9, height=9) for i in range(1, images + 1)], annotations=[],
         categories=[dict(id=i, name=name) for i, name in enumerate(categories)])))
     config = data(root, 'small.json', 'images')
     if classes:
@@ -106,14 +82,13 @@ def test_image_that_cannot_be_opened_is_named(content, tmp_path):
 
 
 def test_images_are_sampled_over_the_whole_list(tmp_path, monkeypatch):
-    config, opened = small_coco(tmp_path), []
-    listed = dict(images=[dict(id=i, file_name=f'{i}.png') for i in range(100)], annotations=[], categories=[])
-    (tmp_path / 'small.json').write_text(json.dumps(listed))
-    monkeypatch.setattr(preflight, '_check_images', lambda paths, *rest: opened.extend(path.name for path in paths))
+    config, opened = small_coco(tmp_path, images=100), []
+    monkeypatch.setattr(preflight, 'check_images',
+                        lambda paths, *rest, **more: opened.extend(path.name for path in paths))
     preflight.check_data(config, ('train_dataloader',))
     opened.remove('readme.txt')
-    assert len(opened) <= preflight.SAMPLE
-    assert opened[0] == '0.png'
+    assert len(opened) <= SAMPLE
+    assert opened[0] == '1.png'
     assert int(opened[-1].split('.')[0]) > 90
 
 
@@ -121,28 +96,29 @@ def test_remote_data_is_not_looked_for():
     preflight.check_data(data('s3://bucket/coco/'), ('train_dataloader',))
 
 
-@pytest.mark.parametrize('where', [dict(init_cfg=dict(type='Pretrained', checkpoint='torchvision://resnet50')),
-                                   dict(pretrained='torchvision://resnet50')])
-def test_torchvision_weights_without_torchvision_name_the_way_out(where, monkeypatch):
-    monkeypatch.setattr(preflight, 'find_spec', lambda name: None)
-    with pytest.raises(UsageError, match='torchvision, which is not installed') as caught:
-        preflight.check_weights(model(**where))
-    assert 'https://download.pytorch.org/models/resnet50-0676ba61.pth' in str(caught.value)
 
 
-def test_missing_local_weights_are_named(tmp_path):
-    with pytest.raises(UsageError, match='does not exist'):
-        preflight.check_weights(model(init_cfg=dict(type='Pretrained', checkpoint=str(tmp_path / 'none.pth'))))
+def test_data_set_that_is_registered_nowhere_is_named(tiny_coco):
+    config = data(tiny_coco)
+    config.default_scope = 'mmdet'
+    config.train_dataloader.dataset.dataset.type = 'CocoDatset'
+    with pytest.raises(UsageError, match="data set 'CocoDatset' is registered nowhere in mmdet"):
+        preflight.check_data(config, ('train_dataloader',))
 
 
-def test_weights_with_an_address_are_left_to_the_loader():
-    preflight.check_weights(model(pretrained='open-mmlab://resnet50_v1c'))
+def test_images_that_training_leaves_out_do_not_stop_it(tmp_path):
+    config = small_coco(tmp_path)
+    (tmp_path / 'images/1.png').write_bytes(b'no image')
+    assert preflight.check_data(config, ('train_dataloader',), skip_bad_images=True) == []
 
 
-def test_work_directory_with_checkpoints_is_not_overwritten_silently(tmp_path):
-    preflight.check_work_directory(tmp_path / 'new', resume=False, overwrite=False)
-    (tmp_path / 'epoch_1.pth').touch()
-    with pytest.raises(UsageError, match=r'epoch_1\.pth.*--resume.*--work-dir.*--overwrite'):
-        preflight.check_work_directory(tmp_path, resume=False, overwrite=False)
-    preflight.check_work_directory(tmp_path, resume=True, overwrite=False)
-    preflight.check_work_directory(tmp_path, resume=False, overwrite=True)
+def test_labels_beyond_the_classes_are_named(tiny_ade):
+    prefix = dict(img_path='images/training', seg_map_path='annotations/training')
+    ade = dict(type='ADE20KDataset', data_root=str(tiny_ade), data_prefix=prefix)
+    config = Config(dict(default_scope='mmseg', train_dataloader=dict(dataset=ade)))
+    assert preflight.check_data(config, ('train_dataloader',)) == [], 'the class itself ignores label 0'
+    ade = dict(ade, type='BaseSegDataset', metainfo=dict(classes=list('abc')))
+    with pytest.raises(UsageError, match=r'label map .*\.png holds label \d+, and 3 classes with '
+                                         r'reduce_zero_label=False go to 2'):
+        preflight.check_data(Config(dict(default_scope='mmseg', train_dataloader=dict(dataset=ade))),
+                             ('train_dataloader',))

@@ -1,0 +1,56 @@
+"""Reading a config by path or by a library's name, and putting a plugin into it."""
+from __future__ import annotations
+
+import re
+import warnings
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config, ConfigDict
+from mmengine.config.lazy import LazyObject
+from mmengine.hub import get_config
+
+from ..errors import UsageError
+from ..plugin import backbones, put_plugin
+from . import stack
+
+
+def load_config(name: str, options: dict[str, Any] | None = None, plugin: str | None = None) -> Config:
+    """Read a config and put a plugin into it.
+
+    Args:
+        name: a path, or ``LIBRARY::NAME`` for one that a library publishes.
+        options: entries that override the config's, with dotted keys.
+        plugin: a key of :data:`dmsca_mm.plugin.PLUGINS`; None leaves the config's plugins as they are.
+
+    Raises:
+        UsageError: a missing or unreadable config, a missing library, a model that takes no plugin.
+    """
+    # mmengine 0.10 imports pkg_resources on every look-up; the CPU has nothing to pin, and torch says so each time.
+    warnings.filterwarnings('ignore', message='pkg_resources is deprecated')
+    warnings.filterwarnings('ignore', message=".*'pin_memory' argument is set as true")
+    published = re.fullmatch(r'(\w+)::.+', name)
+    if published is None and not Path(name).is_file():
+        raise UsageError(f'config {name} does not exist: give a path, or LIBRARY::NAME such as '
+                         'mmdet::retinanet/retinanet_r50_fpn_1x_coco.py')
+    text = name if published else Path(name).read_text()
+    stack.require(*sorted(set(re.findall(r'\b(mmdet|mmseg)::', text))))
+    try:
+        config = get_config(name) if published else Config.fromfile(name)
+        if options:
+            config.merge_from_dict(options)
+    except Exception as error:  # a config is a program: it may fail in any way
+        raise UsageError(f'config {name} cannot be read: {type(error).__name__}: {error}') from None
+    if config.get('default_scope') in ('mmdet', 'mmseg'):
+        stack.require(config.default_scope)
+    for backbone in backbones(config):
+        # A Python-style config leaves imported names unresolved inside lists.
+        if backbone.get('plugins'):
+            backbone['plugins'] = [_resolved(entry) for entry in backbone['plugins']]
+    if plugin is not None:
+        put_plugin(config, plugin)
+    return config
+
+
+def _resolved(entry: Any) -> Any:
+    return ConfigDict(entry.build()) if isinstance(entry, LazyObject) else entry

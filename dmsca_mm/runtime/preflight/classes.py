@@ -1,0 +1,100 @@
+"""As many classes in the heads as in the data, and no label beyond them."""
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from importlib import import_module
+from typing import Any
+
+from mmengine.config import Config
+
+from ...errors import UsageError
+
+HEADS = ('bbox_head', 'mask_head', 'decode_head')
+"""Heads that decide among the classes of the data; others, such as rpn_head, have classes of their own."""
+
+
+def classes_of(dataset: dict[str, Any], scope: str | None) -> tuple[str, ...] | None:
+    """The class names of a data set's config, else those of its class; None where neither names any.
+
+    Args:
+        dataset: its config.
+        scope: the library that resolves its type, ``'mmdet'`` or ``'mmseg'``.
+    """
+    named = (dataset.get('metainfo') or {}).get('classes')
+    if isinstance(named, (list, tuple)):
+        return tuple(named)
+    return own_classes(dataset, scope) if named is None else None
+
+
+def own_classes(dataset: dict[str, Any], scope: str | None) -> tuple[str, ...] | None:
+    """The class names that a data set's class brings along.
+
+    Args:
+        dataset: its config.
+        scope: see :func:`classes_of`.
+    """
+    return (getattr(_class(dataset, scope), 'METAINFO', None) or {}).get('classes')
+
+
+def reduces_zero_label(dataset: dict[str, Any], scope: str | None) -> bool:
+    """Whether a data set of label maps ignores label 0 and counts its classes from 1.
+
+    Args:
+        dataset: its config; it says so itself, or its pipeline does, or the default of its class.
+        scope: see :func:`classes_of`.
+    """
+    steps = [step for step in dataset.get('pipeline') or () if isinstance(step, dict)]
+    for said in (dataset, *steps):
+        if said.get('reduce_zero_label') is not None:
+            return bool(said['reduce_zero_label'])
+    kind = _class(dataset, scope)
+    arguments = inspect.signature(kind).parameters if inspect.isclass(kind) else {}
+    return 'reduce_zero_label' in arguments and arguments['reduce_zero_label'].default is True
+
+
+def _class(dataset: dict[str, Any], scope: str | None) -> Any:
+    kind = dataset.get('type')
+    if isinstance(kind, str) and scope in ('mmdet', 'mmseg'):
+        import_module(f'{scope}.datasets')
+        found = import_module(f'{scope}.registry').DATASETS.get(kind.removeprefix(f'{scope}.'))
+        if found is None:
+            raise UsageError(f'data set {kind!r} is registered nowhere in {scope}: check its name, and custom_imports '
+                             'if it is your own')
+        return found
+    return kind
+
+
+def check_heads(config: Config, classes: tuple[str, ...], loader: str) -> list[str]:
+    """Compare the heads of a model with the classes of its data.
+
+    Args:
+        config: an OpenMMLab config.
+        classes: of a data set.
+        loader: its key in the config.
+
+    Returns:
+        Warnings of heads with more classes than the data.
+
+    Raises:
+        UsageError: a head has fewer.
+    """
+    found = []
+    for path, number in _heads(config.get('model'), 'model'):
+        said = f'{path}.num_classes is {number}, the data of {loader} have {len(classes)} classes'
+        if number < len(classes):
+            raise UsageError(f'{said}: set it to {len(classes)}, or name fewer in metainfo.classes')
+        if number > len(classes):
+            found.append(f'{said}: the others are never trained; set it to {len(classes)}')
+    return found
+
+
+def _heads(node: Any, path: str) -> Iterator[tuple[str, int]]:
+    if isinstance(node, dict):
+        for key, value in node.items():
+            inner = value if isinstance(value, (list, tuple)) else [value]
+            for place, head in enumerate(inner):
+                where = f'{path}.{key}' + (f'.{place}' if inner is value else '')
+                if key in HEADS and isinstance(head, dict) and isinstance(head.get('num_classes'), int):
+                    yield where, head['num_classes']
+                yield from _heads(head, where)

@@ -1,0 +1,32 @@
+"""What a run would build is built before it, and what cannot be is named."""
+import pytest
+
+from dmsca_mm.errors import UsageError
+from dmsca_mm.runtime.config import load_config
+from dmsca_mm.runtime.preflight.build import check_build
+
+DIGITS = 'configs/digits/faster_rcnn_r50_dmsca_digits.py'
+
+
+@pytest.fixture
+def config(repository):
+    return load_config(str(repository / DIGITS))
+
+
+def test_good_config_builds_and_stays_as_it_is(config):
+    before = config.to_dict()
+    assert sum(value.numel() for value in check_build(config).parameters()) > 1e6
+    assert config.to_dict() == before
+
+
+@pytest.mark.parametrize(('key', 'value', 'words'), [
+    ('model.rpn_head.type', 'RPNHaed', 'RPNHaed is not in the'),
+    ('model.neck.out_chanels', 64, "'out_chanels'"),
+    ('optim_wrapper.optimizer.momentun', 0.9, "'momentun'"),
+    ('train_dataloader.dataset.pipeline.2.type', 'Rezise', 'Rezise is not in the'),
+    ('val_dataloader.dataset.pipeline.1.scael', 3, "'scael'"),
+    ('default_hooks.logger.intervall', 3, "'intervall'")])
+def test_part_that_cannot_be_built_is_named(key, value, words, config):
+    config.merge_from_dict({key: value})
+    with pytest.raises(UsageError, match=f'the config cannot be built: .*{words}'):
+        check_build(config)

@@ -1,0 +1,27 @@
+"""A config is read by path or by a library's name; what cannot be read is one line."""
+import pytest
+
+from dmsca_mm.errors import UsageError
+from dmsca_mm.runtime.config import load_config
+
+RETINANET = 'mmdet::retinanet/retinanet_r50_fpn_1x_coco.py'
+
+
+def test_published_config_is_read_by_name_and_by_path_alike():
+    by_name = load_config(RETINANET)
+    assert load_config(by_name.filename).model.to_dict() == by_name.model.to_dict()
+
+
+def test_options_override():
+    assert load_config(RETINANET, {'model.bbox_head.num_classes': 3}).model.bbox_head.num_classes == 3
+
+
+def test_config_that_fails_is_one_error(tmp_path):
+    (tmp_path / 'bad.py').write_text('model = dict(\n')
+    with pytest.raises(UsageError, match=r'bad\.py cannot be read: SyntaxError'):
+        load_config(str(tmp_path / 'bad.py'))
+
+
+def test_backbone_without_plugins_gets_no_such_key():
+    config = load_config('mmdet::hrnet/faster-rcnn_hrnetv2p-w18-1x_coco.py')
+    assert 'plugins' not in config.model.backbone
