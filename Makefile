@@ -1,4 +1,4 @@
-.PHONY: setup demo demo-seg test lint bench bench-gpu
+.PHONY: setup demo demo-seg test soak lint bench bench-gpu
 
 ROUNDS ?= 12
 
@@ -13,6 +13,10 @@ demo-seg: setup
 
 test: setup
 	.venv/bin/python -m pytest
+
+# The long tests, with what they measure: a quarter of an hour on two cores, bounded at thirty minutes.
+soak: setup
+	timeout 1800 .venv/bin/python -m pytest -m soak -v -s --durations=0
 
 lint: setup
 	.venv/bin/ruff check .

@@ -73,7 +73,7 @@ def read(path: str | Path, map_location: Any = 'cpu', mapped: bool = True) -> An
             raise UsageError(_broken(path, error)) from None
         raise UsageError(f'checkpoint {path} holds more than weights and training state and was not loaded: '
                          f'{_culprit(error)}. Use one saved as plain weights') from None
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+    except Exception as error:  # bytes that are no pickle can fail the reader in any way
         raise UsageError(_broken(path, error)) from None
 
 

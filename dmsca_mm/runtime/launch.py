@@ -52,7 +52,7 @@ def train(config: str, work_dir: str | None = None, resume: str | None = None, o
         cfg.load_from = _newest(Path(cfg.work_dir)) if resume == 'auto' else resume
         if cfg.load_from is not None and '://' not in cfg.load_from:
             cfg.randomness = {**(cfg.get('randomness') or {}), 'seed': checkpoint.seed(cfg.load_from)}
-    from . import safeguards  # needs mmcv, which load_config has asked for
+    from . import images, safeguards  # they need mmcv, which load_config has asked for
     safeguards.install(cfg, skip_bad_images, tensorboard)
     hints = preflight.check_train(cfg, distributed.processes(launcher), skip_bad_images)
     directory = Path(cfg.work_dir)
@@ -67,7 +67,7 @@ def train(config: str, work_dir: str | None = None, resume: str | None = None, o
     if is_first_process():
         _drop(directory.glob(f'*{saving.PART}'))
         if overwrite and resume is None:
-            _drop([*directory.glob('*.pth'), directory / 'last_checkpoint'])
+            _drop([*directory.glob('*.pth'), directory / 'last_checkpoint', directory / images.SKIPPED])
     with failures.told():
         runner = Runner.from_cfg(cfg)
         _warn(preflight.check_room(directory, cfg, runner.model))

@@ -7,15 +7,37 @@ from typing import Any
 
 from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
-from mmengine.registry import HOOKS, MODELS, TRANSFORMS, init_default_scope
+from mmengine.registry import (
+    DATA_SAMPLERS,
+    HOOKS,
+    LOG_PROCESSORS,
+    LOOPS,
+    METRICS,
+    MODELS,
+    PARAM_SCHEDULERS,
+    TRANSFORMS,
+    VISBACKENDS,
+    VISUALIZERS,
+    Registry,
+    init_default_scope,
+)
 from mmengine.visualization import Visualizer
 from torch import nn
 
+from ...errors import UsageError
 from .. import failures
+
+_REGISTERED: tuple[tuple[str, Registry], ...] = (
+    ('train_cfg', LOOPS), ('val_cfg', LOOPS), ('test_cfg', LOOPS), ('param_scheduler', PARAM_SCHEDULERS),
+    ('val_evaluator', METRICS), ('test_evaluator', METRICS), ('visualizer', VISUALIZERS),
+    ('visualizer.vis_backends', VISBACKENDS), ('log_processor', LOG_PROCESSORS),
+    *((f'{split}_dataloader.{key}', DATA_SAMPLERS) for split in ('train', 'val', 'test')
+      for key in ('sampler', 'batch_sampler')))
+"""Parts that need a run to be built: of these the names are looked up."""
 
 
 def check_build(config: Config) -> nn.Module:
-    """Build the model, its optimizer, the steps of every pipeline and the hooks.
+    """Build the model, its optimizer, the steps of every pipeline and the hooks; look up the names of the rest.
 
     Args:
         config: an OpenMMLab config; nothing of it is written or read from the disk.
@@ -30,6 +52,7 @@ def check_build(config: Config) -> nn.Module:
     if config.get('default_scope'):
         init_default_scope(config.default_scope)
     Visualizer.get_instance('check_build')  # hooks that draw ask for one
+    _check_layers(config.model, 'model', config.get('default_scope'))
     with failures.told():
         model = MODELS.build(config.model)
         if config.get('optim_wrapper'):
@@ -40,7 +63,36 @@ def check_build(config: Config) -> nn.Module:
         for hook in [*(config.get('default_hooks') or {}).values(), *(config.get('custom_hooks') or [])]:
             if hook is not None:
                 HOOKS.build(hook)
+    for path, registry in _REGISTERED:
+        _check_part(config, path, registry)
     return model
+
+
+def _check_part(config: Config, path: str, registry: Registry) -> None:
+    node: Any = config
+    for key in path.split('.'):
+        node = (node or {}).get(key)
+    for entry in node if isinstance(node, (list, tuple)) else [node]:
+        _check_name((entry or {}).get('type'), path, registry, config.get('default_scope'))
+
+
+def _check_layers(node: Any, path: str, scope: str | None) -> None:
+    """Names of norms, convolutions and activations; mmcv's own error does not tell the name."""
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if key in ('norm_cfg', 'conv_cfg', 'act_cfg') and isinstance(value, dict):
+                _check_name(value.get('type'), f'{path}.{key}', MODELS, scope)
+            _check_layers(value, f'{path}.{key}', scope)
+    elif isinstance(node, (list, tuple)):
+        for place, value in enumerate(node):
+            _check_layers(value, f'{path}.{place}', scope)
+
+
+def _check_name(kind: Any, path: str, registry: Registry, scope: str | None) -> None:
+    with registry.switch_scope_and_registry(scope) as scoped:
+        if isinstance(kind, str) and scoped.get(kind) is None:
+            raise UsageError(f'{path}: {kind!r} is registered nowhere: check its name, and custom_imports if it is '
+                             'your own')
 
 
 def _steps(node: Any) -> Iterator[dict[str, Any]]:

@@ -111,12 +111,12 @@ def _check_annotations(path: Path, dataset: dict[str, Any], loader: str, bad_one
 
 def _check_classes(config: Config, dataset: dict[str, Any], loader: str) -> list[str]:
     scope = config.get('default_scope')
-    classes = classes_of(dataset, scope)
+    own, classes = own_classes(dataset, scope), classes_of(dataset, scope)
     if not classes:
         return []
     folder = (dataset.get('data_prefix') or {}).get('seg_map_path')
     # A choice among the names that a data set's class brings along renumbers the labels; then any may be there.
-    if folder is not None and classes == (own_classes(dataset, scope) or classes):
+    if folder is not None and classes == (own or classes):
         path = Path(osp.join(dataset.get('data_root') or '', folder))
         check_label_maps(_some_of(path), len(classes), reduces_zero_label(dataset, scope), loader)
     return check_heads(config, classes, loader)

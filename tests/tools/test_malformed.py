@@ -1,0 +1,319 @@
+"""Malformed input of every kind, from a seeded generator: each ends in one clear line, none runs or hangs."""
+import copy
+import io
+import json
+import os
+import pickle
+import random
+import string
+import zipfile
+
+import numpy as np
+import pytest
+import torch
+from commands import DETECTOR, data_options
+from mmengine.config import Config, DictAction
+from PIL import Image
+from safetensors.torch import save as safetensors
+
+from dmsca_mm.errors import UsageError
+from dmsca_mm.runtime import checkpoint, launch
+from dmsca_mm.runtime.config import load_config
+from dmsca_mm.runtime.images import LoadWholeImage
+
+EACH = 60
+"""Inputs of each of the four kinds."""
+
+
+def assert_one_clear_line(function, *named):
+    """It ends as a command would end: one line that names the thing and is no bare exception."""
+    with pytest.raises(UsageError) as caught:
+        function()
+    message = str(caught.value)
+    assert 20 < len(message) < 2000
+    assert 'Traceback' not in message
+    for word in named:
+        assert str(word) in message, message
+
+
+# Configs
+
+def typed(node, path=()):
+    """Paths of all dicts whose type is a name."""
+    if isinstance(node, dict):
+        if isinstance(node.get('type'), str):
+            yield path
+        for key, value in node.items():
+            yield from typed(value, (*path, key))
+    elif isinstance(node, list):
+        for place, value in enumerate(node):
+            yield from typed(value, (*path, place))
+
+
+def at(node, path):
+    for key in path:
+        node = node[key]
+    return node
+
+
+def misspelled(config, seeded):
+    parts = ('model', 'optim_wrapper', 'train_dataloader', 'val_dataloader', 'default_hooks', 'train_cfg',
+             'val_evaluator', 'param_scheduler', 'visualizer')
+    path = seeded.choice([path for part in parts for path in typed(config[part], (part,))
+                          if path[-1] not in ('collate_fn', 'nms')])  # the name of the NMS is met in testing alone
+    entry = at(config, path)
+    place = seeded.randrange(1, len(entry['type']))
+    entry['type'] = entry['type'][:place] + '_' + entry['type'][place:]
+
+
+def bad_argument(config, seeded):
+    name, value = seeded.choice([('reduction', 0), ('reduction', 'many'), ('kernel_sizes', [2, 4]), ('width', 3),
+                                 ('reduction', -seeded.randrange(1, 99)), ('in_channel', 8), ('init', 'zero')])
+    config['model']['backbone']['plugins'][0]['cfg'][name] = value
+
+
+def bad_stages(config, seeded):
+    number = seeded.choice([0, 1, 2, 3, 5, 6])
+    config['model']['backbone']['plugins'][0]['stages'] = [True] * number
+
+
+def bad_position(config, seeded):
+    config['model']['backbone']['plugins'][0]['position'] = f'after_conv{seeded.choice([0, 4, "", "three"])}'
+
+
+def bad_backbone(config, seeded):
+    config['model']['backbone'].update(seeded.choice([dict(depth=18), dict(type='HRNet'), dict(type='ResNett')]))
+
+
+def too_few_classes(config, seeded):
+    config['model']['roi_head']['bbox_head']['num_classes'] = seeded.randrange(1, 10)
+
+
+def unknown_class(config, seeded):
+    config['train_dataloader']['dataset']['metainfo']['classes'][seeded.randrange(10)] = 'eleven'
+
+
+def missing_path(config, seeded):
+    dataset = config[seeded.choice(['train_dataloader', 'val_dataloader'])]['dataset']
+    wrong = ''.join(seeded.choices(string.ascii_lowercase, k=8))
+    if seeded.random() < 0.5:
+        dataset['ann_file'] = f'annotations/{wrong}.json'
+    else:
+        dataset['data_prefix']['img'] = f'images/{wrong}/'
+
+
+def missing_weights(config, seeded):
+    config['load_from'] = f'{seeded.randrange(10 ** 9)}.pth'
+
+
+CONFIG_FAULTS = (misspelled, misspelled, misspelled, bad_argument, bad_stages, bad_position, bad_backbone,
+                 too_few_classes, unknown_class, missing_path, missing_weights)
+
+
+@pytest.fixture(scope='module')
+def settings(repository, digits):
+    """The whole config of a detector, as a dict."""
+    options = {}
+    for pair in data_options(digits, True):
+        key, value = pair.split('=')
+        options[key] = DictAction._parse_iterable(value)
+    return load_config(str(repository / DETECTOR), options).to_dict()
+
+
+def test_malformed_configs(settings, tmp_path):
+    path = tmp_path / 'config.py'
+    Config(copy.deepcopy(settings)).dump(path)
+    launch.check(str(path))  # the unchanged one passes
+    for number in range(EACH - 15):
+        seeded = random.Random(number)
+        config = json.loads(json.dumps(settings))
+        fault = CONFIG_FAULTS[number % len(CONFIG_FAULTS)]
+        fault(config, seeded)
+        Config(config).dump(path)
+        assert_one_clear_line(lambda: launch.check(str(path)))
+    text = Config(copy.deepcopy(settings)).pretty_text
+    for number in range(15):
+        seeded = random.Random(number)
+        while True:  # a text that is cut may still be a program
+            cut = text[:seeded.randrange(len(text))]
+            try:
+                compile(cut, 'cut', 'exec')
+            except SyntaxError:
+                break
+        path.write_text(cut)
+        assert_one_clear_line(lambda: launch.check(str(path)), path, 'SyntaxError')
+
+
+# Annotations
+
+def entry_of(content, seeded, *parts):
+    return seeded.choice(content[seeded.choice(parts or ('images', 'annotations', 'categories'))])
+
+
+def without_field(content, seeded):
+    part, field = seeded.choice([('images', 'id'), ('images', 'file_name'), ('images', 'width'), ('images', 'height'),
+                                 ('annotations', 'id'), ('annotations', 'image_id'), ('annotations', 'category_id'),
+                                 ('annotations', 'bbox'), ('annotations', 'area'), ('categories', 'id'),
+                                 ('categories', 'name')])
+    del entry_of(content, seeded, part)[field]
+
+
+def wrong_field(content, seeded):
+    part, field = seeded.choice([('images', 'width'), ('images', 'height'), ('annotations', 'bbox'),
+                                 ('annotations', 'area'), ('annotations', 'category_id'), ('images', 'file_name')])
+    entry_of(content, seeded, part)[field] = seeded.choice([None, {}, [], float('nan'), float('inf')])
+
+
+def wrong_box(content, seeded):
+    box = entry_of(content, seeded, 'annotations')['bbox']
+    if seeded.random() < 0.5:
+        box.pop(seeded.randrange(4))
+    else:
+        box[seeded.randrange(4)] = seeded.choice(['3', None, float('nan'), float('-inf')])
+
+
+def dangling(content, seeded):
+    field = seeded.choice(['image_id', 'category_id'])
+    entry_of(content, seeded, 'annotations')[field] = 10 ** 9 + seeded.randrange(99)
+
+
+def given_twice(content, seeded):
+    part = seeded.choice(['images', 'annotations', 'categories'])
+    content[part].append(copy.deepcopy(seeded.choice(content[part])))
+
+
+def no_list(content, seeded):
+    content[seeded.choice(['images', 'annotations', 'categories'])] = seeded.choice([None, {}, 3, 'none'])
+
+
+def no_entry(content, seeded):
+    part = content[seeded.choice(['images', 'annotations', 'categories'])]
+    part[seeded.randrange(len(part))] = seeded.choice([None, 3, 'one', []])
+
+
+def renamed(content, seeded):
+    entry_of(content, seeded, 'categories')['name'] = 'eleven'
+
+
+def moved(content, seeded):
+    for image in content['images']:
+        image['file_name'] = f'{seeded.randrange(10 ** 9)}/{image["file_name"]}'
+
+
+ANNOTATION_FAULTS = (without_field, wrong_field, wrong_box, dangling, given_twice, no_list, no_entry, renamed, moved)
+
+
+def test_malformed_annotations(settings, digits, tmp_path):
+    good = (digits / 'annotations/instances_training.json').read_text()
+    path = tmp_path / 'annotations.json'
+    config = copy.deepcopy(settings)
+    config['train_dataloader']['dataset']['ann_file'] = str(path)
+    Config(config).dump(tmp_path / 'config.py')
+    path.write_text(good)
+    launch.check(str(tmp_path / 'config.py'))
+    for number in range(EACH):
+        seeded = random.Random(number)
+        if number % 5:
+            content = json.loads(good)
+            ANNOTATION_FAULTS[number % len(ANNOTATION_FAULTS)](content, seeded)
+            path.write_text(json.dumps(content))
+        else:
+            cut = good[:seeded.randrange(len(good) - 1)].encode()
+            path.write_bytes(seeded.choice([cut, b'', seeded.randbytes(99)]))
+        named = 'does not exist, though' if path.read_text(errors='replace').count('/0') > 5 else path
+        assert_one_clear_line(lambda: launch.check(str(tmp_path / 'config.py')), named)
+
+
+# Images
+
+def encoded(seeded, form):
+    values = np.random.default_rng(seeded.randrange(99)).integers(0, 256, (40, 50, 3), dtype=np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(values).save(file, form)
+    return file.getvalue()
+
+
+def bad_image(seeded):
+    form = seeded.choice(['JPEG', 'PNG'])
+    whole = encoded(seeded, form)
+    header = whole[:seeded.randrange(4)]
+    return seeded.choice([
+        lambda: whole[:seeded.randrange(len(whole) - 12)],
+        lambda: seeded.randbytes(seeded.randrange(1, 5000)),
+        lambda: bytes(seeded.randrange(5000)),
+        lambda: header + bytes(seeded.randrange(100)),
+        lambda: ''.join(seeded.choices(string.printable, k=seeded.randrange(1, 500))).encode(),
+        lambda: whole[:30] + bytes(len(whole) - 30),
+        lambda: whole[::-1],
+        lambda: encoded(seeded, 'PNG')[:16] + seeded.randbytes(17) + encoded(seeded, 'PNG')[33:],
+    ])()
+
+
+def test_malformed_images(tmp_path):
+    path, loader = tmp_path / 'image.jpg', LoadWholeImage()
+    path.write_bytes(encoded(random.Random(0), 'JPEG'))
+    assert loader(dict(img_path=str(path)))['img'].shape == (40, 50, 3)
+    for number in range(EACH):
+        path.write_bytes(bad_image(random.Random(number)))
+        assert_one_clear_line(lambda: loader(dict(img_path=str(path))), path)
+
+
+# Checkpoints
+
+class Hostile:
+    """Calls a function when it is unpickled."""
+
+    def __init__(self, function, *arguments):
+        self.call = function, arguments
+
+    def __reduce__(self):
+        return self.call
+
+
+def buried(thing, seeded, depth):
+    """Somewhere inside what a checkpoint may hold."""
+    if depth == 0:
+        return thing
+    inner = buried(thing, seeded, depth - 1)
+    return seeded.choice([lambda: [1, inner], lambda: dict(weight=torch.ones(2), other=inner), lambda: (inner, 'x'),
+                          lambda: np.array([inner, None], dtype=object), lambda: {1: {2: inner}}])()
+
+
+def bad_checkpoint(seeded, marker):
+    command = f'touch {marker}'
+    inner = b'cos\nsystem\n(S"' + command.encode() + b'"\ntR.'
+    call = seeded.choice([
+        (os.system, command), (eval, f'__import__("os").system({command!r})'), (getattr, os.path.join, '__globals__'),
+        (exec, f'open({str(marker)!r}, "w")'), (os.mkdir, str(marker)), (open, str(marker), 'w'),
+        (__import__, 'antigravity'), (pickle.loads, inner)])
+    good = io.BytesIO()
+    torch.save(dict(state_dict=dict(weight=torch.randn(300))), good)
+    hostile = io.BytesIO()
+    torch.save(dict(state_dict={}, extra=buried(Hostile(*call), seeded, seeded.randrange(4))), hostile,
+               _use_new_zipfile_serialization=seeded.random() < 0.5)
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, 'w') as file:
+        file.writestr('readme', 'no checkpoint')
+    tensors = safetensors({'weight': torch.ones(50)})
+    return seeded.choice([
+        lambda: ('any.pth', hostile.getvalue()), lambda: ('any.pth', hostile.getvalue()),
+        lambda: ('any.pth', hostile.getvalue()),
+        lambda: ('any.pth', pickle.dumps(Hostile(*call))),
+        lambda: ('any.pth', good.getvalue()[:seeded.randrange(good.tell() - 30)]),
+        lambda: ('any.pth', seeded.randbytes(seeded.randrange(1, 3000))),
+        lambda: ('any.pth', b'<html>404</html>'), lambda: ('any.pth', archive.getvalue()),
+        lambda: (f'any-{seeded.randrange(16 ** 8):08x}.pth', good.getvalue()),
+        lambda: ('any.safetensors', tensors[:seeded.randrange(len(tensors) - 1)]),
+        lambda: ('any.safetensors', hostile.getvalue()),
+    ])()
+
+
+def test_malformed_checkpoints_execute_nothing(tmp_path):
+    marker = tmp_path / 'executed'
+    for number in range(EACH):
+        name, content = bad_checkpoint(random.Random(number), marker)
+        path = tmp_path / name
+        path.write_bytes(content)
+        assert_one_clear_line(lambda path=path: checkpoint.read(path), path)
+        assert not marker.exists()
+        path.unlink()
