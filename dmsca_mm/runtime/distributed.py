@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from datetime import timedelta
 from typing import Any
 
 import torch
@@ -59,7 +60,8 @@ def prepare(config: Config) -> None:
     if missing:
         raise UsageError(f'--launcher {config.launcher} needs {", ".join(missing)} in the environment: start with '
                          'tools/dist_train.sh, tools/dist_test.sh or their Slurm counterparts')
-    dist.init_process_group('gloo')
+    seconds = ((config.get('env_cfg') or {}).get('dist_cfg') or {}).get('timeout')
+    dist.init_process_group('gloo', timeout=seconds and timedelta(seconds=seconds))
     wrapper = config.get('model_wrapper_cfg') or {}
     defaults = dict(type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False,
                     find_unused_parameters=config.get('find_unused_parameters', False))

@@ -11,7 +11,7 @@ import torch
 import torch.distributed as dist
 from mmengine.dist import get_rank
 from mmengine.runner import CheckpointLoader
-from mmengine.runner.checkpoint import get_torchvision_models
+from mmengine.runner.checkpoint import get_deprecated_model_names, get_external_models, get_torchvision_models
 
 from ..errors import UsageError
 from . import checkpoint
@@ -21,13 +21,14 @@ PATIENCE = 60
 
 
 def install() -> None:
-    """From here on mmengine loads what is local, at an address or torchvision's with this file's functions.
+    """From here on mmengine loads weights of this machine, of an address and of the model zoos with these functions.
 
     So safetensors files load too, and a hash in a file's name is checked.
     """
     checkpoint.load_weights_only()
     for prefixes, loader in (('', _local), (('http://', 'https://'), _remote),
-                             (('torchvision://', 'modelzoo://'), _of_torchvision)):
+                             (('torchvision://', 'modelzoo://'), _of_torchvision),
+                             (('open-mmlab://', 'openmmlab://'), _of_openmmlab)):
         CheckpointLoader.register_scheme(prefixes, loader, force=True)
 
 
@@ -47,6 +48,11 @@ def _remote(filename: str, map_location: Any = None) -> Any:
 
 def _of_torchvision(filename: str, map_location: Any = None) -> Any:
     return _remote(get_torchvision_models()[filename.split('://')[1]], map_location)
+
+
+def _of_openmmlab(filename: str, map_location: Any = None) -> Any:
+    name = filename.split('://')[1]
+    return _remote(get_external_models()[get_deprecated_model_names().get(name, name)], map_location)
 
 
 def _fetch(address: str, path: Path) -> None:

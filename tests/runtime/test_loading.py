@@ -84,12 +84,17 @@ def test_hostile_file_from_an_address_executes_nothing(served, tmp_path):
     assert not (tmp_path / 'executed').exists()
 
 
-def test_torchvision_name_is_fetched_from_torchvisions_address(served, monkeypatch):
+@pytest.mark.parametrize('prefix', ['torchvision', 'modelzoo', 'open-mmlab', 'openmmlab'])
+def test_name_of_a_model_is_fetched_from_its_librarys_address(prefix, served, monkeypatch):
     folder, address = served
     path = stored(folder)
-    monkeypatch.setattr(loading, 'get_torchvision_models', lambda: {'resnet50': f'{address}/{path.name}'})
-    for prefix in ('torchvision', 'modelzoo'):
-        assert 'state_dict' in CheckpointLoader.load_checkpoint(f'{prefix}://resnet50')
+    for library in ('torchvision', 'external'):
+        monkeypatch.setattr(loading, f'get_{library}_models', lambda: {'resnet50': f'{address}/{path.name}'})
+    assert 'state_dict' in CheckpointLoader.load_checkpoint(f'{prefix}://resnet50')
+
+
+def test_name_of_a_model_of_the_headline_segmenter_is_known():
+    assert loading.get_external_models()['resnet50_v1c'].endswith('.pth')
 
 
 @pytest.mark.parametrize('name', ['none.pth', 'http://127.0.0.1:9/none.pth'])

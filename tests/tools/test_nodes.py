@@ -5,6 +5,7 @@ import socket
 import sys
 import time
 
+import psutil
 import pytest
 from commands import DETECTOR, data_options
 from processes import finished, kill_all, started, wait_for
@@ -21,12 +22,13 @@ def nodes(repository, digits, tmp_path):
         port = probe.getsockname()[1]
     work, begun = tmp_path / 'work', []
 
-    def start(rank, epochs, *arguments):
+    def start(rank, epochs, *arguments, timeout=1800):
         environment = dict(NNODES='2', NODE_RANK=str(rank), MASTER_ADDR='127.0.0.1', PORT=str(port),
                            PYTHON=sys.executable)
         command = [repository / 'tools/dist_train.sh', repository / DETECTOR, 1, '--work-dir', work, *arguments,
                    '--cfg-options', *data_options(digits, True), f'train_cfg.max_epochs={epochs}',
-                   'train_cfg.val_interval=1000', 'train_dataloader.batch_size=2', 'default_hooks.logger.interval=1',
+                   f'env_cfg.dist_cfg.timeout={timeout}', 'train_cfg.val_interval=1000',
+                   'train_dataloader.batch_size=2', 'default_hooks.logger.interval=1',
                    'default_hooks.checkpoint.max_keep_ckpts=2']
         begun.append(started(command, environment=environment, cwd=tmp_path))
         return begun[-1]
@@ -55,6 +57,21 @@ def test_node_that_dies_ends_the_other_and_both_go_on(nodes):
     assert (work / f'epoch_{reached + 1}.pth').exists()
     assert outputs[0][1].count('trained: ') == 1
     assert 'trained: ' not in outputs[1][1], 'one process speaks for both nodes'
+
+
+def test_node_that_answers_no_more_ends_the_other_in_time(nodes):
+    """As a machine without power: its connections stay open, and nobody is at the other end."""
+    work, start = nodes
+    first, second = start(0, 500, timeout=20), start(1, 500, timeout=20)
+    assert wait_for(lambda: any(work.glob('epoch_*.pth')), first)
+    for process in [psutil.Process(second.pid), *psutil.Process(second.pid).children(recursive=True)]:
+        process.suspend()
+    stopped = time.monotonic()
+    code, output = finished(first)
+    assert time.monotonic() - stopped < LIMIT
+    assert code != 0
+    assert 'error: process 0 lost the others (' in output
+    assert 'Traceback' not in output
 
 
 @pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGKILL])

@@ -12,7 +12,7 @@ from mmengine.config import Config
 from ...errors import UsageError
 from .annotations import check_coco, read_coco
 from .classes import check_heads, classes_of, own_classes, reduces_zero_label
-from .images import SAMPLE, check_images, check_label_maps
+from .samples import SAMPLE, check_images, check_label_maps
 
 _SOURCES = {
     'coco': 'get it from https://cocodataset.org/#download',

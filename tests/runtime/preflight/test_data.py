@@ -6,7 +6,7 @@ from mmengine.config import Config
 
 from dmsca_mm.errors import UsageError
 from dmsca_mm.runtime.preflight import data as preflight
-from dmsca_mm.runtime.preflight.images import SAMPLE
+from dmsca_mm.runtime.preflight.samples import SAMPLE
 
 
 def data(root, ann_file='annotations/instances_train2017.json', folder='train2017'):

@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 
 from dmsca_mm.errors import UsageError
-from dmsca_mm.runtime.preflight.images import check_images, check_label_maps
+from dmsca_mm.runtime.preflight.samples import check_images, check_label_maps
 
 
 def test_images_that_open_pass_and_other_files_are_passed_over(tmp_path):
