@@ -13,8 +13,9 @@ PATIENCE = 120
 def started(command, **options):
     """A process group of its own, with one thread, its output kept together."""
     environment = {**os.environ, 'OMP_NUM_THREADS': '1', **options.pop('environment', {})}
-    return subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                            text=True, start_new_session=True, env=environment, **options)
+    options.setdefault('stdout', subprocess.PIPE)
+    return subprocess.Popen([str(part) for part in command], stderr=subprocess.STDOUT, text=True,
+                            start_new_session=True, env=environment, **options)
 
 
 def kill_all(process):

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine.dist import get_dist_info
-from mmengine.registry import DATA_SAMPLERS
+from mmengine.registry import DATA_SAMPLERS, FUNCTIONS
 from torch.utils.data import BatchSampler, Sampler
 
 from ..errors import UsageError
@@ -112,6 +112,7 @@ class Batches(Sampler[SeededBatch]):
             yield from self.batches
 
 
+@FUNCTIONS.register_module()
 def start_worker(worker_id: int, quiet: bool = False) -> None:
     """Let a data worker outlive the signals that a whole process group gets: its process still needs it to save.
 

@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 
 from ..plugin import add_import
 from . import checkpoint
-from .batches import Batches, seed_all, start_worker
+from .batches import Batches, seed_all
 
 
 @LOOPS.register_module()
@@ -105,8 +105,6 @@ def _repeatable(runner: Runner, loader: DataLoader | dict[str, Any], **options: 
     if inner is None:
         options['drop_last'] = loader.pop('drop_last', False)
     loader['batch_sampler'] = dict(type=Batches, inner=inner, seed=runner.seed, **options)
-    quiet = loader.pop('disable_subprocess_warning', False)
-    loader.setdefault('worker_init_fn', dict(type=start_worker, quiet=quiet))
     return loader
 
 

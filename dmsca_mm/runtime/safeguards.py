@@ -8,6 +8,7 @@ from ..errors import UsageError
 from ..plugin import add_import
 from . import images, loops, saving
 from .bad_numbers import StopOnBadNumbers
+from .batches import start_worker
 from .signals import SaveOnSignal
 
 
@@ -25,6 +26,11 @@ def install(config: Config, skip_bad_images: bool = False, tensorboard: bool = F
     saving.install(config)
     loops.install(config)
     images.install(config, skip_bad_images)
+    for name in ('train_dataloader', 'val_dataloader'):
+        if loader := config.get(name):
+            quiet = loader.pop('disable_subprocess_warning', False)
+            loader.setdefault('worker_init_fn', dict(type=start_worker.__name__, quiet=quiet))
+    add_import(config, start_worker.__module__)
     for hook in (StopOnBadNumbers, SaveOnSignal):
         _add_hook(config, hook)
     if tensorboard:

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from mmengine.evaluator import BaseMetric
 from mmengine.model import BaseModel
 from mmengine.runner import Runner
 
 from dmsca_mm.errors import exit_on_usage_error
 from dmsca_mm.runtime import checkpoint, loops, saving, signals
+from dmsca_mm.runtime.batches import start_worker
 
 COMMAND = [sys.executable, __file__]
 SIZE = 24
@@ -48,12 +50,24 @@ class Model(BaseModel):
 
     def forward(self, inputs, data_samples, mode='loss'):
         time.sleep(self.pause)
+        if mode == 'predict':
+            return [0] * len(inputs)
         off = self.layers(torch.stack(list(inputs)))[:, 0] - torch.stack(list(data_samples))
         return dict(loss=off.square().mean())
 
 
+class Nothing(BaseMetric):
+    """Measures nothing; a validation needs a metric."""
+
+    def process(self, data_batch, data_samples):
+        self.results.append(0)
+
+    def compute_metrics(self, results):
+        return dict(seen=len(results))
+
+
 def runner(work_dir, resume=None, loop='SameEpochLoop', workers=0, interval=5, pause=0.0, seed=3, padding=0,
-           accumulate=1):
+           accumulate=1, validate=False):
     """A Runner over noisy numbers.
 
     Args:
@@ -66,16 +80,20 @@ def runner(work_dir, resume=None, loop='SameEpochLoop', workers=0, interval=5, p
         seed: of the run.
         padding: megabytes that each checkpoint is larger, so that a kill can meet it half written.
         accumulate: iterations to one step of the optimizer.
+        validate: whether each epoch ends with a validation, whose data workers stay.
     """
     length = dict(max_epochs=EPOCHS) if 'Epoch' in loop else dict(max_iters=EPOCHS * PER_EPOCH)
+    workers_stay = dict(num_workers=workers, persistent_workers=workers > 0, worker_init_fn=dict(type=start_worker))
+    validation = dict(
+        val_cfg=dict(), val_evaluator=dict(type=Nothing), val_dataloader=dict(
+            dataset=Noisy(), batch_size=BATCH, sampler=dict(type='DefaultSampler', shuffle=False), **workers_stay))
     torch.manual_seed(seed)
     model = Model(pause)
     model.register_buffer('padding', torch.zeros(padding * 250_000))
     return Runner(
         model, str(work_dir), load_from=resume, resume=resume is not None,
         train_cfg=dict(type=getattr(loops, loop), **length),
-        train_dataloader=dict(dataset=Noisy(), batch_size=BATCH, num_workers=workers, drop_last=True,
-                              persistent_workers=workers > 0,
+        train_dataloader=dict(dataset=Noisy(), batch_size=BATCH, drop_last=True, **workers_stay,
                               sampler=dict(type='DefaultSampler' if 'Epoch' in loop else 'InfiniteSampler')),
         optim_wrapper=dict(optimizer=dict(type='Adam', lr=0.01), accumulative_counts=accumulate),
         param_scheduler=[dict(type='LinearLR', start_factor=0.1, by_epoch=False, end=9),
@@ -83,7 +101,8 @@ def runner(work_dir, resume=None, loop='SameEpochLoop', workers=0, interval=5, p
         default_hooks=dict(checkpoint=dict(type='WholeCheckpointHook', by_epoch=False, interval=interval,
                                            max_keep_ckpts=2), logger=dict(type='LoggerHook', interval=1000)),
         custom_hooks=[dict(type='EMAHook'), dict(type=signals.SaveOnSignal)],
-        randomness=dict(seed=seed), log_level='ERROR', experiment_name=str(time.time()))
+        randomness=dict(seed=seed), log_level='ERROR', experiment_name=str(time.time()),
+        **(validation if validate else {}))
 
 
 def outcome(work_dir):

@@ -11,7 +11,8 @@ from dmsca_mm.runtime import safeguards
 def config(**more):
     return Config(dict(
         work_dir='work', train_cfg=dict(type='EpochBasedTrainLoop', max_epochs=1),
-        train_dataloader=dict(dataset=dict(pipeline=[dict(type='LoadImageFromFile')])),
+        train_dataloader=dict(dataset=dict(pipeline=[dict(type='LoadImageFromFile')]), disable_subprocess_warning=True),
+        val_dataloader=dict(dataset=dict(pipeline=[dict(type='LoadImageFromFile')])),
         default_hooks=dict(checkpoint=dict(type='CheckpointHook', interval=1)), custom_hooks=[dict(type='EMAHook')],
         **more))
 
@@ -22,6 +23,8 @@ def test_training_gets_loops_hooks_and_loader():
     assert cfg.default_hooks.checkpoint.type == 'WholeCheckpointHook'
     assert cfg.train_cfg.type == 'SameEpochLoop'
     assert [hook.type for hook in cfg.custom_hooks] == ['EMAHook', 'StopOnBadNumbers', 'SaveOnSignal']
+    assert cfg.train_dataloader.worker_init_fn == dict(type='start_worker', quiet=True)
+    assert cfg.val_dataloader.worker_init_fn == dict(type='start_worker', quiet=False)
     assert cfg.train_dataloader.dataset.pipeline == [dict(type='LoadWholeImage')]
 
 
@@ -32,7 +35,8 @@ def test_dumped_config_imports_all_of_them_and_can_be_read_again(tmp_path):
     again = Config.fromfile(tmp_path / 'dumped.py')
     assert again.to_dict() == cfg.to_dict()
     found = [import_module(name) for name in again.custom_imports.imports]
-    for name in ('WholeCheckpointHook', 'SameEpochLoop', 'LoadWholeImage', 'StopOnBadNumbers', 'SaveOnSignal'):
+    for name in ('WholeCheckpointHook', 'SameEpochLoop', 'LoadWholeImage', 'StopOnBadNumbers', 'SaveOnSignal',
+                 'start_worker'):
         assert any(hasattr(module, name) for module in found), name
 
 

@@ -18,7 +18,7 @@ SLOW = 'pause=0.05'
 def stopped(work_dir, number, send=os.kill, *options):
     """Start a noisy training, send it a signal in its midst, and wait."""
     process = started([*noisy.COMMAND, work_dir, SLOW, *options])
-    assert wait_for(lambda: any(work_dir.glob('iter_1*.pth')), process)
+    assert wait_for(lambda: any(work_dir.glob('iter_15.pth')), process)
     send(process.pid, number)
     return finished(process)
 
@@ -33,7 +33,7 @@ def whole(tmp_path_factory):
 @pytest.mark.parametrize(('number', 'send', 'options'), [
     (signal.SIGTERM, os.kill, ()), (signal.SIGINT, os.kill, ('loop="SameIterLoop"',)),
     # What a terminal and Slurm do: the data workers get the signal too.
-    (signal.SIGINT, os.killpg, ('workers=2',)), (signal.SIGTERM, os.killpg, ('workers=2',))])
+    (signal.SIGINT, os.killpg, ('workers=2',)), (signal.SIGTERM, os.killpg, ('workers=1', 'validate=True'))])
 def test_signal_saves_and_the_run_goes_on_to_the_same_end(number, send, options, whole, tmp_path):
     code, output = stopped(tmp_path, number, send, *options)
     assert code == 128 + number, output
