@@ -10,7 +10,7 @@ from mmengine.config import Config, ConfigDict
 from mmengine.runner import Runner
 
 from ..errors import UsageError, is_first_process
-from . import checkpoint, distributed, failures, loading, preflight, saving
+from . import attention_log, checkpoint, distributed, failures, loading, preflight, saving
 from .config import load_config
 
 
@@ -54,6 +54,7 @@ def train(config: str, work_dir: str | None = None, resume: str | None = None, o
             cfg.randomness = {**(cfg.get('randomness') or {}), 'seed': checkpoint.seed(cfg.load_from)}
     from . import images, safeguards  # they need mmcv, which load_config has asked for
     safeguards.install(cfg, skip_bad_images, tensorboard)
+    attention_log.install(cfg)
     hints = preflight.check_train(cfg, distributed.processes(launcher), skip_bad_images)
     directory = Path(cfg.work_dir)
     preflight.check_work_directory(directory, resume is not None, overwrite)

@@ -168,7 +168,8 @@ def test_two_thousand_iterations_keep_their_memory(command, run, small_digits, t
         steps = [json.loads(line).get('step', 0) for line in lines[-1:]]
         try:
             family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
-            memory = sum(one.memory_full_info().uss for one in family)
+            # The proportional set size: what forked workers share with their process counts once in all.
+            memory = sum(one.memory_full_info().pss for one in family)
         except psutil.NoSuchProcess:
             continue
         if steps and len(family) == 3:

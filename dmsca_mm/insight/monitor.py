@@ -1,0 +1,75 @@
+"""Numbers that tell how a DMSCA module is doing during training: temperature, gates, gradients."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from ..attention import DMSCA
+
+MAPS = ('channel', 'spatial', 'gate', 'activation')
+"""The maps of :class:`dmsca_mm.attention.dmsca.Explanation` of which mean and spread are told."""
+
+
+class Watch:
+    """What one training step has shown of every DMSCA module of a model.
+
+    Attributes:
+        inputs: by name of the module, its input's first image, (1, C, H, W), detached.
+        squares: by name, the sum of the squared gradients of its parameters, as they were in this process.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self.modules = {name: module for name, module in model.named_modules() if isinstance(module, DMSCA)}
+        self.inputs: dict[str, Tensor] = {}
+        self.squares: dict[str, Tensor] = {}
+
+    def statistics(self, loss_scale: float = 1.0) -> dict[str, float]:
+        """All numbers by name, such as ``backbone.layer2.0.dmsca/gate_mean``.
+
+        Args:
+            loss_scale: what mixed precision multiplied the loss with, above 0.
+
+        Returns:
+            For each module that was used: ``temperature``, mean and standard deviation of each of ``MAPS`` over the
+            first image, and ``gradient_norm`` where it had a gradient.
+        """
+        found = {}
+        for name, inputs in self.inputs.items():
+            module = self.modules[name]
+            explanation = module.explain(inputs)
+            found[f'{name}/temperature'] = explanation.temperature
+            for kind in MAPS:
+                values = getattr(explanation, kind).float()
+                found[f'{name}/{kind}_mean'] = values.mean().item()
+                found[f'{name}/{kind}_spread'] = values.std(correction=0).item()
+            if name in self.squares:
+                found[f'{name}/gradient_norm'] = self.squares[name].sqrt().item() / loss_scale
+        return found
+
+
+@contextmanager
+def watching(model: nn.Module) -> Iterator[Watch]:
+    """Watch the steps that are taken inside the ``with`` block; outside of it the model is as it was.
+
+    Args:
+        model: with any number of DMSCA modules at any depth.
+    """
+    watch, handles = Watch(model), []
+    for name, module in watch.modules.items():
+        def keep_input(module: nn.Module, inputs: tuple[Tensor, ...], name: str = name) -> None:
+            watch.inputs[name] = inputs[0][:1].detach()
+
+        def add_square(parameter: Tensor, name: str = name) -> None:
+            square = parameter.grad.detach().float().square().sum()
+            watch.squares[name] = watch.squares.get(name, torch.zeros_like(square)) + square
+        handles.append(module.register_forward_pre_hook(keep_input))
+        handles += [parameter.register_post_accumulate_grad_hook(add_square)
+                    for parameter in module.parameters() if parameter.requires_grad]
+    try:
+        yield watch
+    finally:
+        for handle in handles:
+            handle.remove()

@@ -1,0 +1,54 @@
+"""A watched step tells what the modules did, and changes nothing."""
+import pytest
+import torch
+from torch import nn
+
+from dmsca_mm.attention import DMSCA
+from dmsca_mm.insight.monitor import MAPS, watching
+
+
+@pytest.fixture
+def model():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv2d(3, 8, 3), DMSCA(8, init='paper'), nn.Conv2d(8, 8, 3), DMSCA(8, init='paper'))
+
+
+def test_statistics_are_those_of_the_maps_and_gradients(model):
+    images = torch.randn(2, 3, 9, 9)
+    with watching(model) as watch:
+        model(images).square().mean().backward()
+    found = watch.statistics()
+    assert {name.split('/')[0] for name in found} == {'1', '3'}
+    assert len(found) == 2 * (2 + 2 * len(MAPS))
+    explanation = model[1].explain(model[0](images[:1]))
+    for kind in MAPS:
+        values = getattr(explanation, kind)
+        assert found[f'1/{kind}_mean'] == pytest.approx(values.mean().item())
+        assert found[f'1/{kind}_spread'] == pytest.approx(values.std(correction=0).item())
+    assert found['1/temperature'] == pytest.approx(1.0)
+    norm = torch.cat([parameter.grad.flatten() for parameter in model[1].parameters()]).norm().item()
+    assert found['1/gradient_norm'] == pytest.approx(norm)
+
+
+def test_watching_changes_no_gradient_and_leaves_no_hook(model):
+    images = torch.randn(2, 3, 9, 9)
+    model(images).square().mean().backward()
+    plain = [parameter.grad.clone() for parameter in model.parameters()]
+    model.zero_grad()
+    with watching(model) as watch:
+        model(images).square().mean().backward()
+    assert all(torch.equal(parameter.grad, one) for parameter, one in zip(model.parameters(), plain, strict=True))
+    watch.inputs.clear()
+    model(images).sum().backward()
+    assert watch.statistics() == {}
+
+
+def test_frozen_module_has_no_gradient_and_a_model_without_the_plugin_no_numbers(model):
+    model[1].requires_grad_(False)
+    with watching(model) as watch:
+        model(torch.randn(1, 3, 9, 9)).sum().backward()
+    assert '1/gradient_norm' not in watch.statistics()
+    assert '3/gradient_norm' in watch.statistics()
+    with watching(nn.Conv2d(3, 3, 1)) as watch:
+        pass
+    assert watch.statistics() == {}
