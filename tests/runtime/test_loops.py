@@ -52,7 +52,7 @@ def test_killed_again_and_again_ends_the_same(tmp_path):
     seeded = random.Random(0)
     moments = ['write', *(seeded.uniform(0, 0.3) for _ in range(3))]
     assert finished(started([*noisy.COMMAND, tmp_path / 'whole', 'padding=8']))[0] == 0
-    command = [*noisy.COMMAND, tmp_path / 'killed', 'pause=0.05', 'workers=1', 'padding=8']
+    command = [*noisy.COMMAND, tmp_path / 'killed', 'pause=0.05', 'padding=8']
     half, _ = kill_often(command, tmp_path / 'killed', moments)
     assert half >= 1, 'no kill met a checkpoint half written'
     assert same(noisy.outcome(tmp_path / 'killed'), noisy.outcome(tmp_path / 'whole')) == []

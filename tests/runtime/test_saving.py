@@ -34,6 +34,7 @@ def backend():
     register_backend('local', LocalBackend, force=True, prefixes='')
 
 
+@pytest.mark.soak
 def test_killed_writer_leaves_the_old_or_the_new_content(tmp_path):
     path, seeded = tmp_path / 'epoch_1.pth', random.Random(0)
     found = set()

@@ -31,9 +31,11 @@ def whole(tmp_path_factory):
 
 
 @pytest.mark.parametrize(('number', 'send', 'options'), [
-    (signal.SIGTERM, os.kill, ()), (signal.SIGINT, os.kill, ('loop="SameIterLoop"',)),
+    (signal.SIGTERM, os.kill, ()),
+    pytest.param(signal.SIGINT, os.kill, ('loop="SameIterLoop"',), marks=pytest.mark.soak),
     # What a terminal and Slurm do: the data workers get the signal too.
-    (signal.SIGINT, os.killpg, ('workers=2',)), (signal.SIGTERM, os.killpg, ('workers=1', 'validate=True'))])
+    pytest.param(signal.SIGINT, os.killpg, ('workers=2',), marks=pytest.mark.soak),
+    (signal.SIGTERM, os.killpg, ('workers=1', 'validate=True'))])
 def test_signal_saves_and_the_run_goes_on_to_the_same_end(number, send, options, whole, tmp_path):
     code, output = stopped(tmp_path, number, send, *options)
     assert code == 128 + number, output

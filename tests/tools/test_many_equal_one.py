@@ -50,7 +50,7 @@ def alike(tmp_path_factory):
     return root
 
 
-@pytest.fixture(scope='module', params=list(CONFIGS))
+@pytest.fixture(scope='module', params=['detector', pytest.param('segmenter', marks=pytest.mark.soak)])
 def trained(request, alike, repository, tmp_path_factory, call_in):
     """Trains in so many processes, twelve images in three steps; gives the work directory."""
     name, changes = CONFIGS[request.param]
@@ -102,7 +102,8 @@ def test_gradients_and_weights_equal_those_of_one_process(trained, processes):
                            state(alone, STEPS)['optimizer']['state'][0]['momentum_buffer']), 'it trains'
 
 
-@pytest.mark.parametrize(('config', 'processes'), [(DETECTOR, 2), (SEGMENTER, 2), (DETECTOR, 3)])
+@pytest.mark.parametrize(('config', 'processes'), [(DETECTOR, 2), (SEGMENTER, 2),
+                                                   pytest.param(DETECTOR, 3, marks=pytest.mark.soak)])
 def test_metrics_and_predictions_equal_those_of_one_process(config, processes, digits, call, repository, tmp_path):
     """Five images, which neither two nor three divide; one thread each, for threads change the order of sums."""
     detector = config == DETECTOR

@@ -59,6 +59,7 @@ def test_node_that_dies_ends_the_other_and_both_go_on(nodes):
     assert 'trained: ' not in outputs[1][1], 'one process speaks for both nodes'
 
 
+@pytest.mark.soak
 def test_node_that_answers_no_more_ends_the_other_in_time(nodes):
     """As a machine without power: its connections stay open, and nobody is at the other end."""
     work, start = nodes
@@ -74,7 +75,7 @@ def test_node_that_answers_no_more_ends_the_other_in_time(nodes):
     assert 'Traceback' not in output
 
 
-@pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize('number', [signal.SIGTERM, pytest.param(signal.SIGKILL, marks=pytest.mark.soak)])
 def test_node_whose_launcher_is_told_to_end_has_all_save_and_end(number, nodes):
     """SIGTERM is a preemption; after SIGKILL the launcher's process must not train on alone."""
     work, start = nodes
