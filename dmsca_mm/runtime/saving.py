@@ -22,7 +22,7 @@ INTERRUPTED = 'interrupted.pth'
 """The checkpoint of a run that was told to stop; it goes when a regular one is there again."""
 
 
-def write_whole(content: bytes, path: str | Path) -> None:
+def write_whole(content: bytes | memoryview, path: str | Path) -> None:
     """Write a file so that at any moment its name stands for the old content or for the new one, also after a kill.
 
     Args:
@@ -53,7 +53,7 @@ class WholeFiles(LocalBackend):
 
     def put(self, obj: bytes | memoryview, filepath: str | Path) -> None:
         """Write a file, whole or not at all."""
-        write_whole(bytes(obj), filepath)
+        write_whole(obj, filepath)
 
 
 @HOOKS.register_module()

@@ -3,6 +3,8 @@ import torch
 from mmengine.model import BaseModel
 from mmengine.runner import Runner
 
+from dmsca_mm.runtime.bad_numbers import StopOnBadNumbers
+
 
 class Sample:
     """What a data sample is to a hook: something with metainfo."""
@@ -22,7 +24,7 @@ class Toy(BaseModel):
         return dict(loss_one=self.weight * torch.stack(list(inputs)).mean(), loss_two=self.weight.square())
 
 
-def runner(work_dir, values=(1.0, 2.0, 3.0, 4.0), epochs=3, hooks=('StopOnBadNumbers',), **checkpoint):
+def runner(work_dir, values=(1.0, 2.0, 3.0, 4.0), epochs=3, hooks=(StopOnBadNumbers.__name__,), **checkpoint):
     """A Runner over these inputs, one a step, a checkpoint each epoch."""
     dataset = [dict(inputs=torch.tensor(value), data_samples=Sample(f'{i}.jpg')) for i, value in enumerate(values)]
     return Runner(
