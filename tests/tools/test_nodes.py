@@ -37,17 +37,21 @@ def nodes(repository, digits, tmp_path):
         kill_all(process)
 
 
+def ends_soon_and_says_why(node):
+    alone = time.monotonic()
+    code, output = finished(node)
+    assert time.monotonic() - alone < LIMIT
+    assert code != 0
+    assert 'error: process 0 lost the others (' in output
+    assert 'Traceback' not in output
+
+
 def test_node_that_dies_ends_the_other_and_both_go_on(nodes):
     work, start = nodes
     first, second = start(0, 500), start(1, 500)
     assert wait_for(lambda: any(work.glob('epoch_*.pth')), first)
     kill_all(second)
-    died = time.monotonic()
-    code, output = finished(first)
-    assert time.monotonic() - died < LIMIT
-    assert code != 0
-    assert 'error: process 0 lost the others (' in output
-    assert 'Traceback' not in output
+    ends_soon_and_says_why(first)
     reached = int((work / 'last_checkpoint').read_text().rsplit('_', 1)[1].removesuffix('.pth'))
 
     again = [start(rank, reached + 1, '--resume') for rank in (0, 1)]
@@ -67,12 +71,7 @@ def test_node_that_answers_no_more_ends_the_other_in_time(nodes):
     assert wait_for(lambda: any(work.glob('epoch_*.pth')), first)
     for process in [psutil.Process(second.pid), *psutil.Process(second.pid).children(recursive=True)]:
         process.suspend()
-    stopped = time.monotonic()
-    code, output = finished(first)
-    assert time.monotonic() - stopped < LIMIT
-    assert code != 0
-    assert 'error: process 0 lost the others (' in output
-    assert 'Traceback' not in output
+    ends_soon_and_says_why(first)
 
 
 @pytest.mark.parametrize('number', [signal.SIGTERM, pytest.param(signal.SIGKILL, marks=pytest.mark.soak)])
