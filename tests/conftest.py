@@ -57,3 +57,34 @@ def tiny_ade(tmp_path_factory):
             labels.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(random.integers(0, 151, (512, 640), dtype=np.uint8)).save(labels)
     return root
+
+
+@pytest.fixture(scope='session')
+def digits(tmp_path_factory):
+    """A few images of the built-in data set."""
+    from dmsca_mm.datasets import digits
+    root = tmp_path_factory.mktemp('data') / 'digits'
+    digits.make_digits(root, digits.DigitsParameters(training=8, validation=5))
+    return root
+
+
+DIGITS_MODELS = dict(detector='configs/digits/faster_rcnn_r50_dmsca_digits.py',
+                     segmenter='configs/digits/upernet_r50_dmsca_digits.py')
+
+
+@pytest.fixture(scope='session')
+def untrained(repository, tmp_path_factory):
+    """Makes a digits model, ``'detector'`` or ``'segmenter'``, with random weights; gives its config and checkpoint."""
+    from dmsca_mm.runtime.config import load_config
+    from dmsca_mm.runtime.preflight import check_build
+    made = {}
+
+    def make(kind, plugin=None):
+        if (kind, plugin) not in made:
+            torch.manual_seed(0)
+            name = str(repository / DIGITS_MODELS[kind])
+            path = tmp_path_factory.mktemp('weights') / f'{kind}_{plugin}.pth'
+            torch.save(dict(state_dict=check_build(load_config(name, plugin=plugin)).state_dict()), path)
+            made[kind, plugin] = name, str(path)
+        return made[kind, plugin]
+    return make

@@ -112,18 +112,24 @@ def install(config: Config, skip: bool) -> None:
     """
     for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
         options = dict(skipped=str(Path(config.work_dir) / SKIPPED)) if skip and loader.startswith('train') else {}
-        _replace(config.get(loader), options)
+        replace_loaders(config.get(loader), options)
     add_import(config, __name__)
 
 
-def _replace(node: Any, options: dict[str, Any]) -> None:
+def replace_loaders(node: Any, options: dict[str, Any]) -> None:
+    """Put :class:`LoadWholeImage` in place of every LoadImageFromFile.
+
+    Args:
+        node: any part of a config; changed in place.
+        options: for the new ones, beside those that the old ones have.
+    """
     if isinstance(node, dict):
         if node.get('type') in ('LoadImageFromFile', LoadImageFromFile) and 'file_client_args' not in node:
             node.update(type=LoadWholeImage.__name__, **options)
         node = list(node.values())
     if isinstance(node, (list, tuple)):
         for value in node:
-            _replace(value, options)
+            replace_loaders(value, options)
 
 
 def skipped(work_dir: Path) -> int:

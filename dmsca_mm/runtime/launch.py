@@ -152,7 +152,7 @@ def test(config: str, checkpoint: str, work_dir: str | None = None, out: str | N
         cfg.test_evaluator.update(output_dir=out, keep_results=True)
     from . import images
     images.install(cfg, skip=False)
-    _drop_pretrained(cfg.model)  # the checkpoint replaces those weights: do not fetch them
+    loading.forget_pretrained(cfg.model)  # the checkpoint replaces those weights: do not fetch them
     preflight.check_test(cfg)
     distributed.end_with_launcher()
     distributed.prepare(cfg)
@@ -200,18 +200,6 @@ def _warn(found: Iterable[str]) -> None:
     for line in found:
         if is_first_process():
             print(f'warning: {line}', file=sys.stderr)
-
-
-def _drop_pretrained(node: Any) -> None:
-    if isinstance(node, dict):
-        if isinstance(node.get('pretrained'), str):
-            node['pretrained'] = None
-        if isinstance(node.get('init_cfg'), dict) and node['init_cfg'].get('type') == 'Pretrained':
-            node['init_cfg'] = None
-        node = list(node.values())
-    if isinstance(node, (list, tuple)):
-        for value in node:
-            _drop_pretrained(value)
 
 
 def _drop(paths: Iterable[Path]) -> None:

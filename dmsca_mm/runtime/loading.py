@@ -32,6 +32,23 @@ def install() -> None:
         CheckpointLoader.register_scheme(prefixes, loader, force=True)
 
 
+def forget_pretrained(node: Any) -> None:
+    """Have a model start without pretrained weights, because a checkpoint replaces them anyway.
+
+    Args:
+        node: the model's config; changed in place, at any depth.
+    """
+    if isinstance(node, dict):
+        if isinstance(node.get('pretrained'), str):
+            node['pretrained'] = None
+        if isinstance(node.get('init_cfg'), dict) and node['init_cfg'].get('type') == 'Pretrained':
+            node['init_cfg'] = None
+        node = list(node.values())
+    if isinstance(node, (list, tuple)):
+        for value in node:
+            forget_pretrained(value)
+
+
 def _local(filename: str, map_location: Any = None) -> Any:
     return checkpoint.read(os.path.expanduser(filename), map_location, mapped=False)
 

@@ -1,19 +1,10 @@
-"""Fixtures of the tests of commands: a tiny data set, and a command run as a person runs it."""
+"""A command run as a person runs it."""
 import os
 import subprocess
 import sys
 from functools import partial
 
 import pytest
-
-
-@pytest.fixture(scope='session')
-def digits(tmp_path_factory):
-    """A few images of the built-in data set."""
-    from dmsca_mm.datasets import digits
-    root = tmp_path_factory.mktemp('data') / 'digits'
-    digits.make_digits(root, digits.DigitsParameters(training=8, validation=5))
-    return root
 
 
 @pytest.fixture(scope='session')
