@@ -52,7 +52,8 @@ def test_resume_goes_on_from_the_last_checkpoint_even_of_a_moved_directory(kept,
 
 
 def test_resume_with_nothing_there_starts_as_the_config_says(kept, tmp_path):
-    config = kept(launch.train, RETINANET, work_dir=str(tmp_path), resume='auto', cfg_options=dict(load_from='start.pth'))
+    options = dict(load_from='start.pth')
+    config = kept(launch.train, RETINANET, work_dir=str(tmp_path), resume='auto', cfg_options=options)
     assert (config.load_from, config.resume) == ('start.pth', False)
 
 
