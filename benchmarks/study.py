@@ -1,30 +1,26 @@
 """Train and measure every attention on the built-in data set under the same conditions: ``python benchmarks/study.py``.
 
-It may take hours and goes on where it stopped. ``benchmarks/study_page.py`` makes tables, picture and page of it.
+A plain model is trained for each seed; then each attention is put into it and all train on alike, the plain one too. It
+takes hours and goes on where it stopped. ``benchmarks/study_page.py`` makes tables, picture and page of it.
 """
 from __future__ import annotations
 
 import argparse
-import io
 import os
 import signal
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from tqdm import tqdm
 
 from dmsca_mm.datasets.digits import make_digits
 from dmsca_mm.errors import UsageError, exit_on_usage_error
 from dmsca_mm.plugin import PLUGINS
-from dmsca_mm.runtime.batches import seed_all
-from dmsca_mm.runtime.config import load_config
-from dmsca_mm.runtime.preflight import check_build
-from dmsca_mm.runtime.saving import write_whole
 
 ROOT = Path(__file__).parents[1]
 DIGITS = ROOT / 'configs' / 'digits'
@@ -34,6 +30,12 @@ SHARED = ('train_dataloader.batch_size=8', f'train_dataloader.dataset.pipeline.2
           *(f'{split}_dataloader.dataset.pipeline.1.scale=({SIDE},{SIDE})' for split in ('val', 'test')))
 
 
+CORRUPTIONS, SEVERITY = ('gaussian_noise', 'defocus_blur', 'jpeg_compression'), 3
+"""One each of noise, blur and compression, of which the paper speaks."""
+STAGES, IMAGES = (2, 3), 60
+"""Where, and on how many images, the alignment is measured."""
+
+
 @dataclass(frozen=True)
 class Task:
     """What is trained.
@@ -41,37 +43,41 @@ class Task:
     Attributes:
         config: file in ``configs/digits``.
         unit: what its schedule counts, ``'epochs'`` or ``'iters'``.
-        length: how many of them.
+        start: how many of them the plain model trains before attention is put into it.
+        length: how many of them every contender trains then.
         options: the config's entries that differ from the demo's beside ``SHARED``.
     """
 
     config: str
     unit: str
+    start: int
     length: int
     options: tuple[str, ...] = ()
 
-    def training(self) -> list[str]:
-        """All entries that differ in training: a short schedule, saved at its end, validated never."""
-        return [*SHARED, *self.options, f'train_cfg.max_{self.unit}={self.length}',
-                f'train_cfg.val_interval={2 * self.length}', f'param_scheduler.1.end={self.length}',
-                f'default_hooks.checkpoint.interval={self.length}', 'default_hooks.checkpoint.save_optimizer=False']
-
-    def weights(self) -> str:
-        """The name of the last checkpoint."""
-        return f'{"epoch" if self.unit == "epochs" else "iter"}_{self.length}.pth'
-
     def data_options(self, data: Path) -> list[str]:
-        """Entries that point the config at a folder."""
+        """Entries that point the config at a folder, and what all runs share."""
         evaluators = [f'{split}_evaluator.ann_file={data}/annotations/instances_validation.json'
                       for split in ('val', 'test')] if 'rcnn' in self.config else []
-        return [*(f'{split}_dataloader.dataset.data_root={data}/' for split in ('train', 'val', 'test')), *evaluators]
+        return [*(f'{split}_dataloader.dataset.data_root={data}/' for split in ('train', 'val', 'test')), *evaluators,
+                *SHARED, *self.options]
+
+    def training(self, length: int) -> list[str]:
+        """Entries of a schedule that is saved at its end and validated never."""
+        return [f'train_cfg.max_{self.unit}={length}', f'train_cfg.val_interval={2 * length}',
+                f'param_scheduler.1.end={length}', f'default_hooks.checkpoint.interval={length}',
+                'default_hooks.checkpoint.save_optimizer=False']
+
+    def weights(self, length: int) -> str:
+        """The name of the last checkpoint."""
+        return f'{"epoch" if self.unit == "epochs" else "iter"}_{length}.pth'
 
 
 TASKS = {
-    'detection': Task('faster_rcnn_r50_dmsca_digits.py', 'epochs', 2),
-    'segmentation': Task('upernet_r50_dmsca_digits.py', 'iters', 600,
+    'detection': Task('faster_rcnn_r50_dmsca_digits.py', 'epochs', 3, 1),
+    'segmentation': Task('upernet_r50_dmsca_digits.py', 'iters', 1000, 250,
                          (f'model.data_preprocessor.size=({SIDE},{SIDE})',)),
 }
+START = 'start'
 CONTENDERS = tuple(sorted(PLUGINS, key=lambda name: (name != 'none', name.startswith('dmsca'), name)))
 
 
@@ -80,7 +86,7 @@ class Run:
 
     Args:
         task: a key of ``TASKS``.
-        contender: a key of ``PLUGINS``.
+        contender: a key of ``PLUGINS``, or ``START``: the plain model that the others begin with.
         seed: of the weights, the order of the images and their augmentation.
         work: folder of the whole study.
         data: folder of the built-in data set.
@@ -90,15 +96,27 @@ class Run:
         self.task, self.contender, self.seed, self.data = TASKS[task], contender, seed, data
         self.name = f'{task}/{contender}/{seed}'
         self.folder = work / self.name
-        self.start = work / task / f'start_{seed}.pth'
+        self.start = work / task / START / str(seed) / self.task.weights(self.task.start)
 
     def steps(self) -> list[tuple[Path, list[str]]]:
         """What each step leaves behind, and its command."""
-        weights = self.folder / self.task.weights()
-        chosen = [str(DIGITS / self.task.config), '--plugin', self.contender]
-        entries = [*self.task.data_options(self.data), *self.task.training(), f'randomness.seed={self.seed}']
-        return [(weights, ['tools/train.py', *chosen, '--work-dir', str(self.folder), '--resume', '--cfg-options',
-                           *entries, f'load_from={self.start}'])]
+        config, data = str(DIGITS / self.task.config), self.task.data_options(self.data)
+        training = ['--work-dir', str(self.folder), '--resume', '--cfg-options', *data, f'randomness.seed={self.seed}']
+        if self.contender == START:
+            return [(self.start, ['tools/train.py', config, '--plugin', 'none', *training,
+                                  *self.task.training(self.task.start)])]
+        weights = self.folder / self.task.weights(self.task.length)
+        trained = [config, str(weights), '--plugin', self.contender]
+        robustness, alignment = self.folder / 'robustness', self.folder / 'alignment'
+        return [
+            (weights, ['tools/train.py', config, '--plugin', self.contender, *training,
+                       *self.task.training(self.task.length), f'load_from={self.start}']),
+            (robustness / 'robustness.json',
+             ['tools/test_robustness.py', *trained, '--corruptions', *CORRUPTIONS, '--severities', str(SEVERITY),
+              '--processes', '1', '--out', str(robustness), '--cfg-options', *data]),
+            (alignment / 'alignment.json',
+             ['tools/test_alignment.py', *trained, '--images', str(IMAGES), '--stages', *map(str, STAGES),
+              '--out', str(alignment), '--cfg-options', *data])]
 
     def is_done(self) -> bool:
         """Whether every step has left behind what it makes."""
@@ -132,33 +150,13 @@ class Run:
                                  'once it is mended')
 
 
-def make_start(task: str, seed: int, path: Path) -> None:
-    """Write the weights that all contenders share: those of the plain model, drawn from the seed.
-
-    Args:
-        task: a key of ``TASKS``.
-        seed: what they follow from.
-        path: of the checkpoint; left alone where it is there.
-    """
-    if path.exists():
-        return
-    config = load_config(str(DIGITS / TASKS[task].config), plugin='none')
-    seed_all(seed)
-    model = check_build(config)
-    seed_all(seed)
-    model.init_weights()
-    content = io.BytesIO()
-    torch.save(dict(state_dict=model.state_dict()), content)
-    write_whole(content.getbuffer(), path)
-
-
-def study(runs: list[Run], processes: int, hours: float) -> int:
+def study(runs: list[Run], processes: int, seconds: float) -> int:
     """Do what is left of some runs, several at a time, in their order.
 
     Args:
-        runs: the ones to do.
+        runs: the ones to do; none needs another's result.
         processes: how many at a time, at least 1.
-        hours: after which those at work are told to save and stop.
+        seconds: after which those at work are told to save and stop.
 
     Returns:
         How many are done now.
@@ -168,13 +166,12 @@ def study(runs: list[Run], processes: int, hours: float) -> int:
     """
     left = [run for run in runs if not run.is_done()]
     stop, running = threading.Event(), set()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with ThreadPoolExecutor(processes) as pool, tqdm(total=len(runs), initial=len(runs) - len(left), unit='run') as bar:
         tasks = [pool.submit(run.go, stop, running) for run in left]
         for task in tasks:
             task.add_done_callback(lambda task: bar.update(not (stop.is_set() or task.cancelled() or task.exception())))
         try:
-            wait(tasks, hours * 3600, FIRST_EXCEPTION)
+            wait(tasks, seconds, FIRST_EXCEPTION)
         except KeyboardInterrupt:
             pass
         finally:
@@ -205,14 +202,18 @@ def main() -> None:
     work, data = chosen.work_dir.resolve(), chosen.data.resolve()
     if make_digits(data):
         print(f'made the data set in {chosen.data}')
-    for task in chosen.tasks:
-        for seed in range(chosen.seeds):
-            make_start(task, seed, work / task / f'start_{seed}.pth')
     # Seeds outermost: at any time the contenders have nearly the same number of runs.
-    runs = [Run(task, contender, seed, work, data)
-            for seed in range(chosen.seeds) for task in chosen.tasks for contender in chosen.contenders]
-    done = study(runs, chosen.processes, chosen.hours)
-    print(f'{done} of {len(runs)} runs are done' + ('' if done == len(runs) else '; the same command goes on'))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    end = time.monotonic() + 3600 * chosen.hours
+    done = count = 0
+    for contenders in ((START,), chosen.contenders):
+        runs = [Run(task, contender, seed, work, data)
+                for seed in range(chosen.seeds) for task in chosen.tasks for contender in contenders]
+        done, count = done + study(runs, chosen.processes, end - time.monotonic()), count + len(runs)
+        if done < count:
+            break
+    print(f'{done} of {chosen.seeds * len(chosen.tasks) * (1 + len(chosen.contenders))} runs are done'
+          + ('' if done == count else '; the same command goes on'))
 
 
 if __name__ == '__main__':
