@@ -8,11 +8,11 @@ import pytest
 ROOMS = {
     'errors': set(), 'version': set(), 'presets': set(),
     'attention': {'torch', 'triton'},
-    'insight': {'attention', 'errors', 'torch', 'PIL'},
+    'insight': {'attention', 'errors', 'torch', 'numpy', 'matplotlib', 'PIL'},
     'datasets': {'errors', 'numpy', 'cv2', 'PIL', 'skimage', 'sklearn'},
     'plugin': {'attention', 'errors', 'presets', 'torch', 'mmengine'},
-    'runtime': {'attention', 'errors', 'insight', 'plugin', 'torch', 'numpy', 'cv2', 'PIL', 'safetensors', 'mmengine',
-                'mmcv', 'mmdet'},
+    'runtime': {'attention', 'errors', 'insight', 'plugin', 'version', 'torch', 'numpy', 'cv2', 'PIL', 'safetensors',
+                'jinja2', 'markupsafe', 'mmengine', 'mmcv', 'mmdet'},
     '__init__': {'attention', 'plugin', 'version'},
 }
 
