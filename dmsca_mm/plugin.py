@@ -13,11 +13,12 @@ import torch
 from mmengine.config import Config, ConfigDict
 from mmengine.registry import MODELS, init_default_scope
 
-from .attention import CBAM, DMSCA, ECA, SE, CoordinateAttention
+from .attention import CBAM, DMSCA, ECA, SE, CoordinateAttention, DMSCAWithout
+from .attention.ablation import PARTS
 from .errors import UsageError
 from .presets import dmsca
 
-for _operator in (DMSCA, SE, ECA, CBAM, CoordinateAttention):
+for _operator in (DMSCA, DMSCAWithout, SE, ECA, CBAM, CoordinateAttention):
     MODELS.register_module(module=_operator)
 
 POSITIONS = ('after_conv1', 'after_conv2', 'after_conv3')
@@ -65,6 +66,8 @@ PLUGINS: dict[str, dict[str, Any] | None] = {
     'dmsca': dmsca,
     **{operator._abbr_: {**dmsca, 'cfg': dict(type=operator.__name__)}
        for operator in (SE, ECA, CBAM, CoordinateAttention)},
+    'dmsca_paper': {**dmsca, 'cfg': dict(type='DMSCA', init='paper')},
+    **{f'dmsca_without_{part}': {**dmsca, 'cfg': dict(type='DMSCAWithout', without=part)} for part in PARTS},
     'none': None,
 }
 

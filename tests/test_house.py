@@ -8,7 +8,7 @@ import pytest
 ROOMS = {
     'errors': set(), 'version': set(), 'presets': set(),
     'attention': {'torch', 'triton'},
-    'insight': {'attention', 'errors', 'torch', 'numpy', 'matplotlib', 'PIL'},
+    'insight': {'attention', 'errors', 'torch', 'numpy', 'PIL', 'matplotlib', 'captum'},
     'datasets': {'errors', 'numpy', 'cv2', 'PIL', 'skimage', 'sklearn'},
     'plugin': {'attention', 'errors', 'presets', 'torch', 'mmengine'},
     'runtime': {'attention', 'errors', 'insight', 'plugin', 'version', 'torch', 'numpy', 'cv2', 'PIL', 'safetensors',

@@ -2,7 +2,7 @@
 import argparse
 
 from dmsca_mm.errors import exit_on_usage_error
-from dmsca_mm.insight.draw import contact_sheet
+from dmsca_mm.insight.sheet import contact_sheet
 
 
 def main() -> None:

@@ -14,6 +14,10 @@ from ..errors import UsageError
 from ..plugin import backbones, put_plugin
 from . import stack
 
+_NOISE = ('pkg_resources is deprecated', ".*'pin_memory' argument is set as true", '``build_loss`` would be deprecated',
+          'Default ``avg_non_ignore`` is False')
+"""Warnings of the libraries about themselves, at every start; the CPU has nothing to pin, and torch says so."""
+
 
 def load_config(name: str, options: dict[str, Any] | None = None, plugin: str | None = None) -> Config:
     """Read a config and put a plugin into it.
@@ -26,9 +30,8 @@ def load_config(name: str, options: dict[str, Any] | None = None, plugin: str | 
     Raises:
         UsageError: a missing or unreadable config, a missing library, a model that takes no plugin.
     """
-    # mmengine 0.10 imports pkg_resources on every look-up; the CPU has nothing to pin, and torch says so each time.
-    warnings.filterwarnings('ignore', message='pkg_resources is deprecated')
-    warnings.filterwarnings('ignore', message=".*'pin_memory' argument is set as true")
+    for message in _NOISE:
+        warnings.filterwarnings('ignore', message=message)
     published = re.fullmatch(r'(\w+)::.+', name)
     if published is None and not Path(name).is_file():
         raise UsageError(f'config {name} does not exist: give a path, or LIBRARY::NAME such as '

@@ -47,11 +47,11 @@ def train(config: str, work_dir: str | None = None, resume: str | None = None, o
         if not {'enable', 'base_batch_size'} <= set(cfg.get('auto_scale_lr') or {}):
             raise UsageError(f'--auto-scale-lr needs auto_scale_lr=dict(enable=False, base_batch_size=...) in {config}')
         cfg.auto_scale_lr.enable = True
-    if resume is not None:
-        cfg.resume = True
-        cfg.load_from = _newest(Path(cfg.work_dir)) if resume == 'auto' else resume
-        if cfg.load_from is not None and '://' not in cfg.load_from:
-            cfg.randomness = {**(cfg.get('randomness') or {}), 'seed': checkpoint.seed(cfg.load_from)}
+    begun = _newest(Path(cfg.work_dir)) if resume == 'auto' else resume
+    if begun is not None:  # with nothing to go on from, the config's own load_from holds
+        cfg.resume, cfg.load_from = True, begun
+        if '://' not in begun:
+            cfg.randomness = {**(cfg.get('randomness') or {}), 'seed': checkpoint.seed(begun)}
     from . import images, safeguards  # they need mmcv, which load_config has asked for
     safeguards.install(cfg, skip_bad_images, tensorboard)
     attention_log.install(cfg)

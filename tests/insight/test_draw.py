@@ -1,26 +1,76 @@
-"""The contact sheet shows the pictures it says it shows."""
+"""Figures hold what they were given: values, labels, boxes, and colours around the neutral value."""
 import numpy as np
 import pytest
+from matplotlib.patches import Rectangle
 from PIL import Image
 
-from dmsca_mm.errors import UsageError
-from dmsca_mm.insight.draw import contact_sheet
+from dmsca_mm.insight import draw
+from dmsca_mm.insight.maps import Place
+
+IMAGE = np.full((20, 30, 3), 128, np.uint8)
+BOXES = draw.Findings(boxes=np.array([[2.0, 3.0, 12.0, 9.0]]), texts=['cat 0.90'], numbers=[1])
 
 
-def test_sheet_holds_the_first_pictures_in_their_order(tmp_path):
-    colours = [(255, 0, 0), (0, 255, 0), (0, 0, 255), (9, 9, 9)]
-    for index, colour in enumerate(colours):
-        path = tmp_path / f'deep/{index}/{index}.png'
-        path.parent.mkdir(parents=True)
-        Image.new('RGB', (20, 10), colour).save(path)
-    found = contact_sheet(tmp_path / 'deep', tmp_path / 'out/sheet.png', count=3, columns=2, width=40)
-    assert [path.name for path in found] == ['0.png', '1.png', '2.png']
-    sheet = np.asarray(Image.open(tmp_path / 'out/sheet.png'))
-    assert sheet.shape == (20 + 8 + 20, 40 + 8 + 40, 3)
-    assert [tuple(sheet[y, x]) for y, x in ((10, 20), (10, 68), (38, 20))] == colours[:3]
+def attention(ceiling=2.0, **changed):
+    random = np.random.default_rng(0)
+    values = dict(channel=random.uniform(0.5, 1.5, 40), **{name: random.uniform(0.2, 0.9, (20, 30)) for name in (
+        'spatial', 'gate', 'activation', 'total')})
+    return draw.Attention(place=Place('x', 2, 4), temperature=0.9, ceiling=ceiling, **{**values, **changed})
 
 
-def test_folder_without_pictures_is_named_with_the_way_out(tmp_path):
-    with pytest.raises(UsageError, match=rf'no pictures in {tmp_path}: .*--show-dir'):
-        contact_sheet(tmp_path, tmp_path / 'sheet.png')
-    assert list(tmp_path.iterdir()) == []
+def panels(figure):
+    return {axes.get_title(): axes for axes in figure.findobj(draw.Axes) if axes.get_title()}
+
+
+def test_attention_figure_shows_every_map_with_its_numbers():
+    shown = attention()
+    figure = draw.attention_figure(IMAGE, BOXES, [shown], 'title')
+    found = panels(figure)
+    for title, values in (('spatial gate', shown.spatial), ('fusion gate', shown.gate),
+                          ('activation', shown.activation), ('total, on the image', shown.total)):
+        assert np.array_equal(found[title].images[-1].get_array(), values)
+    bars = found['channel gate, 40 channels']
+    assert [bar.get_y() + bar.get_height() for bar in bars.patches] == pytest.approx(sorted(shown.channel)[::-1])
+    assert bars.get_ylabel() == 'stage 2, block 4\nτ = 0.900'
+    box, = (patch for patch in found['what the model finds'].patches if isinstance(patch, Rectangle))
+    assert (box.get_x(), box.get_y(), box.get_width(), box.get_height()) == (2, 3, 10, 6)
+    assert found['what the model finds'].texts[0].get_text() == 'cat 0.90'
+
+
+def test_colours_are_neutral_where_nothing_changes():
+    spatial = np.full((20, 30), 1.0)
+    spatial[0, 0] = 1.8
+    found = panels(draw.attention_figure(IMAGE, BOXES, [attention(spatial=spatial, gate=np.full((20, 30), 0.5))], ''))
+    for title, neutral in (('spatial gate', 1.0), ('fusion gate', 0.5)):
+        shown = found[title].images[-1]
+        red, green, blue, _ = shown.cmap(shown.norm(neutral))
+        assert min(red, green, blue) > 0.9, 'white'
+    reddest = found['spatial gate'].images[-1]
+    red, _, blue, _ = reddest.cmap(reddest.norm(1.8))
+    assert red > blue
+
+
+def test_gates_that_only_dim_are_drawn_from_zero():
+    found = panels(draw.attention_figure(IMAGE, BOXES, [attention(ceiling=1.0)], ''))
+    assert found['spatial gate'].images[-1].norm.vmin == 0
+    assert min(bar.get_y() for bar in found['channel gate, 40 channels'].patches) == 0
+
+
+def test_label_map_has_a_legend_of_its_largest_classes():
+    labels = np.zeros((20, 30), int)
+    labels[:5] = 2
+    findings = draw.Findings(labels=labels, classes=('sky', 'sea', 'land'))
+    figure = draw.attention_figure(IMAGE, findings, [attention()], '')
+    legend = panels(figure)['what the model finds'].get_legend()
+    assert [text.get_text() for text in legend.get_texts()] == ['sky', 'land']
+
+
+def test_grad_cam_of_models_with_other_stages_stand_side_by_side(tmp_path):
+    values = np.random.default_rng(0).random((20, 30))
+    cams = [draw.Cam('plain', BOXES, {1: values, 2: values}), draw.Cam('other', BOXES, {2: np.zeros((20, 30))})]
+    figure = draw.cam_figure(IMAGE, cams, 'title')
+    titles = [axes.get_title() for axes in figure.findobj(draw.Axes)]
+    expected = {'Grad-CAM, stage 1': 1, 'Grad-CAM, stage 2': 2, 'plain': 1, 'other': 1}
+    assert {title: titles.count(title) for title in expected} == expected
+    draw.save(figure, tmp_path / 'new' / 'cam.png')
+    assert Image.open(tmp_path / 'new' / 'cam.png').size[0] > 500

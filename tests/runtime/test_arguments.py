@@ -38,3 +38,9 @@ def test_wrong_words_end_with_exit_code_2(monkeypatch, capsys, words):
 @pytest.mark.parametrize('name', PLUGINS)
 def test_every_plugin_is_a_choice(monkeypatch, name):
     assert parse(monkeypatch, 'x.py', '--plugin', name)['plugin'] == name
+
+
+def test_inspection_takes_a_config_and_a_checkpoint():
+    parser = arguments.inspection_parser('Look')
+    values = vars(parser.parse_args(['a.py', 'b.pth', '--plugin', 'se', '--cfg-options', 'x=1']))
+    assert values == dict(config='a.py', weights='b.pth', plugin='se', cfg_options=dict(x=1))

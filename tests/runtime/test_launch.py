@@ -51,6 +51,12 @@ def test_resume_goes_on_from_the_last_checkpoint_even_of_a_moved_directory(kept,
     assert config.load_from == str(tmp_path / 'epoch_3.pth')
 
 
+def test_resume_with_nothing_there_starts_as_the_config_says(kept, tmp_path):
+    options = dict(load_from='start.pth')
+    config = kept(launch.train, RETINANET, work_dir=str(tmp_path), resume='auto', cfg_options=options)
+    assert (config.load_from, config.resume) == ('start.pth', False)
+
+
 def test_broken_checkpoints_are_told_and_passed_over(kept, tmp_path, capsys):
     torch.save(TRAINING, tmp_path / 'epoch_3.pth')
     (tmp_path / 'epoch_4.pth').write_bytes(b'PK')

@@ -1,0 +1,219 @@
+"""Train and measure every attention on the built-in data set under the same conditions: ``python benchmarks/study.py``.
+
+It may take hours and goes on where it stopped. ``benchmarks/study_page.py`` makes tables, picture and page of it.
+"""
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import signal
+import subprocess
+import sys
+import threading
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from dmsca_mm.datasets.digits import make_digits
+from dmsca_mm.errors import UsageError, exit_on_usage_error
+from dmsca_mm.plugin import PLUGINS
+from dmsca_mm.runtime.batches import seed_all
+from dmsca_mm.runtime.config import load_config
+from dmsca_mm.runtime.preflight import check_build
+from dmsca_mm.runtime.saving import write_whole
+
+ROOT = Path(__file__).parents[1]
+DIGITS = ROOT / 'configs' / 'digits'
+SIDE = 128
+"""Pixels that the images of 160 pixels are scaled to, for time's sake."""
+SHARED = ('train_dataloader.batch_size=8', f'train_dataloader.dataset.pipeline.2.scale=({SIDE},{SIDE})',
+          *(f'{split}_dataloader.dataset.pipeline.1.scale=({SIDE},{SIDE})' for split in ('val', 'test')))
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is trained.
+
+    Attributes:
+        config: file in ``configs/digits``.
+        unit: what its schedule counts, ``'epochs'`` or ``'iters'``.
+        length: how many of them.
+        options: the config's entries that differ from the demo's beside ``SHARED``.
+    """
+
+    config: str
+    unit: str
+    length: int
+    options: tuple[str, ...] = ()
+
+    def training(self) -> list[str]:
+        """All entries that differ in training: a short schedule, saved at its end, validated never."""
+        return [*SHARED, *self.options, f'train_cfg.max_{self.unit}={self.length}',
+                f'train_cfg.val_interval={2 * self.length}', f'param_scheduler.1.end={self.length}',
+                f'default_hooks.checkpoint.interval={self.length}', 'default_hooks.checkpoint.save_optimizer=False']
+
+    def weights(self) -> str:
+        """The name of the last checkpoint."""
+        return f'{"epoch" if self.unit == "epochs" else "iter"}_{self.length}.pth'
+
+    def data_options(self, data: Path) -> list[str]:
+        """Entries that point the config at a folder."""
+        evaluators = [f'{split}_evaluator.ann_file={data}/annotations/instances_validation.json'
+                      for split in ('val', 'test')] if 'rcnn' in self.config else []
+        return [*(f'{split}_dataloader.dataset.data_root={data}/' for split in ('train', 'val', 'test')), *evaluators]
+
+
+TASKS = {
+    'detection': Task('faster_rcnn_r50_dmsca_digits.py', 'epochs', 2),
+    'segmentation': Task('upernet_r50_dmsca_digits.py', 'iters', 600,
+                         (f'model.data_preprocessor.size=({SIDE},{SIDE})',)),
+}
+CONTENDERS = tuple(sorted(PLUGINS, key=lambda name: (name != 'none', name.startswith('dmsca'), name)))
+
+
+class Run:
+    """One training and what is measured of it, each step in a process of its own; a step that is done is left alone.
+
+    Args:
+        task: a key of ``TASKS``.
+        contender: a key of ``PLUGINS``.
+        seed: of the weights, the order of the images and their augmentation.
+        work: folder of the whole study.
+        data: folder of the built-in data set.
+    """
+
+    def __init__(self, task: str, contender: str, seed: int, work: Path, data: Path) -> None:
+        self.task, self.contender, self.seed, self.data = TASKS[task], contender, seed, data
+        self.name = f'{task}/{contender}/{seed}'
+        self.folder = work / self.name
+        self.start = work / task / f'start_{seed}.pth'
+
+    def steps(self) -> list[tuple[Path, list[str]]]:
+        """What each step leaves behind, and its command."""
+        weights = self.folder / self.task.weights()
+        chosen = [str(DIGITS / self.task.config), '--plugin', self.contender]
+        entries = [*self.task.data_options(self.data), *self.task.training(), f'randomness.seed={self.seed}']
+        return [(weights, ['tools/train.py', *chosen, '--work-dir', str(self.folder), '--resume', '--cfg-options',
+                           *entries, f'load_from={self.start}'])]
+
+    def is_done(self) -> bool:
+        """Whether every step has left behind what it makes."""
+        return all(result.exists() for result, _ in self.steps())
+
+    def go(self, stop: threading.Event, running: set[subprocess.Popen[bytes]]) -> None:
+        """Do what is left of it.
+
+        Args:
+            stop: when set, no further step begins.
+            running: holds the process at work, so that it can be told to stop.
+
+        Raises:
+            UsageError: a step failed; the message names its log.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for result, command in self.steps():
+            if stop.is_set():
+                return
+            if result.exists():
+                continue
+            log = self.folder / f'{Path(command[0]).stem}.log'
+            with log.open('ab') as file:
+                process = subprocess.Popen([sys.executable, *command], cwd=ROOT, stdout=file, stderr=file,
+                                           env={**os.environ, 'OMP_NUM_THREADS': '1'}, start_new_session=True)
+                running.add(process)
+                code = process.wait()
+                running.discard(process)
+            if code != 0 and not stop.is_set():
+                raise UsageError(f'{self.name}: {command[0]} ended with {code}, see {log}; the same command goes on '
+                                 'once it is mended')
+
+
+def make_start(task: str, seed: int, path: Path) -> None:
+    """Write the weights that all contenders share: those of the plain model, drawn from the seed.
+
+    Args:
+        task: a key of ``TASKS``.
+        seed: what they follow from.
+        path: of the checkpoint; left alone where it is there.
+    """
+    if path.exists():
+        return
+    config = load_config(str(DIGITS / TASKS[task].config), plugin='none')
+    seed_all(seed)
+    model = check_build(config)
+    seed_all(seed)
+    model.init_weights()
+    content = io.BytesIO()
+    torch.save(dict(state_dict=model.state_dict()), content)
+    write_whole(content.getbuffer(), path)
+
+
+def study(runs: list[Run], processes: int, hours: float) -> int:
+    """Do what is left of some runs, several at a time, in their order.
+
+    Args:
+        runs: the ones to do.
+        processes: how many at a time, at least 1.
+        hours: after which those at work are told to save and stop.
+
+    Returns:
+        How many are done now.
+
+    Raises:
+        UsageError: a step failed.
+    """
+    left = [run for run in runs if not run.is_done()]
+    stop, running = threading.Event(), set()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with ThreadPoolExecutor(processes) as pool, tqdm(total=len(runs), initial=len(runs) - len(left), unit='run') as bar:
+        tasks = [pool.submit(run.go, stop, running) for run in left]
+        for task in tasks:
+            task.add_done_callback(lambda task: bar.update(not (stop.is_set() or task.cancelled() or task.exception())))
+        try:
+            wait(tasks, hours * 3600, FIRST_EXCEPTION)
+        except KeyboardInterrupt:
+            pass
+        finally:
+            stop.set()
+            for process in list(running):
+                process.terminate()
+    for task in tasks:
+        task.result()
+    return sum(run.is_done() for run in runs)
+
+
+def main() -> None:
+    """Parse, do what is left, say how much is done."""
+    parser = argparse.ArgumentParser(description='Train and measure every attention on the built-in data set',
+                                     formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser.add_argument('--tasks', nargs='+', choices=list(TASKS), default=list(TASKS), help='what is trained')
+    parser.add_argument('--contenders', nargs='+', choices=CONTENDERS, default=CONTENDERS, metavar='PLUGIN',
+                        help='attentions, as in tools/train.py --plugin')
+    parser.add_argument('--seeds', type=int, default=3, help='runs of each, with seeds 0, 1, ...')
+    parser.add_argument('--processes', type=int, default=os.cpu_count(), help='runs at a time, a thread each')
+    parser.add_argument('--hours', type=float, default=12, help='after which it saves and stops; call it again')
+    parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/study'), help='folder of all runs')
+    parser.add_argument('--data', type=Path, default=Path('data/digits'), help='the built-in data set, made if missing')
+    chosen = parser.parse_args()
+    for name in ('seeds', 'processes', 'hours'):
+        if not getattr(chosen, name) > 0:
+            raise UsageError(f'--{name} is {getattr(chosen, name)}, must be above 0')
+    work, data = chosen.work_dir.resolve(), chosen.data.resolve()
+    if make_digits(data):
+        print(f'made the data set in {chosen.data}')
+    for task in chosen.tasks:
+        for seed in range(chosen.seeds):
+            make_start(task, seed, work / task / f'start_{seed}.pth')
+    # Seeds outermost: at any time the contenders have nearly the same number of runs.
+    runs = [Run(task, contender, seed, work, data)
+            for seed in range(chosen.seeds) for task in chosen.tasks for contender in chosen.contenders]
+    done = study(runs, chosen.processes, chosen.hours)
+    print(f'{done} of {len(runs)} runs are done' + ('' if done == len(runs) else '; the same command goes on'))
+
+
+if __name__ == '__main__':
+    exit_on_usage_error(main)

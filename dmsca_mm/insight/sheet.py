@@ -1,0 +1,48 @@
+"""Several pictures on one sheet."""
+from __future__ import annotations
+
+from pathlib import Path
+
+from PIL import Image
+
+from ..errors import UsageError
+
+PICTURES = ('.png', '.jpg', '.jpeg')
+
+
+def contact_sheet(folder: str | Path, out: str | Path, count: int = 8, columns: int = 2,
+                  width: int = 640) -> list[Path]:
+    """Put the first pictures of a folder onto one, scaled to the same width.
+
+    Args:
+        folder: searched at any depth, in the order of names.
+        out: the sheet, a .png or .jpg file.
+        count: how many pictures, at least 1.
+        columns: how many beside each other, at least 1.
+        width: of each picture on the sheet, in pixels.
+
+    Returns:
+        The pictures on it.
+
+    Raises:
+        UsageError: there are no pictures in the folder.
+    """
+    found = sorted(path for path in Path(folder).rglob('*') if path.suffix.lower() in PICTURES)[:count]
+    if not found:
+        raise UsageError(f'no pictures in {folder}: make some with tools/test.py CONFIG CHECKPOINT --show-dir {folder}')
+    tiles = []
+    for path in found:
+        with Image.open(path) as picture:
+            height = round(picture.height * width / picture.width)
+            tiles.append(picture.convert('RGB').resize((width, height), Image.Resampling.BICUBIC))
+    rows = [tiles[start:start + columns] for start in range(0, len(tiles), columns)]
+    gap, heights = 8, [max(tile.height for tile in row) for row in rows]
+    sheet = Image.new('RGB', (columns * (width + gap) - gap, sum(heights) + gap * (len(rows) - 1)), 'white')
+    top = 0
+    for row, height in zip(rows, heights, strict=True):
+        for column, tile in enumerate(row):
+            sheet.paste(tile, (column * (width + gap), top))
+        top += height + gap
+    Path(out).parent.mkdir(parents=True, exist_ok=True)
+    sheet.save(out)
+    return found

@@ -1,0 +1,184 @@
+"""From a config, a checkpoint and images to figures of what the model attends to."""
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from ..errors import UsageError
+from ..insight import draw, maps
+from .inference import Images, open_model
+
+SCORE = 0.3
+"""Boxes below this score are not drawn, and not explained where any is above it."""
+
+
+class Model:
+    """A trained model, ready to be looked at.
+
+    Args:
+        config: see :func:`inference.open_model`.
+        weights: path of the checkpoint.
+        options: entries that override the config's.
+        plugin: see :func:`config.load_config`.
+    """
+
+    def __init__(self, config: str, weights: str, options: dict[str, Any] | None = None, plugin: str | None = None
+                 ) -> None:
+        self.name = Path(weights).parent.name or Path(config).stem
+        self.config, self.model = open_model(config, weights, options, plugin)
+        self.images = Images(self.config)
+        self.segments = hasattr(self.model, 'encode_decode')
+        self.classes: tuple[str, ...] = self.model.dataset_meta['classes']
+
+    def take(self, path: str | Path) -> Seen:
+        """One image through the model.
+
+        Args:
+            path: of the file.
+
+        Raises:
+            ImageError: it cannot be read.
+        """
+        return Seen(self, self.images.batch([path]))
+
+
+class Seen:
+    """An image as a model took it, and what the model found in it.
+
+    Args:
+        model: the model.
+        batch: the image, out of its pipeline.
+    """
+
+    def __init__(self, model: Model, batch: dict[str, Any]) -> None:
+        self.model = model
+        prepared = model.model.data_preprocessor(batch, False)
+        self.inputs: Tensor = prepared['inputs']
+        self.samples: list[Any] = prepared['data_samples']
+        info = self.samples[0].metainfo
+        self.original: tuple[int, int] = tuple(info['ori_shape'][:2])
+        self.part: tuple[int, int] = tuple(info['img_shape'][:2])
+        with torch.no_grad():
+            self.findings = _findings(model.model.predict(self.inputs, self.samples)[0], model.classes)
+
+    def on_image(self, values: Tensor) -> np.ndarray:
+        """A map of the model, (h, w), at the size of the file."""
+        return maps.on_image(values, tuple(self.inputs.shape[2:]), self.part, self.original).numpy()
+
+    def attentions(self, places: Sequence[maps.Place]) -> list[draw.Attention]:
+        """The maps of DMSCA modules.
+
+        Args:
+            places: of the modules.
+        """
+        found = []
+        for place, shown in zip(places, maps.explain(self.model.model, places, self.inputs), strict=True):
+            spatial, gate, activation, total = (
+                self.on_image(values[0]) for values in (shown.spatial, shown.gate, shown.activation, shown.scale))
+            ceiling = self.model.model.get_submodule(place.name).tca.scale
+            found.append(draw.Attention(place, shown.channel[0].cpu().numpy(), spatial, gate, activation, total,
+                                        shown.temperature, ceiling))
+        return found
+
+    def grad_cam(self, places: Sequence[maps.Place]) -> draw.Cam:
+        """Grad-CAM of what the model found.
+
+        Args:
+            places: of blocks, at most one a stage.
+        """
+        score = _score(self.model.model, self.samples, self.model.segments, self.model.classes)
+        found = {place.stage: self.on_image(maps.grad_cam(self.model.model, place, score, self.inputs)[0])
+                 for place in places}
+        return draw.Cam(self.model.name, self.findings, found)
+
+
+def _findings(found: Any, classes: Sequence[str]) -> draw.Findings:
+    if 'pred_sem_seg' in found:
+        return draw.Findings(labels=found.pred_sem_seg.data[0].cpu().numpy(), classes=classes)
+    boxes = found.pred_instances[found.pred_instances.scores >= SCORE].cpu()
+    numbers = boxes.labels.tolist()
+    texts = [f'{classes[number]} {score:.2f}' for number, score in zip(numbers, boxes.scores, strict=True)]
+    return draw.Findings(boxes=boxes.bboxes.numpy(), texts=texts, numbers=numbers)
+
+
+def _score(model: nn.Module, samples: list[Any], segments: bool, classes: Sequence[str]) -> Callable[[Tensor], Tensor]:
+    """What Grad-CAM explains: the scores of all boxes found, or the probability of the class of each pixel found.
+
+    A class named background is no finding.
+    """
+    def of_boxes(inputs: Tensor) -> Tensor:
+        scores = model.predict(inputs, samples)[0].pred_instances.scores
+        counted = scores[scores >= SCORE]
+        return (counted if len(counted) else scores[:1]).sum()[None]
+
+    def of_pixels(inputs: Tensor) -> Tensor:
+        best, label = model.encode_decode(inputs, [sample.metainfo for sample in samples]).softmax(1).max(1)
+        is_object = label != classes.index('background') if 'background' in classes else torch.ones_like(label).bool()
+        return (best[is_object] if is_object.any() else best).sum()[None]
+    return of_pixels if segments else of_boxes
+
+
+def show_attention(config: str, weights: str, images: Sequence[str], out: str, stages: Sequence[int] | None = None,
+                   blocks: str = 'last', grad_cam: bool = False, beside: Sequence[tuple[str, str]] = (),
+                   cfg_options: dict[str, Any] | None = None, plugin: str | None = None) -> list[Path]:
+    """Draw what a model attends to, a figure an image.
+
+    Args:
+        config: see :func:`inference.open_model`.
+        weights: path of the checkpoint.
+        images: paths of image files.
+        out: folder for the figures.
+        stages: of the backbone, counted from 1; None for all that have a DMSCA module.
+        blocks: ``'last'`` of each stage or ``'all'``.
+        grad_cam: draw Grad-CAM instead, which needs no DMSCA in the model.
+        beside: config and checkpoint of further models, whose Grad-CAM is drawn below.
+        cfg_options: entries that override the config's.
+        plugin: see :func:`config.load_config`.
+
+    Returns:
+        The figures.
+
+    Raises:
+        UsageError: no DMSCA in the model, a stage that it has not, a checkpoint of another config, an image that
+            cannot be read; nothing has been written then.
+    """
+    models = [Model(config, weights, cfg_options, plugin), *(Model(*other) for other in beside)]
+    _tell_apart(models)
+    grad_cam = grad_cam or len(models) > 1
+    first = models[0].model
+    if not grad_cam and not maps.attentions(first):
+        raise UsageError(f'{config} has no DMSCA in its backbone, so there are no maps: put one in with --plugin dmsca '
+                         'and a checkpoint trained with it, or see Grad-CAM with --grad-cam')
+    stems = {Path(path).stem for path in images}
+    if len(stems) < len(images):
+        raise UsageError(f'two of the {len(images)} images have the same name: their figures would be one file; call '
+                         'it once for each')
+    prepared = [[model.images.batch([path]) for model in models] for path in images]
+    figures = []
+    for path, batches in zip(images, prepared, strict=True):
+        seen = [Seen(model, batch) for model, batch in zip(models, batches, strict=True)]
+        picture = np.asarray(Image.open(path).convert('RGB'))
+        if grad_cam:
+            cams = [each.grad_cam(maps.choose(maps.stage_ends(each.model.model), stages)) for each in seen]
+            figure = draw.cam_figure(picture, cams, f'Where the features raise the scores: {Path(path).name}')
+        else:
+            places = maps.choose(maps.attentions(first), stages, blocks)
+            figure = draw.attention_figure(picture, seen[0].findings, seen[0].attentions(places),
+                                           f'What DMSCA attends to: {Path(path).name}')
+        figures.append(Path(out) / f'{Path(path).stem}.{"grad_cam" if grad_cam else "attention"}.png')
+        draw.save(figure, figures[-1])
+    return figures
+
+
+def _tell_apart(models: Sequence[Model]) -> None:
+    """Models of folders of the same name are numbered."""
+    names = [model.name for model in models]
+    for place, model in enumerate(models, start=1):
+        if names.count(model.name) > 1:
+            model.name = f'{place}: {model.name}'

@@ -1,0 +1,95 @@
+"""From a config and a checkpoint to figures: any of the models, the right places, and nothing written on a mistake."""
+import numpy as np
+import pytest
+import torch
+
+from dmsca_mm.errors import ImageError, UsageError
+from dmsca_mm.insight import maps
+from dmsca_mm.runtime.showing import Model, show_attention
+
+
+@pytest.fixture(scope='module')
+def image(digits):
+    return str(sorted((digits / 'images/validation').glob('*'))[0])
+
+
+@pytest.fixture(scope='module')
+def models(untrained):
+    return {kind: Model(*untrained(kind)) for kind in ('detector', 'segmenter')}
+
+
+@pytest.mark.parametrize('kind', ['detector', 'segmenter'])
+def test_maps_are_those_that_the_model_computed(kind, models, image):
+    """The identity start: every gate is 1, whatever the image."""
+    seen = models[kind].take(image)
+    places = maps.choose(maps.attentions(seen.model.model))
+    assert [place.stage for place in places] == [1, 2, 3, 4]
+    for found in seen.attentions(places):
+        assert found.spatial.shape == found.total.shape == (160, 160)
+        assert np.allclose(found.total, 1)
+        assert np.ptp(found.gate) > 0
+        assert (found.temperature, found.ceiling) == (1, 2)
+
+
+@pytest.mark.parametrize('kind', ['detector', 'segmenter'])
+def test_grad_cam_falls_where_the_score_depends_on_the_image(kind, models, image):
+    seen = models[kind].take(image)
+    cam = seen.grad_cam(maps.stage_ends(seen.model.model))
+    assert list(cam.maps) == [1, 2, 3, 4]
+    assert all(values.shape == (160, 160) and values.min() >= 0 for values in cam.maps.values())
+    assert max(values.max() for values in cam.maps.values()) > 0
+    assert all(parameter.grad is None for parameter in seen.model.model.parameters())
+
+
+def test_boxes_found_are_drawn_with_class_and_score(models, image):
+    model = models['detector']
+    seen = model.take(image)
+    assert len(seen.findings.boxes) == 0, 'an untrained model is sure of nothing'
+    with torch.no_grad():
+        instances = model.model.predict(seen.inputs, seen.samples)[0].pred_instances
+    instances.scores[:2] = torch.tensor([0.9, 0.4])
+    from dmsca_mm.runtime.showing import _findings
+    found = _findings(seen.samples[0], model.classes)
+    labels = instances.labels[:2].tolist()
+    assert list(found.texts) == [f'{labels[0]} 0.90', f'{labels[1]} 0.40']
+    assert np.allclose(found.boxes, instances.bboxes[:2])
+
+
+def test_models_stand_side_by_side_in_one_figure(untrained, image, tmp_path):
+    first, plain = untrained('detector'), untrained('detector', 'none')
+    from dmsca_mm.runtime import showing
+    drawn = []
+
+    def keep(picture, cams, title):
+        drawn.extend(cams)
+        return original(picture, cams, title)
+    original = showing.draw.cam_figure
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(showing.draw, 'cam_figure', keep)
+        plain_config = tmp_path / 'plain.py'
+        plain_config.write_text(f"_base_ = '{plain[0]}'\nmodel = dict(backbone=dict(plugins=None))\n")
+        figure, = show_attention(*first, [image], str(tmp_path / 'out'), beside=[(str(plain_config), plain[1])])
+    assert figure.name.endswith('.grad_cam.png')
+    assert figure.exists()
+    assert len({cam.model for cam in drawn}) == 2
+
+
+@pytest.mark.parametrize(('options', 'words'), [
+    (dict(stages=[5]), 'stage 5: there is nothing to see; choose from 1, 2, 3, 4'),
+    (dict(plugin='none', weights='none'), 'has no DMSCA in its backbone.*--grad-cam'),
+    (dict(weights='none'), 'is not of'),
+    (dict(twice=True), 'have the same name')])
+def test_mistakes_are_named_and_nothing_is_written(options, words, untrained, image, tmp_path):
+    config, weights = untrained('detector')
+    if options.pop('weights', None):
+        weights = untrained('detector', 'none')[1]
+    images = [image] * (1 + options.pop('twice', False))
+    with pytest.raises(UsageError, match=words):
+        show_attention(config, weights, images, str(tmp_path / 'out'), **options)
+    assert not (tmp_path / 'out').exists()
+
+
+def test_image_that_cannot_be_read_is_named_before_any_figure(untrained, image, tmp_path):
+    with pytest.raises(ImageError, match=r'none\.jpg cannot be read'):
+        show_attention(*untrained('detector'), [image, str(tmp_path / 'none.jpg')], str(tmp_path / 'out'))
+    assert not (tmp_path / 'out').exists()

@@ -1,0 +1,22 @@
+"""Draw what a model attends to: ``python tools/show_attention.py CONFIG CHECKPOINT IMAGES... --out DIR``."""
+from dmsca_mm.errors import exit_on_usage_error
+from dmsca_mm.runtime import arguments
+from dmsca_mm.runtime.showing import show_attention
+
+
+def main() -> None:
+    """Parse, draw, name the figures."""
+    parser = arguments.inspection_parser('Draw what a model attends to in images')
+    parser.add_argument('images', nargs='+', help='image files')
+    parser.add_argument('--out', required=True, help='folder for the figures, one an image')
+    parser.add_argument('--stages', nargs='+', type=int, help='stages of the backbone, from 1; default all with DMSCA')
+    parser.add_argument('--blocks', choices=['last', 'all'], default='last', help='which blocks of each stage')
+    parser.add_argument('--grad-cam', action='store_true', help='Grad-CAM, which any model has, in place of the maps')
+    parser.add_argument('--beside', nargs=2, action='append', default=[], metavar=('CONFIG', 'CHECKPOINT'),
+                        help='Grad-CAM of another model below; may be given again')
+    for path in show_attention(**vars(parser.parse_args())):
+        print(path)
+
+
+if __name__ == '__main__':
+    exit_on_usage_error(main)
