@@ -67,7 +67,7 @@ def draw_classes(image: Image.Image, classes: np.ndarray, palette: Sequence[Sequ
     pixels = np.asarray(image).astype(np.float32)
     for label in np.unique(classes[classes != IGNORED]):
         chosen = classes == label
-        pixels[chosen] = 0.4 * pixels[chosen] + 0.6 * np.array(colour(int(label), palette))
+        pixels[chosen] = 0.3 * pixels[chosen] + 0.7 * np.array(colour(int(label), palette))
     return _scaled(Image.fromarray(pixels.round().astype(np.uint8)))[0]
 
 

@@ -15,10 +15,10 @@ from PIL import Image
 from ...errors import UsageError
 from .. import saving
 from ..config import load_config
-from ..inference import open_model
+from ..showing import SCORE, Model
 from . import sections
 from .costs import costs
-from .examples import SCORE, examples
+from .examples import examples
 from .logs import History, read_history
 from .results import environment, last_test
 
@@ -118,10 +118,10 @@ def _examples(directory: Path, source: Path | None, count: int) -> list[Any]:
     checkpoint, _ = saving.newest(directory)
     if checkpoint is None:
         raise UsageError('the work directory holds no checkpoint')
-    found = examples(*open_model(str(source), checkpoint), count)
+    found = examples(Model(str(source), checkpoint), count)
     return [Path(checkpoint).name, *(
         dict(name=one.path.name, truth=one.truth and _uri(one.truth), prediction=_uri(one.prediction),
-             legend=one.legend) for one in found)]
+             legend=one.legend, maps=[_uri(shown) for shown in one.maps]) for one in found)]
 
 
 def _uri(picture: Image.Image) -> Markup:

@@ -7,20 +7,19 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import DATASETS
 from mmengine.structures import BaseDataElement
 from PIL import Image, ImageOps
-from torch import nn
 
 from ...errors import UsageError
+from ...insight.draw import picture, total_figure
+from ...insight.maps import attentions as places
+from ...insight.maps import choose
 from ...insight.predictions import IGNORED, Colour, colour, draw_boxes, draw_classes
 from .. import images
 from ..preflight.data import check_data
-
-SCORE = 0.3
-"""Boxes below this score are not drawn."""
+from ..showing import SCORE, Model
 
 
 @dataclass(frozen=True)
@@ -32,27 +31,27 @@ class Example:
         truth: the picture of what the data set says; None where its pipeline loads no annotations.
         prediction: the picture of what the model says.
         legend: names and colours of the classes in the pictures; empty where the pictures name them.
+        maps: what the last DMSCA module of each stage did to the features; empty for a model without.
     """
 
     path: Path
     truth: Image.Image | None
     prediction: Image.Image
     legend: list[tuple[str, Colour]]
+    maps: list[Image.Image]
 
 
-def examples(config: Config, model: nn.Module, count: int) -> list[Example]:
+def examples(model: Model, count: int) -> list[Example]:
     """The first images of the test data.
 
     Args:
-        config: with ``test_dataloader``.
-        model: a detector or segmenter of this config, in evaluation mode.
+        model: a detector or segmenter.
         count: how many images, at least 1; fewer where the data has fewer.
 
     Raises:
         UsageError: the data is not there or cannot be read, or the model gives neither boxes nor classes of pixels.
     """
-    if not config.get('test_dataloader'):
-        raise UsageError('the config has no test_dataloader, which tells where the test images are')
+    config = model.config
     check_data(config, ('test_dataloader',))
     images.install(config, skip=False)
     try:
@@ -60,8 +59,8 @@ def examples(config: Config, model: nn.Module, count: int) -> list[Example]:
         found = []
         for place in range(min(count, len(dataset))):
             with torch.no_grad():
-                sample, = model.test_step(pseudo_collate([dataset[place]]))
-            found.append(_example(sample.cpu(), model.dataset_meta['classes'], dataset.metainfo.get('palette') or ()))
+                sample, = model.model.test_step(pseudo_collate([dataset[place]]))
+            found.append(_example(sample.cpu(), model, dataset.metainfo.get('palette') or ()))
     except UsageError:
         raise
     except Exception as error:  # data sets, pipelines and models may be anybody's code: they may fail in any way
@@ -69,22 +68,24 @@ def examples(config: Config, model: nn.Module, count: int) -> list[Example]:
     return found
 
 
-def _example(sample: BaseDataElement, classes: tuple[str, ...], palette: Sequence[Sequence[int]]) -> Example:
-    path = Path(sample.img_path)
+def _example(sample: BaseDataElement, model: Model, palette: Sequence[Sequence[int]]) -> Example:
+    path, classes = Path(sample.img_path), model.classes
     with Image.open(path) as file:
         image = ImageOps.exif_transpose(file).convert('RGB')  # as OpenCV turns it
+    attentions = model.take(path).attentions(choose(places(model.model)))
+    maps = [picture(total_figure(np.asarray(image), attention)) for attention in attentions]
     if 'pred_instances' in sample:
         found, truth = sample.pred_instances, sample.get('gt_instances')
         found = found[found.scores >= SCORE]
         known = truth is not None and 'bboxes' in truth
-        return Example(path, _boxes(image, truth, classes) if known else None, _boxes(image, found, classes), [])
+        return Example(path, _boxes(image, truth, classes) if known else None, _boxes(image, found, classes), [], maps)
     if 'pred_sem_seg' in sample:
-        maps = [sample.get(name) for name in ('gt_sem_seg', 'pred_sem_seg')]
-        labels = [None if one is None else one.data.squeeze(0).numpy() for one in maps]
+        both = [sample.get(name) for name in ('gt_sem_seg', 'pred_sem_seg')]
+        labels = [None if one is None else one.data.squeeze(0).numpy() for one in both]
         seen = np.unique(np.concatenate([one.ravel() for one in labels if one is not None]))
         legend = [(_name(int(label), classes), colour(int(label), palette)) for label in seen if label != IGNORED]
         truth, prediction = (None if one is None else draw_classes(image, one, palette) for one in labels)
-        return Example(path, truth, prediction, legend)
+        return Example(path, truth, prediction, legend, maps)
     raise UsageError('the model gives neither boxes nor a class for each pixel: there is no picture of that')
 
 

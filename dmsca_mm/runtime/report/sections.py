@@ -65,8 +65,8 @@ def tiles(history: History, test: Test | None, cost: Costs | None, config: Confi
     by_epoch = 'epoch' in last.values
     total = ((config or {}).get('train_cfg') or {}).get('max_epochs' if by_epoch else 'max_iters')
     done = int(last.values['epoch']) if by_epoch else last.iteration
-    found.append((f'{done}{f" of {total}" if total else ""}',
-                  f'epochs, {last.iteration} iterations logged' if by_epoch else 'iterations'))
+    unit = f'epochs; {last.iteration} iterations logged' if by_epoch else 'iterations'
+    found.append((str(done), f'of {total} {unit}' if total else unit))
     _, losses = series(training, 'loss')
     if losses:
         found.append((_number(losses[-1]), f'loss at the end; it began with {_number(losses[0])}'))

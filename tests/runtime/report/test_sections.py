@@ -27,12 +27,12 @@ def history(write_run, tmp_path):
 def test_head_tells_the_outcome(history, write_test, tmp_path):
     config = Config(dict(train_cfg=dict(max_epochs=3)))
     assert sections.tiles(history, None, COST, config) == [
-        ('0.5', 'coco/bbox_mAP in the last validation'), ('2 of 3', 'epochs, 4 iterations logged'),
+        ('0.5', 'coco/bbox_mAP in the last validation'), ('2', 'of 3 epochs; 4 iterations logged'),
         ('0.5', 'loss at the end; it began with 2'), ('0.5 s', 'an iteration (median)'),
         ('25.0%', "of the backbone's parameters are its plugins'")]
     write_test('20261124_000000', dict(aAcc=9.0, mIoU=0.4))
     assert sections.tiles(history, last_test(tmp_path / 'work'), None, None)[:2] == [
-        ('0.4', 'mIoU in the last test'), ('2', 'epochs, 4 iterations logged')]
+        ('0.4', 'mIoU in the last test'), ('2', 'epochs; 4 iterations logged')]
     assert sections.subtitle(history, 'name.py') == (
         'Config name.py; began 1 January 2026, 00:00; last line of the log 23 November 2026, 00:42; resumed 1 time(s)')
 
@@ -41,7 +41,7 @@ def test_training_by_iterations_without_a_validation(write_run, tmp_path):
     write_run('anything', [dict(loss=1.0, iter=7, step=7)], log='')
     history = read_history(tmp_path / 'work')
     config = Config(dict(train_cfg=dict(max_iters=9)))
-    assert sections.tiles(history, None, None, config) == [('7 of 9', 'iterations'),
+    assert sections.tiles(history, None, None, config) == [('7', 'of 9 iterations'),
                                                            ('1', 'loss at the end; it began with 1')]
     assert sections.subtitle(history, '') == ''
     said = sections.figures(history, None)
