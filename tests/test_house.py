@@ -8,11 +8,11 @@ import pytest
 ROOMS = {
     'errors': set(), 'version': set(), 'presets': set(),
     'attention': {'torch', 'triton'},
-    'insight': {'attention', 'errors', 'torch', 'numpy', 'PIL', 'matplotlib', 'captum'},
+    'insight': {'attention', 'errors', 'torch', 'numpy', 'PIL', 'matplotlib', 'captum', 'sklearn'},
     'datasets': {'errors', 'numpy', 'cv2', 'PIL', 'skimage', 'sklearn'},
     'plugin': {'attention', 'errors', 'presets', 'torch', 'mmengine'},
-    'runtime': {'attention', 'errors', 'insight', 'plugin', 'version', 'torch', 'numpy', 'cv2', 'PIL', 'safetensors',
-                'jinja2', 'markupsafe', 'mmengine', 'mmcv', 'mmdet'},
+    'runtime': {'attention', 'errors', 'insight', 'plugin', 'version', 'torch', 'numpy', 'scipy', 'cv2', 'PIL',
+                'safetensors', 'tqdm', 'jinja2', 'markupsafe', 'mmengine', 'mmcv', 'mmdet'},
     '__init__': {'attention', 'plugin', 'version'},
 }
 

@@ -149,7 +149,7 @@ def show_attention(config: str, weights: str, images: Sequence[str], out: str, s
             cannot be read; nothing has been written then.
     """
     models = [Model(config, weights, cfg_options, plugin), *(Model(*other) for other in beside)]
-    _tell_apart(models)
+    name_apart(models)
     grad_cam = grad_cam or len(models) > 1
     first = models[0].model
     if not grad_cam and not maps.attentions(first):
@@ -176,8 +176,12 @@ def show_attention(config: str, weights: str, images: Sequence[str], out: str, s
     return figures
 
 
-def _tell_apart(models: Sequence[Model]) -> None:
-    """Models of folders of the same name are numbered."""
+def name_apart(models: Sequence[Model]) -> None:
+    """Number models whose checkpoints lie in folders of the same name.
+
+    Args:
+        models: those that stand in one figure.
+    """
     names = [model.name for model in models]
     for place, model in enumerate(models, start=1):
         if names.count(model.name) > 1:

@@ -1,0 +1,40 @@
+"""The tools that look into a model, as a person runs them."""
+import json
+
+import pytest
+
+
+@pytest.fixture
+def image(digits):
+    return sorted((digits / 'images/validation').glob('*'))[0]
+
+
+def test_show_attention_draws_a_figure_an_image(call, untrained, image, tmp_path):
+    done = call('show_attention.py', *untrained('segmenter'), image, '--out', 'figures', '--stages', 2, 3)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == [f'figures/{image.stem}.attention.png']
+    assert (tmp_path / done.stdout.strip()).stat().st_size > 10_000
+
+
+def test_alignment_prints_and_keeps_its_numbers(call, untrained, digits, tmp_path):
+    done = call('test_alignment.py', *untrained('segmenter'), '--images', 2, '--stages', 4, '--out', 'numbers',
+                '--cfg-options', f'test_dataloader.dataset.data_root={digits}/')
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0].split() == ['model,', 'map,', 'stage', 'area', 'pointing', 'energy', 'iou', 'precision']
+    rows = json.loads((tmp_path / 'numbers/alignment.json').read_text())['rows']
+    assert len(lines) == 2 + sum(row['size'] == 'all' for row in rows)
+    assert lines[-1].endswith('picture: numbers/alignment.png')
+
+
+@pytest.mark.parametrize(('tool', 'more', 'words'), [
+    ('show_attention.py', ['none.jpg', '--out', 'figures'], 'none.jpg cannot be read'),
+    ('show_attention.py', ['none.jpg', '--out', 'figures', '--plugin', 'none'], 'is not of'),
+    ('test_alignment.py', ['--images', '1'], '--images is 1')])
+def test_mistakes_are_one_line(tool, more, words, call, untrained, tmp_path):
+    done = call(tool, *untrained('detector'), *more)
+    assert done.returncode == 2
+    assert done.stderr.count('\n') == 1, done.stderr
+    assert done.stderr.startswith('error: ')
+    assert words in done.stderr
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,28 @@
+"""How well a model's maps fall onto the annotated objects: ``python tools/test_alignment.py CONFIG CHECKPOINT``."""
+from dmsca_mm.errors import exit_on_usage_error
+from dmsca_mm.insight.plots import PANELS
+from dmsca_mm.runtime import arguments
+from dmsca_mm.runtime.aligning import measure_alignment
+
+
+def main() -> None:
+    """Parse, measure, print the numbers of all sizes together."""
+    parser = arguments.inspection_parser("Measure how well a model's maps fall onto the annotated objects")
+    parser.add_argument('--beside', nargs=2, action='append', default=[], metavar=('CONFIG', 'CHECKPOINT'),
+                        help='another model on the same images, such as one without attention; may be given again')
+    parser.add_argument('--images', type=int, default=200, help='how many of the test data, from the first')
+    parser.add_argument('--stages', nargs='+', type=int, help='stages of the backbone, from 1; default all')
+    parser.add_argument('--classes', nargs='+', help='those that are objects; default all but one called background')
+    parser.add_argument('--out', default='alignment', help='folder for alignment.json and alignment.png')
+    values = vars(parser.parse_args())
+    numbers = ['area', *(name for name, *_ in PANELS)]
+    rows = [row for row in measure_alignment(**values) if row['size'] == 'all']
+    print(f'{"model, map, stage":60}' + ''.join(f'{name:>10}' for name in numbers))
+    for row in rows:
+        print(f'{row["model"]}, {row["map"]}, {row["stage"]}'.ljust(60)
+              + ''.join(f'{row[name]:10.3f}' for name in numbers))
+    print(f'all of it, by size of objects too: {values["out"]}/alignment.json; picture: {values["out"]}/alignment.png')
+
+
+if __name__ == '__main__':
+    exit_on_usage_error(main)
