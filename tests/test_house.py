@@ -12,7 +12,7 @@ ROOMS = {
     'datasets': {'errors', 'numpy', 'cv2', 'PIL', 'skimage', 'sklearn'},
     'plugin': {'attention', 'errors', 'presets', 'torch', 'mmengine'},
     'runtime': {'attention', 'errors', 'insight', 'plugin', 'version', 'torch', 'numpy', 'scipy', 'cv2', 'PIL',
-                'safetensors', 'tqdm', 'mmengine', 'mmcv', 'mmdet'},
+                'safetensors', 'tqdm', 'jinja2', 'markupsafe', 'mmengine', 'mmcv', 'mmdet'},
     '__init__': {'attention', 'plugin', 'version'},
 }
 

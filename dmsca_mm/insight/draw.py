@@ -13,6 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Colormap, Normalize, TwoSlopeNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
+from PIL import Image
 
 from .maps import Place
 
@@ -115,6 +116,19 @@ def attention_figure(image: np.ndarray, findings: Findings, attentions: Sequence
     return figure
 
 
+def total_figure(image: np.ndarray, attention: Attention) -> Figure:
+    """What a module multiplied the features of one image with: small, to stand beside others.
+
+    Args:
+        image: (H, W, 3), RGB, 0 to 255.
+        attention: of the module.
+    """
+    figure = Figure(figsize=(2.4, 1.9 * image.shape[0] / image.shape[1] + 0.3), layout='constrained')
+    _map(figure.add_subplot(), f'stage {attention.place.stage}, block {attention.place.block}', attention.total,
+         *_scale(attention.total, attention.ceiling == 2), image)
+    return figure
+
+
 def cam_figure(image: np.ndarray, cams: Sequence[Cam], title: str) -> Figure:
     """Grad-CAM of several models for one image, a row for each, a column for each stage.
 
@@ -174,6 +188,18 @@ def save(figure: Figure, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     FigureCanvasAgg(figure)
     figure.savefig(path, dpi=110, facecolor='white')
+
+
+def picture(figure: Figure) -> Image.Image:
+    """A figure as a picture, to go into a page.
+
+    Args:
+        figure: any.
+    """
+    figure.set_dpi(140)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert('RGB')
 
 
 def _bars(axes: Axes, attention: Attention) -> None:

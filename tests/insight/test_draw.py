@@ -56,6 +56,17 @@ def test_gates_that_only_dim_are_drawn_from_zero():
     assert min(bar.get_y() for bar in found['channel gate, 40 channels'].patches) == 0
 
 
+def test_total_stands_alone_on_the_image_and_as_a_picture():
+    shown = attention()
+    figure = draw.total_figure(IMAGE, shown)
+    image, values = panels(figure)['stage 2, block 4'].images
+    assert np.array_equal(image.get_array(), IMAGE.mean(2))
+    assert np.array_equal(values.get_array(), shown.total)
+    picture = draw.picture(figure)
+    assert picture.size == tuple(round(140 * side) for side in figure.get_size_inches())
+    assert len(picture.getcolors(10 ** 6)) > 100
+
+
 def test_label_map_has_a_legend_of_its_largest_classes():
     labels = np.zeros((20, 30), int)
     labels[:5] = 2

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from commands import DETECTOR, SEGMENTER, data_options
+from commands import DETECTOR, SEGMENTER, assert_one_line, data_options, short_run
 
 
 @pytest.fixture
@@ -37,14 +37,6 @@ def _run_script(path, words, folder, output):
     sys.argv = [str(path), *words]
     os.chdir(folder)
     runpy.run_path(str(path), run_name='__main__')
-
-
-def short_run(digits, detector, epochs):
-    """Options for a run of a few iterations: two an epoch for a detector, ``epochs`` in all for a segmenter."""
-    length = [f'train_cfg.max_{"epochs" if detector else "iters"}={epochs}', f'train_cfg.val_interval={epochs}',
-              'default_hooks.checkpoint.interval=1']
-    return ['--cfg-options', *data_options(digits, detector), *length, 'train_dataloader.batch_size=2',
-            'default_hooks.logger.interval=1', 'default_hooks.visualization.interval=1']
 
 
 def last_checkpoint(work):
@@ -119,15 +111,6 @@ def test_headline_config_runs_with_the_librarys_own_tool(library, config, checkp
         capture_output=True, text=True, timeout=400, cwd=tmp_path)
     assert finished.returncode == 0, finished.stderr
     assert (tmp_path / checkpoint).exists()
-
-
-def assert_one_line(finished, *words):
-    """Exit code 2, one line on stderr that holds the words, nothing on stdout."""
-    assert finished.returncode == 2, finished.stderr
-    lines = finished.stderr.strip().splitlines()
-    assert len(lines) == 1, finished.stderr
-    assert lines[0].startswith('error: ')
-    assert all(str(word) in lines[0] for word in words), lines[0]
 
 
 @pytest.fixture

@@ -1,0 +1,56 @@
+"""Work directories as mmengine leaves them, written by hand."""
+import json
+
+import pytest
+
+LOG = """2026/11/23 00:31:59 - mmengine - INFO -
+------------------------------------------------------------
+System environment:
+    sys.platform: linux
+    Python: 3.11.7 (main) [GCC 12.2.0]
+    CUDA_HOME: /usr/local/cuda
+    PyTorch: 2.13.0+cpu
+    PyTorch compiling details: PyTorch built with:
+  - GCC 13.3
+  - Build settings: CXX_COMPILER=/opt/rh/c++,
+
+    OpenCV: 5.0.0
+    MMEngine: 0.10.7
+
+Runtime environment:
+    mp_cfg: {'opencv_num_threads': 0}
+    seed: 0
+    GPU number: 2
+------------------------------------------------------------
+
+2026/11/23 00:32:00 - mmengine - INFO - Config:
+model = dict(type='Detector')
+2026/11/23 00:42:27 - mmengine - INFO - done
+"""
+
+
+@pytest.fixture
+def write_run(tmp_path):
+    """Writes one run of the work directory: its scalars, dicts or raw lines; its text log; its config."""
+    def write(name, lines, log=LOG, config=''):
+        run = tmp_path / 'work' / name
+        (run / 'vis_data').mkdir(parents=True)
+        texts = [line if isinstance(line, str) else json.dumps(line) for line in lines]
+        (run / 'vis_data/scalars.json').write_text('\n'.join(texts))
+        (run / f'{name}.log').write_text(log)
+        if config:
+            (run / 'vis_data/config.py').write_text(config)
+        return run
+    return write
+
+
+@pytest.fixture
+def write_test(tmp_path):
+    """Writes one test of the work directory: its figures, as a dict or raw; its text log."""
+    def write(name, metrics, log=''):
+        run = tmp_path / 'work' / name
+        run.mkdir(parents=True)
+        (run / f'{name}.json').write_text(metrics if isinstance(metrics, str) else json.dumps(metrics))
+        (run / f'{name}.log').write_text(log)
+        return run
+    return write

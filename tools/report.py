@@ -1,0 +1,18 @@
+"""Tell in one HTML file what a training did: ``python tools/report.py WORK_DIR``."""
+import argparse
+
+from dmsca_mm.errors import exit_on_usage_error
+from dmsca_mm.runtime.report.assemble import write_report
+
+
+def main() -> None:
+    """Parse, write, say where the report lies."""
+    parser = argparse.ArgumentParser(description='Tell in one HTML file what a training did')
+    parser.add_argument('work_dir', help='of the training, such as work_dirs/NAME_OF_CONFIG')
+    parser.add_argument('--out', help='the file; default WORK_DIR/report.html')
+    parser.add_argument('--images', type=int, default=4, help='test images to show with predictions; 0 for none')
+    print(write_report(**vars(parser.parse_args())))
+
+
+if __name__ == '__main__':
+    exit_on_usage_error(main)
