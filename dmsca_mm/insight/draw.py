@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,16 +11,16 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Colormap, Normalize, TwoSlopeNorm
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch, Rectangle
+from matplotlib.patches import Patch
 from PIL import Image
 
 from .maps import Place
+from .predictions import Shown
 
 BOOST, DIM, INK = '#b2182b', '#2166ac', '#24292f'
 AROUND_ONE, BLEND, HEAT = colormaps['RdBu_r'], colormaps['PuOr'], colormaps['inferno']
-COLOURS = colormaps['tab20'].colors
 NAMED = 10
-"""Classes of a label map that the legend names."""
+"""Classes that a legend has room for."""
 KEY = """How to read it
 channel gate   a bar a channel, sorted: above the neutral line boosted, below dimmed
 spatial gate   a value a pixel: red boosted, blue dimmed
@@ -29,25 +28,6 @@ fusion gate   which of the two counts at a pixel: orange the channel gate (what)
                      purple the spatial gate (where), white both alike
 activation    a last gate a pixel, computed from the fused features
 total             all together: what a pixel's features are multiplied with, on average"""
-
-
-@dataclass(frozen=True)
-class Findings:
-    """What was found in an image, or what is annotated.
-
-    Attributes:
-        boxes: (K, 4), left, top, right and bottom in pixels.
-        texts: one for each box.
-        numbers: the class of each box, from 0.
-        labels: (H, W), the class of each pixel, from 0; None where there is no label map.
-        classes: all names.
-    """
-
-    boxes: np.ndarray = field(default_factory=lambda: np.zeros((0, 4)))
-    texts: Sequence[str] = ()
-    numbers: Sequence[int] = ()
-    labels: np.ndarray | None = None
-    classes: Sequence[str] = ()
 
 
 class Attention(NamedTuple):
@@ -76,21 +56,21 @@ class Cam(NamedTuple):
 
     Attributes:
         model: its name.
-        findings: what it found.
+        found: what it found.
         maps: by stage, (H, W), at least 0.
     """
 
     model: str
-    findings: Findings
+    found: Shown
     maps: dict[int, np.ndarray]
 
 
-def attention_figure(image: np.ndarray, findings: Findings, attentions: Sequence[Attention], title: str) -> Figure:
+def attention_figure(image: np.ndarray, found: Shown, attentions: Sequence[Attention], title: str) -> Figure:
     """What each module attended to in one image, a row for each.
 
     Args:
         image: (H, W, 3), RGB, 0 to 255.
-        findings: of the model.
+        found: by the model.
         attentions: at least one.
         title: of the figure.
     """
@@ -99,7 +79,7 @@ def attention_figure(image: np.ndarray, findings: Findings, attentions: Sequence
     figure.suptitle(title, x=0.01, ha='left', fontsize=13, fontweight='bold', color=INK)
     above, below = figure.subfigures(2, 1, height_ratios=[1, len(attentions)])
     shown, key = above.subplots(1, 2, width_ratios=[1, 2])
-    show_findings(shown, image, findings)
+    _show(shown, found)
     shown.set_title('what the model finds', fontsize=10)
     key.axis('off')
     key.text(0, 0.5, KEY, va='center', fontsize=11, linespacing=1.7, color=INK)
@@ -141,9 +121,9 @@ def cam_figure(image: np.ndarray, cams: Sequence[Cam], title: str) -> Figure:
     side = 2.2 * image.shape[0] / image.shape[1]
     figure = Figure(figsize=(2.9 * (len(stages) + 1), len(cams) * (side + 0.4) + 0.4), layout='constrained')
     figure.suptitle(title, x=0.01, ha='left', fontsize=13, fontweight='bold', color=INK)
-    for cam, (found, *panels) in zip(cams, figure.subplots(len(cams), len(stages) + 1, squeeze=False), strict=True):
-        show_findings(found, image, cam.findings)
-        found.set_title(cam.model, fontsize=10, fontweight='bold', color=INK)
+    for cam, (shown, *panels) in zip(cams, figure.subplots(len(cams), len(stages) + 1, squeeze=False), strict=True):
+        _show(shown, cam.found)
+        shown.set_title(cam.model, fontsize=10, fontweight='bold', color=INK)
         for stage, axes in zip(stages, panels, strict=True):
             axes.set_axis_off()
             if stage in cam.maps:
@@ -151,31 +131,6 @@ def cam_figure(image: np.ndarray, cams: Sequence[Cam], title: str) -> Figure:
                 _map(axes, f'Grad-CAM, stage {stage}', values, Normalize(0, max(values.max(), 1e-12)), HEAT, image,
                      ends=('0', 'most'))
     return figure
-
-
-def show_findings(axes: Axes, image: np.ndarray, findings: Findings) -> None:
-    """An image with boxes, or a label map over it.
-
-    Args:
-        axes: where to draw.
-        image: (H, W, 3), RGB, 0 to 255.
-        findings: what to draw.
-    """
-    axes.imshow(image)
-    axes.set_xticks([])
-    axes.set_yticks([])
-    if findings.labels is not None:
-        palette = np.array([COLOURS[number % len(COLOURS)] for number in range(int(findings.labels.max()) + 1)])
-        axes.imshow(palette[findings.labels], alpha=0.55)
-        numbers, counts = np.unique(findings.labels, return_counts=True)
-        largest = numbers[np.argsort(-counts)][:NAMED]
-        axes.legend(handles=[Patch(color=palette[number], label=findings.classes[number]) for number in largest],
-                    fontsize=7, loc='upper left', bbox_to_anchor=(1, 1), frameon=False)
-    for (left, top, right, bottom), text, number in zip(findings.boxes, findings.texts, findings.numbers, strict=True):
-        colour = COLOURS[2 * number % len(COLOURS)]
-        axes.add_patch(Rectangle((left, top), right - left, bottom - top, fill=False, color=colour, linewidth=1.6))
-        axes.text(left, top, text, fontsize=7.5, color='white', va='bottom',
-                  bbox=dict(facecolor=colour, edgecolor='none', pad=1))
 
 
 def save(figure: Figure, path: Path) -> None:
@@ -190,7 +145,7 @@ def save(figure: Figure, path: Path) -> None:
     figure.savefig(path, dpi=110, facecolor='white')
 
 
-def picture(figure: Figure) -> Image.Image:
+def drawn(figure: Figure) -> Image.Image:
     """A figure as a picture, to go into a page.
 
     Args:
@@ -200,6 +155,14 @@ def picture(figure: Figure) -> Image.Image:
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert('RGB')
+
+
+def _show(axes: Axes, found: Shown) -> None:
+    axes.imshow(found.picture)
+    axes.set_axis_off()
+    if found.legend:
+        axes.legend(handles=[Patch(color=np.divide(paint, 255), label=name) for name, paint in found.legend[:NAMED]],
+                    fontsize=7, loc='upper left', bbox_to_anchor=(1, 1), frameon=False)
 
 
 def _bars(axes: Axes, attention: Attention) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import colorsys
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -13,6 +14,19 @@ SIDE = 480
 """Pixels of the longer side of a drawn picture: small images are enlarged, so that their labels can be read."""
 IGNORED = 255
 """The label of pixels that count for nothing."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What was found in an image, or what is annotated, drawn on it.
+
+    Attributes:
+        picture: the image with it.
+        legend: names and colours of the classes in it; empty where the picture names them.
+    """
+
+    picture: Image.Image
+    legend: list[tuple[str, Colour]] = field(default_factory=list)
 
 
 def colour(label: int, palette: Sequence[Sequence[int]] = ()) -> Colour:

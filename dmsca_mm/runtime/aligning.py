@@ -21,6 +21,7 @@ from ..errors import UsageError
 from ..insight import draw, maps
 from ..insight.alignment import Objects, Tally
 from ..insight.plots import CONTROL, alignment_figure
+from ..insight.predictions import IGNORED
 from ..version import __version__
 from . import failures, preflight
 from .saving import write_whole
@@ -28,8 +29,6 @@ from .showing import Model, Seen, name_apart
 
 CONTROLLED = ('total', 'Grad-CAM')
 """Maps that are compared with the objects of another image too."""
-IGNORED = 255
-"""The label of pixels of which a label map says nothing."""
 
 
 class Annotated:

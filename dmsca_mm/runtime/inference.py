@@ -45,17 +45,19 @@ def open_model(name: str, weights: str, options: dict[str, Any] | None = None, p
     state = content.get('state_dict', content)
     _check_fit(model, state, weights, name)
     model.load_state_dict(state)
-    model.dataset_meta = dict(classes=_classes(config, content))
+    model.dataset_meta = _dataset_meta(config, content)
     model.to('cuda' if torch.cuda.is_available() else 'cpu')
     nn.Module.train(model, False)  # eval() of mmdet's ResNet returns nothing, and so would theirs
     return config, model
 
 
-def _classes(config: Config, content: dict[str, Any]) -> tuple[str, ...]:
-    """The names of what a model tells apart: those of its training, else those of the data that it is tested on."""
-    stored = content.get('meta', {}).get('dataset_meta', {}).get('classes')
+def _dataset_meta(config: Config, content: dict[str, Any]) -> dict[str, tuple[Any, ...]]:
+    """Names and colours of what a model tells apart: those of its training, else those of the data to test it on."""
+    stored = content.get('meta', {}).get('dataset_meta', {})
     dataset = (config.get('test_dataloader') or {}).get('dataset') or {}
-    return tuple(stored or classes_of(dataset, config.get('default_scope')) or ())
+    classes = stored.get('classes') or classes_of(dataset, config.get('default_scope')) or ()
+    palette = stored.get('palette') or (dataset.get('metainfo') or {}).get('palette') or ()
+    return dict(classes=tuple(classes), palette=tuple(map(tuple, palette)))
 
 
 def _check_fit(model: nn.Module, state: dict[str, Any], weights: str, config: str) -> None:

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 from torch import Tensor, nn
 
 from ..errors import UsageError
 from ..insight import draw, maps
+from ..insight.predictions import IGNORED, Colour, Shown, colour, draw_boxes, draw_classes
 from .inference import Images, open_model
 
 SCORE = 0.3
@@ -35,6 +36,7 @@ class Model:
         self.images = Images(self.config)
         self.segments = hasattr(self.model, 'encode_decode')
         self.classes: tuple[str, ...] = self.model.dataset_meta['classes']
+        self.palette: tuple[Colour, ...] = self.model.dataset_meta['palette']
 
     def take(self, path: str | Path) -> Seen:
         """One image through the model.
@@ -46,6 +48,35 @@ class Model:
             ImageError: it cannot be read.
         """
         return Seen(self, self.images.batch([path]))
+
+    def shown(self, image: Image.Image, sample: Any, which: str) -> Shown | None:
+        """What a sample holds, drawn on its image.
+
+        Args:
+            image: RGB.
+            sample: with predictions or annotations, boxes or a label map.
+            which: ``'pred'`` or ``'gt'``; predicted boxes of low scores are left out.
+
+        Returns:
+            None where the sample holds neither.
+        """
+        instances, labels = sample.get(f'{which}_instances'), sample.get(f'{which}_sem_seg')
+        if labels is not None:
+            labels = labels.data.squeeze(0).cpu().numpy()
+            numbers, counts = np.unique(labels[labels != IGNORED], return_counts=True)
+            legend = [(self._name(number), colour(number, self.palette)) for number in numbers[np.argsort(-counts)]]
+            return Shown(draw_classes(image, labels, self.palette), legend)
+        if instances is None or 'bboxes' not in instances:
+            return None
+        if 'scores' in instances:
+            instances = instances[instances.scores >= SCORE]
+        scores = [f': {score:.2f}' for score in instances.scores] if 'scores' in instances else [''] * len(instances)
+        texts = [self._name(label) + score for label, score in zip(instances.labels, scores, strict=True)]
+        boxes = getattr(instances.bboxes, 'tensor', instances.bboxes)  # mmdet has boxes of its own kind
+        return Shown(draw_boxes(image, boxes.cpu().numpy(), instances.labels.tolist(), texts))
+
+    def _name(self, label: int) -> str:
+        return self.classes[label] if label < len(self.classes) else str(int(label))
 
 
 class Seen:
@@ -65,7 +96,8 @@ class Seen:
         self.original: tuple[int, int] = tuple(info['ori_shape'][:2])
         self.part: tuple[int, int] = tuple(info['img_shape'][:2])
         with torch.no_grad():
-            self.findings = _findings(model.model.predict(self.inputs, self.samples)[0], model.classes)
+            found = model.model.predict(self.inputs, self.samples)[0]
+        self.found = model.shown(picture(info['img_path']), found, 'pred')
 
     def on_image(self, values: Tensor) -> np.ndarray:
         """A map of the model, (h, w), at the size of the file."""
@@ -95,16 +127,7 @@ class Seen:
         score = _score(self.model.model, self.samples, self.model.segments, self.model.classes)
         found = {place.stage: self.on_image(maps.grad_cam(self.model.model, place, score, self.inputs)[0])
                  for place in places}
-        return draw.Cam(self.model.name, self.findings, found)
-
-
-def _findings(found: Any, classes: Sequence[str]) -> draw.Findings:
-    if 'pred_sem_seg' in found:
-        return draw.Findings(labels=found.pred_sem_seg.data[0].cpu().numpy(), classes=classes)
-    boxes = found.pred_instances[found.pred_instances.scores >= SCORE].cpu()
-    numbers = boxes.labels.tolist()
-    texts = [f'{classes[number]} {score:.2f}' for number, score in zip(numbers, boxes.scores, strict=True)]
-    return draw.Findings(boxes=boxes.bboxes.numpy(), texts=texts, numbers=numbers)
+        return draw.Cam(self.model.name, self.found, found)
 
 
 def _score(model: nn.Module, samples: list[Any], segments: bool, classes: Sequence[str]) -> Callable[[Tensor], Tensor]:
@@ -163,17 +186,27 @@ def show_attention(config: str, weights: str, images: Sequence[str], out: str, s
     figures = []
     for path, batches in zip(images, prepared, strict=True):
         seen = [Seen(model, batch) for model, batch in zip(models, batches, strict=True)]
-        picture = np.asarray(Image.open(path).convert('RGB'))
+        image = np.asarray(picture(path))
         if grad_cam:
             cams = [each.grad_cam(maps.choose(maps.stage_ends(each.model.model), stages)) for each in seen]
-            figure = draw.cam_figure(picture, cams, f'Where the features raise the scores: {Path(path).name}')
+            figure = draw.cam_figure(image, cams, f'Where the features raise the scores: {Path(path).name}')
         else:
             places = maps.choose(maps.attentions(first), stages, blocks)
-            figure = draw.attention_figure(picture, seen[0].findings, seen[0].attentions(places),
+            figure = draw.attention_figure(image, seen[0].found, seen[0].attentions(places),
                                            f'What DMSCA attends to: {Path(path).name}')
         figures.append(Path(out) / f'{Path(path).stem}.{"grad_cam" if grad_cam else "attention"}.png')
         draw.save(figure, figures[-1])
     return figures
+
+
+def picture(path: str | Path) -> Image.Image:
+    """An image file as it is seen, RGB.
+
+    Args:
+        path: of the file.
+    """
+    with Image.open(path) as file:
+        return ImageOps.exif_transpose(file).convert('RGB')  # as OpenCV turns it
 
 
 def name_apart(models: Sequence[Model]) -> None:

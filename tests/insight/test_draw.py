@@ -1,14 +1,14 @@
 """Figures hold what they were given: values, labels, boxes, and colours around the neutral value."""
 import numpy as np
 import pytest
-from matplotlib.patches import Rectangle
 from PIL import Image
 
 from dmsca_mm.insight import draw
 from dmsca_mm.insight.maps import Place
+from dmsca_mm.insight.predictions import Shown, draw_boxes
 
 IMAGE = np.full((20, 30, 3), 128, np.uint8)
-BOXES = draw.Findings(boxes=np.array([[2.0, 3.0, 12.0, 9.0]]), texts=['cat 0.90'], numbers=[1])
+BOXES = Shown(draw_boxes(Image.fromarray(IMAGE), np.array([[2.0, 3.0, 12.0, 9.0]]), [1], ['cat: 0.90']))
 
 
 def attention(ceiling=2.0, **changed):
@@ -32,9 +32,7 @@ def test_attention_figure_shows_every_map_with_its_numbers():
     bars = found['channel gate, 40 channels']
     assert [bar.get_y() + bar.get_height() for bar in bars.patches] == pytest.approx(sorted(shown.channel)[::-1])
     assert bars.get_ylabel() == 'stage 2, block 4\nτ = 0.900'
-    box, = (patch for patch in found['what the model finds'].patches if isinstance(patch, Rectangle))
-    assert (box.get_x(), box.get_y(), box.get_width(), box.get_height()) == (2, 3, 10, 6)
-    assert found['what the model finds'].texts[0].get_text() == 'cat 0.90'
+    assert np.array_equal(found['what the model finds'].images[0].get_array(), np.asarray(BOXES.picture))
 
 
 def test_colours_are_neutral_where_nothing_changes():
@@ -62,18 +60,17 @@ def test_total_stands_alone_on_the_image_and_as_a_picture():
     image, values = panels(figure)['stage 2, block 4'].images
     assert np.array_equal(image.get_array(), IMAGE.mean(2))
     assert np.array_equal(values.get_array(), shown.total)
-    picture = draw.picture(figure)
+    picture = draw.drawn(figure)
     assert picture.size == tuple(round(140 * side) for side in figure.get_size_inches())
     assert len(picture.getcolors(10 ** 6)) > 100
 
 
-def test_label_map_has_a_legend_of_its_largest_classes():
-    labels = np.zeros((20, 30), int)
-    labels[:5] = 2
-    findings = draw.Findings(labels=labels, classes=('sky', 'sea', 'land'))
-    figure = draw.attention_figure(IMAGE, findings, [attention()], '')
+def test_legend_names_the_classes_in_their_colours():
+    found = Shown(BOXES.picture, [('sky', (0, 0, 255)), ('land', (0, 255, 0))])
+    figure = draw.attention_figure(IMAGE, found, [attention()], '')
     legend = panels(figure)['what the model finds'].get_legend()
     assert [text.get_text() for text in legend.get_texts()] == ['sky', 'land']
+    assert [patch.get_facecolor()[:3] for patch in legend.get_patches()] == [(0, 0, 1), (0, 1, 0)]
 
 
 def test_grad_cam_of_models_with_other_stages_stand_side_by_side(tmp_path):

@@ -5,6 +5,7 @@ import torch
 
 from dmsca_mm.errors import ImageError, UsageError
 from dmsca_mm.insight import maps
+from dmsca_mm.runtime import showing
 from dmsca_mm.runtime.showing import Model, show_attention
 
 
@@ -41,23 +42,35 @@ def test_grad_cam_falls_where_the_score_depends_on_the_image(kind, models, image
     assert all(parameter.grad is None for parameter in seen.model.model.parameters())
 
 
-def test_boxes_found_are_drawn_with_class_and_score(models, image):
+def test_boxes_found_are_drawn_with_class_and_score(models, image, monkeypatch):
     model = models['detector']
     seen = model.take(image)
-    assert len(seen.findings.boxes) == 0, 'an untrained model is sure of nothing'
-    with torch.no_grad():
-        instances = model.model.predict(seen.inputs, seen.samples)[0].pred_instances
+    instances = seen.samples[0].pred_instances
+    assert instances.scores.max() < showing.SCORE, 'an untrained model is sure of nothing'
     instances.scores[:2] = torch.tensor([0.9, 0.4])
-    from dmsca_mm.runtime.showing import _findings
-    found = _findings(seen.samples[0], model.classes)
-    labels = instances.labels[:2].tolist()
-    assert list(found.texts) == [f'{labels[0]} 0.90', f'{labels[1]} 0.40']
-    assert np.allclose(found.boxes, instances.bboxes[:2])
+    calls = []
+    monkeypatch.setattr(showing, 'draw_boxes', lambda *arguments: calls.append(arguments))
+    model.shown(showing.picture(image), seen.samples[0], 'pred')
+    (_, boxes, numbers, texts), = calls
+    assert numbers == instances.labels[:2].tolist()
+    assert texts == [f'{numbers[0]}: 0.90', f'{numbers[1]}: 0.40']
+    assert np.allclose(boxes, instances.bboxes[:2])
+
+
+def test_label_map_has_a_legend_of_its_classes_the_largest_first(models, image):
+    model = models['segmenter']
+    seen = model.take(image)
+    labels = seen.samples[0].pred_sem_seg.data
+    labels[:] = 3
+    labels[:, :40] = 0
+    labels[:, :4] = 255
+    found = model.shown(showing.picture(image), seen.samples[0], 'pred')
+    assert found.legend == [('2', (255, 225, 25)), ('background', (0, 0, 0))]
+    assert model.shown(showing.picture(image), seen.samples[0], 'gt') is None
 
 
 def test_models_stand_side_by_side_in_one_figure(untrained, image, tmp_path):
     first, plain = untrained('detector'), untrained('detector', 'none')
-    from dmsca_mm.runtime import showing
     drawn = []
 
     def keep(picture, cams, title):
