@@ -27,12 +27,14 @@ def alignment_figure(rows: Sequence[dict[str, Any]], title: str) -> Figure:
     lines: dict[tuple[str, str], dict[int, dict[str, Any]]] = {}
     for row in rows:
         lines.setdefault((row['model'], row['map']), {})[row['stage']] = row
+    several = len({model for model, _ in lines}) > 1
     panels = figure.subplots(1, len(PANELS), sharey=True)
     for axes, (number, name, meaning) in zip(panels, PANELS, strict=True):
         for (model, kind), by_stage in lines.items():
             control = kind.endswith(CONTROL)
             axes.plot([*by_stage], [row[number] for row in by_stage.values()], marker='.' if control else 'o',
-                      linestyle=':' if control else '-', linewidth=1.2 if control else 2, label=f'{model}: {kind}')
+                      linestyle=':' if control else '-', linewidth=1.2 if control else 2,
+                      label=f'{model}: {kind}' if several else kind)
         first = next(iter(lines.values()))
         axes.axhline(next(iter(first.values()))['area'], color='#8b949e', linestyle='--',
                      label='share of the area: chance')
