@@ -10,9 +10,10 @@ ROOMS = {
     'attention': {'torch', 'triton'},
     'insight': {'attention', 'errors', 'torch', 'PIL'},
     'datasets': {'errors', 'numpy', 'cv2', 'PIL', 'skimage', 'sklearn'},
+    'robustness': {'errors', 'numpy', 'imagecorruptions', 'matplotlib'},
     'plugin': {'attention', 'errors', 'presets', 'torch', 'mmengine'},
-    'runtime': {'attention', 'errors', 'insight', 'plugin', 'torch', 'numpy', 'cv2', 'PIL', 'safetensors', 'mmengine',
-                'mmcv', 'mmdet'},
+    'runtime': {'attention', 'errors', 'insight', 'plugin', 'robustness', 'torch', 'numpy', 'cv2', 'PIL', 'safetensors',
+                'tqdm', 'mmengine', 'mmcv', 'mmdet'},
     '__init__': {'attention', 'plugin', 'version'},
 }
 
