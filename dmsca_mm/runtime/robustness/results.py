@@ -7,7 +7,6 @@ import sys
 from datetime import date
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 from ...robustness import Summary, picture, table
 from ..saving import write_whole
@@ -40,13 +39,9 @@ def write_results(folder: Path, summary: Summary, metrics: dict[Cell, Metrics], 
                    cells=cells)
     page = '\n'.join([f'# Robustness of {title}', '', table(summary), '', '![Performance against severity, a panel for '
                       'each group of corruptions](robustness.png)', '', f'`{command}`, {today}', ''])
-    for name, data in (('robustness.json', _json(content)), ('robustness.md', page.encode()),
+    for name, data in (('robustness.json', json.dumps(content, indent=1).encode()), ('robustness.md', page.encode()),
                        ('robustness.png', picture(summary, title))):
         write_whole(data, folder / name, 'give the same command again')
-
-
-def _json(content: dict[str, Any]) -> bytes:
-    return json.dumps(content, indent=1).encode()
 
 
 def _versions() -> dict[str, str]:

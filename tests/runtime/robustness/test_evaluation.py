@@ -4,7 +4,7 @@ import shutil
 import cv2
 import pytest
 
-from dmsca_mm.errors import ImageError
+from dmsca_mm.errors import ImageError, UsageError
 from dmsca_mm.robustness import corrupt
 from dmsca_mm.runtime import launch
 from dmsca_mm.runtime.robustness.cells import CLEAN
@@ -36,7 +36,9 @@ def test_corrupted_figures_are_those_of_images_stored_corrupted(evaluation, untr
     found = evaluation(('contrast', 5))
     assert found == pytest.approx(ordinary(tmp_path / 'digits', untrained, tmp_path))
     assert found != pytest.approx(evaluation(CLEAN))
-    assert evaluation(('glass_blur', 3)) == evaluation(('glass_blur', 3)), 'the order does not matter'
+    noisy = evaluation(('shot_noise', 3))
+    assert noisy not in (found, evaluation(CLEAN))
+    assert noisy == evaluation(('shot_noise', 3)), 'what came between does not matter'
 
 
 def test_size_without_an_object_has_no_value_and_a_broken_image_is_named(untrained, digits, tmp_path):
@@ -53,3 +55,8 @@ def test_size_without_an_object_has_no_value_and_a_broken_image_is_named(untrain
     first.write_bytes(first.read_bytes()[:1000])
     with pytest.raises(ImageError, match=f'{first.name} .* is cut short'):
         evaluation(CLEAN)
+
+
+def test_checkpoint_of_another_config_is_refused(untrained):
+    with pytest.raises(UsageError, match=r'is not of .*upernet'):
+        Evaluation(untrained('segmenter')[0], untrained('detector')[1], None, None, True, 0)

@@ -1,10 +1,13 @@
 """What is asked for, what is done already, what is refused; the processes are played, but for the tool's own tests."""
 import json
+import shutil
 import signal
+from pathlib import Path
 
 import pytest
 
 from dmsca_mm.errors import Stopped, UsageError
+from dmsca_mm.runtime.config import load_config
 from dmsca_mm.runtime.robustness import measure as module
 from dmsca_mm.runtime.robustness.cells import CLEAN
 from dmsca_mm.runtime.robustness.measure import default_folder, measure
@@ -26,16 +29,21 @@ def play(monkeypatch):
     return install
 
 
-@pytest.fixture
-def ask(untrained, digits, tmp_path):
-    """Measures the segmenter into a folder."""
+@pytest.fixture(scope='module')
+def segmenter(untrained, digits, tmp_path_factory):
+    """Config, in one file because those that it inherits take long to find, and checkpoint."""
     config, checkpoint = untrained('segmenter')
+    path = tmp_path_factory.mktemp('config') / 'segmenter.py'
+    load_config(config, {'test_dataloader.dataset.data_root': f'{digits}/'}).dump(path)
+    return dict(config=str(path), checkpoint=checkpoint)
 
+
+@pytest.fixture
+def ask(segmenter, tmp_path):
+    """Measures the segmenter into a folder."""
     def run(*corruptions, severities=(1,), **options):
-        options = dict(dict(config=config, checkpoint=checkpoint), **options)
-        data = {'test_dataloader.dataset.data_root': f'{digits}/', **options.pop('cfg_options', {})}
-        return measure(out=str(tmp_path / 'out'), corruptions=corruptions, severities=severities, cfg_options=data,
-                       **options)
+        return measure(**{**segmenter, **options}, out=str(tmp_path / 'out'), corruptions=corruptions,
+                       severities=severities)
     return run
 
 
@@ -55,12 +63,11 @@ def test_summary_is_of_what_was_asked_and_later_calls_take_what_is_there(ask, pl
     assert json.loads((tmp_path / 'out/robustness.json').read_text())['metric'] == 'aAcc'
 
 
-def test_results_of_another_model_or_data_are_refused_until_overwritten(ask, play, untrained, tmp_path):
+def test_results_of_another_model_or_data_are_refused_until_overwritten(ask, play, segmenter, tmp_path):
     worked = play()
     ask('fog', 'snow')
     other = tmp_path / 'other.pth'
-    with open(untrained('segmenter')[1], 'rb') as file:
-        other.write_bytes(file.read() + b'\0')
+    other.write_bytes(Path(segmenter['checkpoint']).read_bytes() + b'\0')
     with pytest.raises(UsageError, match=r'results of another checkpoint.*--overwrite'):
         ask('fog', checkpoint=str(other))
     with pytest.raises(UsageError, match='results of another config'):
@@ -72,21 +79,22 @@ def test_results_of_another_model_or_data_are_refused_until_overwritten(ask, pla
     assert len(list((tmp_path / 'out/cells').iterdir())) == 2
 
 
-def test_a_copy_of_the_checkpoint_is_the_same_checkpoint(ask, play, untrained, tmp_path):
+def test_a_copy_of_the_checkpoint_is_the_same_checkpoint(ask, play, segmenter, tmp_path):
     worked = play()
     ask('fog')
-    with open(untrained('segmenter')[1], 'rb') as file:
-        (tmp_path / 'copy.pth').write_bytes(file.read())
-    ask('fog', checkpoint=str(tmp_path / 'copy.pth'))
+    ask('fog', checkpoint=shutil.copy(segmenter['checkpoint'], tmp_path))
     assert len(worked) == 2
 
 
-def test_overwriting_keeps_the_old_results_until_the_new_model_works(ask, play, tmp_path):
-    play()
-    ask('fog')
-
+def test_a_model_that_does_not_work_writes_nothing_and_overwrites_nothing(ask, play, tmp_path):
     def fail(cell):
         raise UsageError('no model')
+    play(fail)
+    with pytest.raises(UsageError, match='no model'):
+        ask('fog')
+    assert list(tmp_path.iterdir()) == []
+    play()
+    ask('fog')
     play(fail)
     with pytest.raises(UsageError, match='no model'):
         ask('fog', overwrite=True)

@@ -43,9 +43,6 @@ class Toy:
     def start_method(self, _):
         return multiprocessing.get_start_method()
 
-    def refuse(self, name):
-        raise ImageError(f'image {name} is bad')
-
     def fail(self, value):
         return 1 / value
 
