@@ -7,8 +7,7 @@ from dmsca_mm.runtime.robustness.measure import default_folder, measure
 
 def main() -> None:
     """Parse, measure, print the table and where the rest lies."""
-    parser = arguments.model_parser('Test a detector or segmenter under the fifteen common corruptions of its images')
-    parser.add_argument('checkpoint', help='path of the weights')
+    parser = arguments.inspection_parser('Test a detector or segmenter under the fifteen common corruptions')
     parser.add_argument('--out', help='folder for the results; default work_dirs/NAME_OF_CONFIG/robustness')
     parser.add_argument('--corruptions', nargs='+', default=tuple(GROUPS), metavar='NAME',
                         help=f'of the groups {", ".join(GROUPS)} and of {", ".join(CORRUPTIONS)}; default all')

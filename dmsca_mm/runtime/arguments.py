@@ -21,12 +21,31 @@ class _Options(DictAction):
             parser.error(f'{option_string} takes KEY=VALUE pairs, got {" ".join(values)}')
 
 
-def model_parser(description: str) -> argparse.ArgumentParser:
-    """A parser with the arguments that choose a model.
+def parser(description: str) -> argparse.ArgumentParser:
+    """A parser with the arguments of every tool that runs a config.
 
     Args:
         description: what the tool does, a line.
     """
+    result = _with_config(description)
+    result.add_argument('--work-dir', help='folder for logs and checkpoints; default work_dirs/NAME_OF_CONFIG')
+    result.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='job launcher')
+    result.add_argument('--local-rank', '--local_rank', type=int, default=0, help=argparse.SUPPRESS)
+    return result
+
+
+def inspection_parser(description: str) -> argparse.ArgumentParser:
+    """A parser with the arguments of every tool that looks into a trained model.
+
+    Args:
+        description: what the tool does, a line.
+    """
+    result = _with_config(description)
+    result.add_argument('weights', metavar='checkpoint', help='path of the weights; they must be of this config')
+    return result
+
+
+def _with_config(description: str) -> argparse.ArgumentParser:
     result = argparse.ArgumentParser(description=description)
     result.add_argument('config', help='path of a config, or LIBRARY::NAME such as '
                                        'mmdet::retinanet/retinanet_r50_fpn_1x_coco.py')
@@ -34,19 +53,6 @@ def model_parser(description: str) -> argparse.ArgumentParser:
                         help="put this plugin into every stage that trains, in place of the config's plugins")
     result.add_argument('--cfg-options', nargs='+', action=_Options, metavar='KEY=VALUE',
                         help='override config entries')
-    return result
-
-
-def parser(description: str) -> argparse.ArgumentParser:
-    """A parser with the arguments of every tool that runs a job.
-
-    Args:
-        description: what the tool does, a line.
-    """
-    result = model_parser(description)
-    result.add_argument('--work-dir', help='folder for logs and checkpoints; default work_dirs/NAME_OF_CONFIG')
-    result.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='job launcher')
-    result.add_argument('--local-rank', '--local_rank', type=int, default=0, help=argparse.SUPPRESS)
     return result
 
 

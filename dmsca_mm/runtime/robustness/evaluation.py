@@ -22,7 +22,7 @@ class Evaluation:
 
     Args:
         config: see :func:`config.load_config`.
-        checkpoint: path of the weights; they must be of a model of this config.
+        weights: path of the checkpoint; it must be of a model of this config.
         options: entries that override the config's.
         plugin: see :func:`config.load_config`.
         alone: no other process works beside this one: without a GPU, it may have several threads and data workers.
@@ -32,14 +32,14 @@ class Evaluation:
         UsageError: those of :func:`inference.open_model`.
     """
 
-    def __init__(self, config: str, checkpoint: str, options: dict[str, Any] | None, plugin: str | None, alone: bool,
+    def __init__(self, config: str, weights: str, options: dict[str, Any] | None, plugin: str | None, alone: bool,
                  number: int) -> None:
         if torch.cuda.is_available():
             torch.cuda.set_device(number % torch.cuda.device_count())
         elif not alone:
             torch.set_num_threads(1)
             cv2.setNumThreads(1)
-        self.config, self.model = open_model(config, checkpoint, options, plugin)
+        self.config, self.model = open_model(config, weights, options, plugin)
         self.loader = self.config.test_dataloader
         if not alone and not torch.cuda.is_available():
             self.loader.update(num_workers=0, persistent_workers=False)

@@ -39,7 +39,7 @@ def default_folder(config: str) -> Path:
     return Path('work_dirs') / Path(config.split('::')[-1]).stem / 'robustness'
 
 
-def measure(config: str, checkpoint: str, out: str | None = None, corruptions: Sequence[str] = tuple(GROUPS),
+def measure(config: str, weights: str, out: str | None = None, corruptions: Sequence[str] = tuple(GROUPS),
             severities: Sequence[int] = SEVERITIES, metric: str | None = None, processes: int | None = None,
             overwrite: bool = False, cfg_options: dict[str, Any] | None = None, plugin: str | None = None) -> Summary:
     """Test a checkpoint on clean and on corrupted images, and write table, picture and JSON.
@@ -49,7 +49,7 @@ def measure(config: str, checkpoint: str, out: str | None = None, corruptions: S
 
     Args:
         config: see :func:`config.load_config`; with ``test_dataloader`` and ``test_evaluator``.
-        checkpoint: path of the weights.
+        weights: path of the checkpoint; it must be of a model of this config.
         out: folder of the results; None stands for :func:`default_folder`.
         corruptions: names, or names of groups.
         severities: of 1 to 5.
@@ -72,14 +72,14 @@ def measure(config: str, checkpoint: str, out: str | None = None, corruptions: S
     check_library()
     cfg = _checked(config, cfg_options, plugin)
     from .evaluation import Evaluation  # it needs mmcv, which load_config has asked for
-    identity = _identity(cfg, checkpoint)
+    identity = _identity(cfg, weights)
     folder = Path(out) if out else default_folder(config)
     cells = Cells(folder / 'cells', identity)
     done = {} if overwrite else cells.read()
     wanted = [CLEAN, *((name, severity) for severity in sorted(set(severities)) for name in names)]
     missing = [cell for cell in wanted if cell not in done]
     processes = processes or torch.cuda.device_count() or min(len(os.sched_getaffinity(0)), MOST_PROCESSES)
-    start = partial(Evaluation, config, checkpoint, cfg_options, plugin, min(processes, len(missing)) == 1)
+    start = partial(Evaluation, config, weights, cfg_options, plugin, min(processes, len(missing)) == 1)
     name = _metric(done[CLEAN], metric) if CLEAN in done else None
     try:
         with (tqdm(total=len(wanted), initial=len(wanted) - len(missing), unit='test', desc='corruptions', leave=False)
@@ -99,7 +99,7 @@ def measure(config: str, checkpoint: str, out: str | None = None, corruptions: S
                       'with the rest', signal.SIGINT) from None
     values = {cell: _value(done[cell], name, cell) for cell in wanted}
     summary = Summary(name, '%' if cfg.get('default_scope') == 'mmseg' else '', values.pop(CLEAN), values)
-    source = dict(config=config, checkpoint=checkpoint)
+    source = dict(config=config, checkpoint=weights)
     write_results(folder, summary, done, {**source, **{f'{key}_sha256': value for key, value in identity.items()}})
     return summary
 

@@ -32,10 +32,10 @@ def play(monkeypatch):
 @pytest.fixture(scope='module')
 def segmenter(untrained, digits, tmp_path_factory):
     """Config, in one file because those that it inherits take long to find, and checkpoint."""
-    config, checkpoint = untrained('segmenter')
+    config, weights = untrained('segmenter')
     path = tmp_path_factory.mktemp('config') / 'segmenter.py'
     load_config(config, {'test_dataloader.dataset.data_root': f'{digits}/'}).dump(path)
-    return dict(config=str(path), checkpoint=checkpoint)
+    return dict(config=str(path), weights=weights)
 
 
 @pytest.fixture
@@ -67,14 +67,14 @@ def test_results_of_another_model_or_data_are_refused_until_overwritten(ask, pla
     worked = play()
     ask('fog', 'snow')
     other = tmp_path / 'other.pth'
-    other.write_bytes(Path(segmenter['checkpoint']).read_bytes() + b'\0')
+    other.write_bytes(Path(segmenter['weights']).read_bytes() + b'\0')
     with pytest.raises(UsageError, match=r'results of another checkpoint.*--overwrite'):
-        ask('fog', checkpoint=str(other))
+        ask('fog', weights=str(other))
     with pytest.raises(UsageError, match='results of another config'):
         ask('fog', cfg_options={'test_dataloader.dataset.pipeline.1.scale': (128, 128)})
     ask('fog', cfg_options={'test_dataloader.num_workers': 0})
     worked.clear()
-    ask('fog', checkpoint=str(other), overwrite=True)
+    ask('fog', weights=str(other), overwrite=True)
     assert worked == [CLEAN, ('fog', 1)]
     assert len(list((tmp_path / 'out/cells').iterdir())) == 2
 
@@ -82,7 +82,7 @@ def test_results_of_another_model_or_data_are_refused_until_overwritten(ask, pla
 def test_a_copy_of_the_checkpoint_is_the_same_checkpoint(ask, play, segmenter, tmp_path):
     worked = play()
     ask('fog')
-    ask('fog', checkpoint=shutil.copy(segmenter['checkpoint'], tmp_path))
+    ask('fog', weights=shutil.copy(segmenter['weights'], tmp_path))
     assert len(worked) == 2
 
 
@@ -135,7 +135,7 @@ def test_metrics_that_do_not_compare_are_told(figures, words, ask, play):
 
 @pytest.mark.parametrize(('options', 'words'), [
     (dict(corruptions=['rain']), "unknown corruption 'rain'"), (dict(severities=(6,)), 'severity 6 does not exist'),
-    (dict(processes=0), '--processes 0 must be at least 1'), (dict(checkpoint='none.pth'), 'none.pth does not exist'),
+    (dict(processes=0), '--processes 0 must be at least 1'), (dict(weights='none.pth'), 'none.pth does not exist'),
     (dict(config='none.py'), 'none.py does not exist'),
     (dict(cfg_options={'test_evaluator': None}), 'no test_dataloader and test_evaluator'),
     (dict(cfg_options={'test_dataloader.dataset.pipeline.0.type': 'Resize'}), 'no pipeline that loads an image'),
