@@ -10,9 +10,10 @@ ROOMS = {
     'attention': {'torch', 'triton'},
     'insight': {'attention', 'errors', 'torch', 'numpy', 'PIL', 'matplotlib', 'captum', 'sklearn'},
     'datasets': {'errors', 'numpy', 'cv2', 'PIL', 'skimage', 'sklearn'},
+    'robustness': {'errors', 'numpy', 'imagecorruptions', 'matplotlib'},
     'plugin': {'attention', 'errors', 'presets', 'torch', 'mmengine'},
-    'runtime': {'attention', 'errors', 'insight', 'plugin', 'version', 'torch', 'numpy', 'scipy', 'cv2', 'PIL',
-                'safetensors', 'tqdm', 'jinja2', 'markupsafe', 'mmengine', 'mmcv', 'mmdet'},
+    'runtime': {'attention', 'errors', 'insight', 'plugin', 'robustness', 'version', 'torch', 'numpy', 'scipy', 'cv2',
+                'PIL', 'safetensors', 'tqdm', 'jinja2', 'markupsafe', 'mmengine', 'mmcv', 'mmdet'},
     '__init__': {'attention', 'plugin', 'version'},
 }
 

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from PIL import Image
 
+from ..errors import UsageError
 from .maps import Place
 from .predictions import Shown
 
@@ -139,10 +140,16 @@ def save(figure: Figure, path: Path) -> None:
     Args:
         figure: any.
         path: of the file; its folder is made.
+
+    Raises:
+        UsageError: it cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     FigureCanvasAgg(figure)
-    figure.savefig(path, dpi=110, facecolor='white')
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, dpi=110, facecolor='white')
+    except OSError as error:
+        raise UsageError(f'{path} could not be written ({error.strerror}): give another folder with --out') from error
 
 
 def drawn(figure: Figure) -> Image.Image:

@@ -160,6 +160,6 @@ def _fitted(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 def _write(rows: list[dict[str, Any]], images: int, out: Path) -> None:
     content = dict(command=' '.join(sys.argv), date=datetime.now(timezone.utc).isoformat(timespec='seconds'),
                    versions=dict(dmsca_mm=__version__, torch=torch.__version__), images=images, rows=rows)
-    write_whole(json.dumps(content, indent=1).encode(), out / 'alignment.json')
+    write_whole(json.dumps(content, indent=1).encode(), out / 'alignment.json', 'give the same command again')
     draw.save(alignment_figure([row for row in rows if row['size'] == 'all'],
                                f'How well maps fall onto the objects of {images} images'), out / 'alignment.png')

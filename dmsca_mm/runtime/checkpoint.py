@@ -94,14 +94,23 @@ def _check_hash(path: Path) -> None:
     named = re.search(r'-([0-9a-f]{8,64})\.\w+$', path.name)
     if named is None or _DATE.fullmatch(named[1]):
         return
-    digest = hashlib.sha256()
-    with path.open('rb') as file:
-        while block := file.read(2 ** 20):
-            digest.update(block)
-    found = digest.hexdigest()
+    found = sha256(path)
     if not found.startswith(named[1]):
         raise UsageError(f'checkpoint {path} is not what its name says: its SHA-256 begins with '
                          f'{found[:len(named[1])]}, not {named[1]}; fetch it again, or rename it if you changed it')
+
+
+def sha256(path: str | Path) -> str:
+    """The SHA-256 of a file, in hexadecimal digits.
+
+    Args:
+        path: a local file.
+    """
+    digest = hashlib.sha256()
+    with Path(path).open('rb') as file:
+        while block := file.read(2 ** 20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def seed(path: str | Path) -> int:

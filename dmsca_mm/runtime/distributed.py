@@ -26,7 +26,13 @@ def end_with_launcher() -> None:
 
     torchrun starts its processes in sessions of their own; no signal to its group reaches them. Linux only.
     """
-    if sys.platform == 'linux' and 'TORCHELASTIC_RUN_ID' in os.environ:
+    if 'TORCHELASTIC_RUN_ID' in os.environ:
+        end_with_parent()
+
+
+def end_with_parent() -> None:
+    """Have this process told to end (SIGTERM) when the one that started it dies, even killed. Linux only."""
+    if sys.platform == 'linux':
         ctypes.CDLL(None).prctl(_DEATH_SIGNAL, signal.SIGTERM)
 
 

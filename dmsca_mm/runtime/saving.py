@@ -23,12 +23,13 @@ INTERRUPTED = 'interrupted.pth'
 """The checkpoint of a run that was told to stop; it goes when a regular one is there again."""
 
 
-def write_whole(content: bytes | memoryview, path: str | Path) -> None:
+def write_whole(content: bytes | memoryview, path: str | Path, way_on: str = 'go on with --resume') -> None:
     """Write a file so that at any moment its name stands for the old content or for the new one, also after a kill.
 
     Args:
         content: what the file shall hold.
         path: a local file; its folder is made where it is missing.
+        way_on: what a user does when there is room again, for the error.
 
     Raises:
         UsageError: it cannot be written, as on a full disk; the old content stays.
@@ -45,9 +46,9 @@ def write_whole(content: bytes | memoryview, path: str | Path) -> None:
     except OSError as error:
         with suppress(OSError):
             part.unlink()
-        old = 'its earlier content is' if path.exists() else 'earlier checkpoints are'
+        old = 'its earlier content is' if path.exists() else 'earlier files are'
         raise UsageError(f'{path} could not be written ({len(content) / 1e6:.1f} MB: {error.strerror}); {old} whole: '
-                         'make room, then go on with --resume') from error
+                         f'make room, then {way_on}') from error
 
 
 class WholeFiles(LocalBackend):

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dmsca_mm.errors import UsageError
 from dmsca_mm.insight import draw
 from dmsca_mm.insight.maps import Place
 from dmsca_mm.insight.predictions import Shown, draw_boxes
@@ -82,3 +83,5 @@ def test_grad_cam_of_models_with_other_stages_stand_side_by_side(tmp_path):
     assert {title: titles.count(title) for title in expected} == expected
     draw.save(figure, tmp_path / 'new' / 'cam.png')
     assert Image.open(tmp_path / 'new' / 'cam.png').size[0] > 500
+    with pytest.raises(UsageError, match='could not be written'):
+        draw.save(figure, tmp_path / 'new' / 'cam.png' / 'inside.png')

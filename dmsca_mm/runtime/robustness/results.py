@@ -1,0 +1,54 @@
+"""What a measurement leaves for people and for programs: robustness.json, robustness.md, robustness.png."""
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from datetime import date
+from importlib import metadata
+from pathlib import Path
+
+from ...robustness import Summary, picture, table
+from ..saving import write_whole
+from .cells import CLEAN, Cell, Metrics
+
+PACKAGES = ('dmsca-mm', 'torch', 'numpy', 'opencv-python', 'mmengine', 'mmcv', 'mmdet', 'mmsegmentation',
+            'imagecorruptions-imaug')
+
+
+def write_results(folder: Path, summary: Summary, metrics: dict[Cell, Metrics], source: dict[str, str]) -> None:
+    """Write the three files.
+
+    Args:
+        folder: where they go.
+        summary: of the cells that were asked for.
+        metrics: all of each cell and of the clean images.
+        source: config, checkpoint and their hashes.
+
+    Raises:
+        UsageError: one cannot be written.
+    """
+    title = f'{Path(source["config"].split("::")[-1]).stem} with {Path(source["checkpoint"]).name}'
+    command, today = shlex.join(sys.argv), date.today().isoformat()
+    cells: dict[str, dict[int, Metrics]] = {name: {} for name in summary.corruptions}
+    for name, severity in summary.cells:
+        cells[name][severity] = metrics[name, severity]
+    content = dict(source, command=command, date=today, versions=_versions(), metric=summary.metric, unit=summary.unit,
+                   clean=summary.clean, mpc=summary.mpc, rpc=summary.rpc, by_group=summary.by_group,
+                   by_corruption=summary.by_corruption, by_severity=summary.by_severity, clean_metrics=metrics[CLEAN],
+                   cells=cells)
+    page = '\n'.join([f'# Robustness of {title}', '', table(summary), '', '![Performance against severity, a panel for '
+                      'each group of corruptions](robustness.png)', '', f'`{command}`, {today}', ''])
+    for name, data in (('robustness.json', json.dumps(content, indent=1).encode()), ('robustness.md', page.encode()),
+                       ('robustness.png', picture(summary, title))):
+        write_whole(data, folder / name, 'give the same command again')
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found

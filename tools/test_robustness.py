@@ -1,0 +1,26 @@
+"""Performance under the fifteen common corruptions: ``python tools/test_robustness.py CONFIG CHECKPOINT``."""
+from dmsca_mm.errors import exit_on_usage_error
+from dmsca_mm.robustness import CORRUPTIONS, GROUPS, SEVERITIES, table
+from dmsca_mm.runtime import arguments
+from dmsca_mm.runtime.robustness.measure import default_folder, measure
+
+
+def main() -> None:
+    """Parse, measure, print the table and where the rest lies."""
+    parser = arguments.inspection_parser('Test a detector or segmenter under the fifteen common corruptions')
+    parser.add_argument('--out', help='folder for the results; default work_dirs/NAME_OF_CONFIG/robustness')
+    parser.add_argument('--corruptions', nargs='+', default=tuple(GROUPS), metavar='NAME',
+                        help=f'of the groups {", ".join(GROUPS)} and of {", ".join(CORRUPTIONS)}; default all')
+    parser.add_argument('--severities', nargs='+', type=int, default=SEVERITIES, metavar='N',
+                        help='1 to 5; default all')
+    parser.add_argument('--metric', help='what is compared, more being better; default coco/bbox_mAP or mIoU')
+    parser.add_argument('--processes', type=int, help='default one a GPU, without GPUs one a core up to eight')
+    parser.add_argument('--overwrite', action='store_true', help='drop earlier results in the folder')
+    values = vars(parser.parse_args())
+    print(table(measure(**values)))
+    folder = values['out'] or default_folder(values['config'])
+    print(f'tested: table, picture and all metrics are robustness.md, .png and .json in {folder}')
+
+
+if __name__ == '__main__':
+    exit_on_usage_error(main)
