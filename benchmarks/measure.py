@@ -60,14 +60,18 @@ class Setting:
 
     def describe(self) -> Row:
         """The machine, as columns."""
-        processor = platform.processor() or platform.machine()
-        if Path('/proc/cpuinfo').exists():
-            names = [line.split(':', 1)[1].strip() for line in Path('/proc/cpuinfo').read_text().splitlines()
-                     if line.startswith('model name')]
-            processor = names[0] if names else processor
         return dict(date=date.today().isoformat(), device=self.device, dtype=self.dtype, rounds=self.rounds,
-                    machine=torch.cuda.get_device_name() if self.device == 'cuda' else processor,
+                    machine=torch.cuda.get_device_name() if self.device == 'cuda' else processor(),
                     cores=os.cpu_count(), threads=torch.get_num_threads(), torch=torch.__version__)
+
+
+def processor() -> str:
+    """The name of this machine's processor."""
+    if Path('/proc/cpuinfo').exists():
+        for line in Path('/proc/cpuinfo').read_text().splitlines():
+            if line.startswith('model name'):
+                return line.split(':', 1)[1].strip()
+    return platform.processor() or platform.machine()
 
 
 class Subject:
