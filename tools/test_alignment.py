@@ -3,6 +3,7 @@ from dmsca_mm.errors import exit_on_usage_error
 from dmsca_mm.insight.plots import PANELS
 from dmsca_mm.runtime import arguments
 from dmsca_mm.runtime.aligning import measure_alignment
+from dmsca_mm.runtime.config import default_work_dir
 
 
 def main() -> None:
@@ -13,7 +14,7 @@ def main() -> None:
     parser.add_argument('--images', type=int, default=200, help='how many of the test data, from the first')
     parser.add_argument('--stages', nargs='+', type=int, help='stages of the backbone, from 1; default all')
     parser.add_argument('--classes', nargs='+', help='those that are objects; default all but one called background')
-    parser.add_argument('--out', default='alignment', help='folder for alignment.json and alignment.png')
+    parser.add_argument('--out', help='folder for the results; default work_dirs/NAME_OF_CONFIG/alignment')
     values = vars(parser.parse_args())
     numbers = ['area', *(name for name, *_ in PANELS)]
     rows = [row for row in measure_alignment(**values) if row['size'] == 'all']
@@ -21,7 +22,8 @@ def main() -> None:
     for row in rows:
         print(f'{row["model"]}, {row["map"]}, {row["stage"]}'.ljust(60)
               + ''.join(f'{row[name]:10.3f}' for name in numbers))
-    print(f'all of it, by size of objects too: {values["out"]}/alignment.json; picture: {values["out"]}/alignment.png')
+    folder = values['out'] or default_work_dir(values['config']) / 'alignment'
+    print(f'all of it, by size of objects too: {folder}/alignment.json; picture: {folder}/alignment.png')
 
 
 if __name__ == '__main__':

@@ -2,7 +2,8 @@
 from dmsca_mm.errors import exit_on_usage_error
 from dmsca_mm.robustness import CORRUPTIONS, GROUPS, SEVERITIES, table
 from dmsca_mm.runtime import arguments
-from dmsca_mm.runtime.robustness.measure import default_folder, measure
+from dmsca_mm.runtime.config import default_work_dir
+from dmsca_mm.runtime.robustness.measure import measure
 
 
 def main() -> None:
@@ -18,7 +19,7 @@ def main() -> None:
     parser.add_argument('--overwrite', action='store_true', help='drop earlier results in the folder')
     values = vars(parser.parse_args())
     print(table(measure(**values)))
-    folder = values['out'] or default_folder(values['config'])
+    folder = values['out'] or default_work_dir(values['config']) / 'robustness'
     print(f'tested: table, picture and all metrics are robustness.md, .png and .json in {folder}')
 
 

@@ -24,6 +24,7 @@ from ..insight.plots import CONTROL, alignment_figure
 from ..insight.predictions import IGNORED
 from ..version import __version__
 from . import failures, preflight
+from .config import default_work_dir
 from .saving import write_whole
 from .showing import Model, Seen, name_apart
 
@@ -89,9 +90,9 @@ class Annotated:
         return Objects(np.stack(masks) if masks else np.zeros((0, *labels.shape), bool), labels == IGNORED)
 
 
-def measure_alignment(config: str, weights: str, out: str, beside: Sequence[tuple[str, str]] = (), images: int = 200,
-                   stages: Sequence[int] | None = None, classes: Sequence[str] | None = None,
-                   cfg_options: dict[str, Any] | None = None, plugin: str | None = None) -> list[dict[str, Any]]:
+def measure_alignment(config: str, weights: str, out: str | None = None, beside: Sequence[tuple[str, str]] = (),
+                      images: int = 200, stages: Sequence[int] | None = None, classes: Sequence[str] | None = None,
+                      cfg_options: dict[str, Any] | None = None, plugin: str | None = None) -> list[dict[str, Any]]:
     """Measure how well the maps of the last block of each stage fall onto the annotated objects.
 
     Where the model has DMSCA: its total, the total's departure from its median, spatial gate and activation. Of every
@@ -100,7 +101,8 @@ def measure_alignment(config: str, weights: str, out: str, beside: Sequence[tupl
     Args:
         config: see :func:`inference.open_model`.
         weights: path of the checkpoint.
-        out: folder for ``alignment.json`` and ``alignment.png``.
+        out: folder for ``alignment.json`` and ``alignment.png``; None stands for
+            ``work_dirs/NAME_OF_CONFIG/alignment``.
         beside: config and checkpoint of further models.
         images: how many of the test data, from the first, at least 2.
         stages: of the backbone, counted from 1; None for all.
@@ -135,7 +137,7 @@ def measure_alignment(config: str, weights: str, out: str, beside: Sequence[tupl
     if not rows:
         raise UsageError(f'the first {len(places)} images of the test data have no objects: give more --images, or '
                          'other --classes')
-    _write(rows, len(places), Path(out))
+    _write(rows, len(places), Path(out) if out else default_work_dir(config) / 'alignment')
     return rows
 
 

@@ -55,5 +55,14 @@ def load_config(name: str, options: dict[str, Any] | None = None, plugin: str | 
     return config
 
 
+def default_work_dir(name: str) -> Path:
+    """The folder for what is made with a config, unless another is named.
+
+    Args:
+        name: as for :func:`load_config`.
+    """
+    return Path('work_dirs') / Path(name.split('::')[-1]).stem
+
+
 def _resolved(entry: Any) -> Any:
     return ConfigDict(entry.build()) if isinstance(entry, LazyObject) else entry

@@ -11,7 +11,7 @@ from mmengine.runner import Runner
 
 from ..errors import UsageError, is_first_process
 from . import attention_log, checkpoint, distributed, failures, loading, preflight, saving
-from .config import load_config
+from .config import default_work_dir, load_config
 
 
 def train(config: str, work_dir: str | None = None, resume: str | None = None, overwrite: bool = False,
@@ -171,7 +171,7 @@ def _prepared(name: str, options: dict[str, Any] | None, plugin: str | None, wor
     """The config with what training and testing both set, its model checked."""
     config = load_config(name, options, plugin)
     config.launcher = launcher
-    config.work_dir = work_dir or config.get('work_dir') or str(Path('work_dirs') / Path(name.split('::')[-1]).stem)
+    config.work_dir = work_dir or config.get('work_dir') or str(default_work_dir(name))
     preflight.check_model(config)
     loading.install()
     return config

@@ -2,7 +2,7 @@
 import pytest
 
 from dmsca_mm.errors import UsageError
-from dmsca_mm.runtime.config import load_config
+from dmsca_mm.runtime.config import default_work_dir, load_config
 
 RETINANET = 'mmdet::retinanet/retinanet_r50_fpn_1x_coco.py'
 
@@ -25,3 +25,8 @@ def test_config_that_fails_is_one_error(tmp_path):
 def test_backbone_without_plugins_gets_no_such_key():
     config = load_config('mmdet::hrnet/faster-rcnn_hrnetv2p-w18-1x_coco.py')
     assert 'plugins' not in config.model.backbone
+
+
+@pytest.mark.parametrize('name', ['mmdet::retinanet/a.py', 'configs/a.py', 'a.py'])
+def test_results_of_a_config_lie_in_a_folder_of_its_name(name):
+    assert str(default_work_dir(name)) == 'work_dirs/a'

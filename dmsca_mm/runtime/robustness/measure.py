@@ -19,7 +19,7 @@ from tqdm import tqdm
 from ...errors import Stopped, UsageError
 from ...robustness import GROUPS, SEVERITIES, Summary, check_library, check_severities, chosen
 from .. import checkpoint, loading, preflight
-from ..config import load_config
+from ..config import default_work_dir, load_config
 from .cells import CLEAN, Cell, Cells, Metrics
 from .pool import deal
 from .results import write_results
@@ -28,15 +28,6 @@ MAIN_METRICS = ('coco/bbox_mAP', 'mIoU')
 """What is compared unless another metric is asked for: the first that the evaluator gives."""
 MOST_PROCESSES = 8
 """Without a GPU and without being told, no more: each has a copy of the model and of its images."""
-
-
-def default_folder(config: str) -> Path:
-    """Where the results go unless told otherwise.
-
-    Args:
-        config: path or name.
-    """
-    return Path('work_dirs') / Path(config.split('::')[-1]).stem / 'robustness'
 
 
 def measure(config: str, weights: str, out: str | None = None, corruptions: Sequence[str] = tuple(GROUPS),
@@ -50,7 +41,7 @@ def measure(config: str, weights: str, out: str | None = None, corruptions: Sequ
     Args:
         config: see :func:`config.load_config`; with ``test_dataloader`` and ``test_evaluator``.
         weights: path of the checkpoint; it must be of a model of this config.
-        out: folder of the results; None stands for :func:`default_folder`.
+        out: folder of the results; None stands for ``work_dirs/NAME_OF_CONFIG/robustness``.
         corruptions: names, or names of groups.
         severities: of 1 to 5.
         metric: one of the evaluator's; more must be better. None stands for the first of :data:`MAIN_METRICS`.
@@ -73,7 +64,7 @@ def measure(config: str, weights: str, out: str | None = None, corruptions: Sequ
     cfg = _checked(config, cfg_options, plugin)
     from .evaluation import Evaluation  # it needs mmcv, which load_config has asked for
     identity = _identity(cfg, weights)
-    folder = Path(out) if out else default_folder(config)
+    folder = Path(out) if out else default_work_dir(config) / 'robustness'
     cells = Cells(folder / 'cells', identity)
     done = {} if overwrite else cells.read()
     wanted = [CLEAN, *((name, severity) for severity in sorted(set(severities)) for name in names)]

@@ -10,7 +10,7 @@ from dmsca_mm.errors import Stopped, UsageError
 from dmsca_mm.runtime.config import load_config
 from dmsca_mm.runtime.robustness import measure as module
 from dmsca_mm.runtime.robustness.cells import CLEAN
-from dmsca_mm.runtime.robustness.measure import default_folder, measure
+from dmsca_mm.runtime.robustness.measure import measure
 
 
 @pytest.fixture
@@ -144,7 +144,3 @@ def test_bad_input_is_refused_before_anything_is_written(options, words, ask, tm
     with pytest.raises(UsageError, match=words):
         ask(*options.pop('corruptions', ['fog']), **options)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_results_lie_with_the_other_results_of_a_config():
-    assert str(default_folder('mmdet::retinanet/a.py')) == 'work_dirs/a/robustness'
