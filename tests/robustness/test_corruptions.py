@@ -48,11 +48,12 @@ def test_another_seed_gives_another_image_and_the_same_one_the_same(corruption):
 
 
 def test_another_process_gives_the_same_bytes(repository):
+    names = [name for name in CORRUPTIONS if name != 'glass_blur']  # compiling it takes long
     code = ('import sys, zlib; sys.path.insert(0, "tests/robustness")\n'
             'from test_corruptions import *\n'
-            'print([zlib.crc32(corrupt(photograph(), name, 5, 3)) for name in CORRUPTIONS[::-1]])')
+            f'print([zlib.crc32(corrupt(photograph(), name, 5, 3)) for name in {names[::-1]}])')
     other = subprocess.run([sys.executable, '-c', code], cwd=repository, capture_output=True, text=True, check=True)
-    assert other.stdout.strip() == str([zlib.crc32(corrupt(photograph(), name, 5, 3)) for name in CORRUPTIONS][::-1])
+    assert other.stdout.strip() == str([zlib.crc32(corrupt(photograph(), name, 5, 3)) for name in names][::-1])
 
 
 @pytest.mark.parametrize('corruption', ['gaussian_noise', 'glass_blur'])
