@@ -48,7 +48,7 @@ def test_another_seed_gives_another_image_and_the_same_one_the_same(corruption):
 
 
 def test_another_process_gives_the_same_bytes(repository):
-    names = [name for name in CORRUPTIONS if name != 'glass_blur']  # its seed is all it has; compiling it is slow
+    names = [name for name in CORRUPTIONS if name != 'glass_blur']  # compiling it takes long
     code = ('import sys, zlib; sys.path.insert(0, "tests/robustness")\n'
             'from test_corruptions import *\n'
             f'print([zlib.crc32(corrupt(photograph(), name, 5, 3)) for name in {names[::-1]}])')
