@@ -30,7 +30,7 @@ SHARED = ('train_dataloader.batch_size=8', f'train_dataloader.dataset.pipeline.2
           *(f'{split}_dataloader.dataset.pipeline.1.scale=({SIDE},{SIDE})' for split in ('val', 'test')))
 
 
-CORRUPTIONS, SEVERITY = ('gaussian_noise', 'defocus_blur', 'jpeg_compression'), 3
+CORRUPTIONS, SEVERITY = ('gaussian_noise', 'motion_blur', 'jpeg_compression'), 3
 """One each of noise, blur and compression, of which the paper speaks."""
 STAGES, IMAGES = (2, 3), 60
 """Where, and on how many images, the alignment is measured."""
