@@ -1,4 +1,4 @@
-.PHONY: setup demo demo-seg test soak lint bench bench-gpu
+.PHONY: setup demo demo-seg test soak lint bench bench-gpu study
 
 ROUNDS ?= 12
 
@@ -33,3 +33,8 @@ bench-gpu: setup
 	.venv/bin/python benchmarks/cost.py --level $$level --size 800x1344 --batch 8 --device cuda --dtype $$dtype --rounds $(ROUNDS) || exit; \
 	done; done
 	.venv/bin/python benchmarks/page.py
+
+# Hours; the same command goes on where it stopped.
+study: setup
+	.venv/bin/python benchmarks/study.py
+	.venv/bin/python benchmarks/study_page.py

@@ -4,6 +4,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import os
 from datetime import date
 from pathlib import Path
 from statistics import mean, stdev
@@ -99,7 +100,7 @@ def page(rows: list[Row], command: str) -> str:
         command: that made the runs.
     """
     text = (ROOT / 'benchmarks' / 'study.md').read_text().format(
-        command=command, date=date.today(), machine=processor(), side=SIDE,
+        command=command, date=date.today(), machine=processor(), cores=os.cpu_count(), side=SIDE,
         corruptions=', '.join(CORRUPTIONS), severity=SEVERITY, images=IMAGES, stages=' and '.join(map(str, STAGES)),
         runs=sum(row['seeds'] for row in rows), starts=_schedules())
     return '\n'.join([text, *(line for task in TASKS for line in _table(task, rows))])
