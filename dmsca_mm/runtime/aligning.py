@@ -4,16 +4,14 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import redirect_stdout
 from datetime import datetime, timezone
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from mmengine.config import Config
-from mmengine.registry import DATASETS, TRANSFORMS, init_default_scope
+from mmengine.registry import TRANSFORMS
 from torch.nn import functional
 from tqdm import tqdm
 
@@ -23,8 +21,9 @@ from ..insight.alignment import Objects, Tally
 from ..insight.plots import CONTROL, alignment_figure
 from ..insight.predictions import IGNORED
 from ..version import __version__
-from . import failures, preflight
+from . import preflight
 from .config import default_work_dir
+from .inference import data_set
 from .saving import write_whole
 from .showing import Model, Seen, name_apart
 
@@ -51,10 +50,8 @@ class Annotated:
                 raise UsageError(f'class {name!r}: the model tells apart {", ".join(classes)}')
         self.numbers = [number for number, name in enumerate(classes)
                         if (name in chosen if chosen else name != 'background')]
-        init_default_scope(config.default_scope)  # that of the model opened last may be another
-        with failures.told(), redirect_stdout(StringIO()):  # pycocotools tells what it does
-            self.dataset = DATASETS.build(config.test_dataloader.dataset)
-            self.load = TRANSFORMS.build(dict(type='LoadAnnotations')) if config.default_scope == 'mmseg' else None
+        self.dataset = data_set(config)
+        self.load = TRANSFORMS.build(dict(type='LoadAnnotations')) if config.default_scope == 'mmseg' else None
 
     def __len__(self) -> int:
         return len(self.dataset)

@@ -3,13 +3,15 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import torch
 from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
-from mmengine.registry import MODELS, init_default_scope
+from mmengine.registry import DATASETS, MODELS, init_default_scope
 from torch import nn
 
 from ..errors import UsageError
@@ -102,3 +104,17 @@ class Images:
         """
         return pseudo_collate([self.pipeline(dict(img_path=str(path), img_id=place))
                                for place, path in enumerate(paths)])
+
+
+def data_set(config: Config) -> Any:
+    """The data set that a model is tested on; a broken image in it is named.
+
+    Args:
+        config: with ``test_dataloader``, whose data are checked.
+    """
+    if config.get('default_scope'):
+        init_default_scope(config.default_scope)  # that of the model opened last may be another
+    settings = copy.deepcopy(config.test_dataloader.dataset)
+    images.replace_loaders(settings, {})
+    with failures.told(), redirect_stdout(StringIO()):  # pycocotools tells what it does
+        return DATASETS.build(settings)

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from mmengine.dataset import pseudo_collate
-from mmengine.registry import DATASETS
 from mmengine.structures import BaseDataElement
 from PIL import Image
 
@@ -16,7 +15,7 @@ from ...insight.draw import drawn, total_figure
 from ...insight.maps import attentions as places
 from ...insight.maps import choose
 from ...insight.predictions import Colour
-from .. import images
+from ..inference import data_set
 from ..preflight.data import check_data
 from ..showing import Model, picture
 
@@ -52,9 +51,8 @@ def examples(model: Model, count: int) -> list[Example]:
     """
     config = model.config
     check_data(config, ('test_dataloader',))
-    images.install(config, skip=False)
     try:
-        dataset = DATASETS.build(config.test_dataloader.dataset)
+        dataset = data_set(config)
         found = []
         for place in range(min(count, len(dataset))):
             with torch.no_grad():
