@@ -21,8 +21,8 @@ from ...robustness import GROUPS, SEVERITIES, Summary, check_library, check_seve
 from .. import checkpoint, loading, preflight
 from ..config import default_work_dir, load_config
 from .cells import CLEAN, Cell, Cells, Metrics
+from .files import write_results
 from .pool import deal
-from .results import write_results
 
 MAIN_METRICS = ('coco/bbox_mAP', 'mIoU')
 """What is compared unless another metric is asked for: the first that the evaluator gives."""

@@ -5,7 +5,7 @@ from PIL import Image
 
 from dmsca_mm.robustness import Summary, table
 from dmsca_mm.runtime.robustness.cells import CLEAN
-from dmsca_mm.runtime.robustness.results import write_results
+from dmsca_mm.runtime.robustness.files import write_results
 
 METRICS = {CLEAN: dict(mIoU=60.0, aAcc=90.0), ('fog', 1): dict(mIoU=40.0, aAcc=80.0), ('fog', 5): dict(mIoU=20.0),
            ('snow', 1): dict(mIoU=1.0)}

@@ -6,7 +6,7 @@ import pytest
 from matplotlib.image import imread
 from test_summary import CELLS, summary
 
-from dmsca_mm.robustness import CORRUPTIONS, SEVERITIES, Summary, picture, report, table
+from dmsca_mm.robustness import CORRUPTIONS, SEVERITIES, Summary, picture, presentation, table
 
 
 def test_table_holds_each_cell_and_the_means():
@@ -28,12 +28,12 @@ def test_percentages_and_a_clean_performance_of_zero():
 @pytest.fixture
 def drawn(monkeypatch):
     """The panels of the pictures that a test draws."""
-    panels, draw = [], report._panel
+    panels, draw = [], presentation._panel
 
     def panel(axes, *arguments):
         panels.append(axes)
         draw(axes, *arguments)
-    monkeypatch.setattr(report, '_panel', panel)
+    monkeypatch.setattr(presentation, '_panel', panel)
     return panels
 
 
