@@ -78,6 +78,6 @@ def test_report_is_of_this_run_and_tells_nothing_of_the_machine(report, work):
 
 @pytest.mark.parametrize(('directory', 'words'), [('none', ['work directory none does not exist', 'work_dirs/']),
                                                   ('.', ['no log of a training', 'TIMESTAMP/vis_data/scalars.json'])])
-def test_bad_work_directory_is_one_line_and_writes_nothing(directory, words, call, tmp_path):
-    assert_one_line(call('report.py', directory), *words)
+def test_bad_work_directory_is_one_line_and_writes_nothing(directory, words, call_here, tmp_path):
+    assert_one_line(call_here('report.py', directory), *words)
     assert list(tmp_path.iterdir()) == []

@@ -1,42 +1,14 @@
 """The commands as a person runs them: real processes, tiny data, exit codes and what they print."""
 import importlib.util
 import json
-import multiprocessing
 import os
-import runpy
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import torch
 from commands import DETECTOR, SEGMENTER, assert_one_line, data_options, short_run
-
-
-@pytest.fixture
-def call_here(repository, tmp_path):
-    """Runs a Python tool as a script in a fork of this process, which spares the start-up; for what ends early."""
-    def run(tool, *arguments):
-        words = [str(repository / word) if str(word).startswith('configs/') else str(word) for word in arguments]
-        with tempfile.TemporaryFile('w+') as stdout, tempfile.TemporaryFile('w+') as stderr:
-            process = multiprocessing.get_context('fork').Process(
-                target=_run_script, args=(repository / 'tools' / tool, words, tmp_path, (stdout, stderr)))
-            process.start()
-            process.join(120)
-            assert process.exitcode is not None, 'hangs'
-            stdout.seek(0)
-            stderr.seek(0)
-            return SimpleNamespace(returncode=process.exitcode, stdout=stdout.read(), stderr=stderr.read())
-    return run
-
-
-def _run_script(path, words, folder, output):
-    sys.stdout, sys.stderr = output
-    sys.argv = [str(path), *words]
-    os.chdir(folder)
-    runpy.run_path(str(path), run_name='__main__')
 
 
 def last_checkpoint(work):
