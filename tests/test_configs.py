@@ -67,8 +67,8 @@ def assert_every_plugin_learns(model, loss):
             assert last.weight.grad.any()
 
 
-@pytest.mark.parametrize('config', ['faster_rcnn_r50_dmsca',
-                                    pytest.param('retinanet_r50_dmsca', marks=pytest.mark.soak)], indirect=True)
+@pytest.mark.soak
+@pytest.mark.parametrize('config', DETECTORS, indirect=True)
 def test_headline_detector_trains_and_predicts_at_800_by_1344(config, tiny_coco):
     loader = config.train_dataloader
     loader.update(batch_size=1, num_workers=0, persistent_workers=False)

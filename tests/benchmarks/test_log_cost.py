@@ -6,6 +6,7 @@ import sys
 import pytest
 
 
+@pytest.mark.soak
 def test_it_tells_the_time_of_a_step_and_of_telling(repository, untrained, digits, tmp_path):
     config = tmp_path / 'config.py'
     config.write_text(f"_base_ = '{untrained('segmenter')[0]}'\n"

@@ -48,6 +48,7 @@ def test_save_on_the_last_iteration_of_an_epoch_resumes_into_the_next(tmp_path):
     assert same(noisy.outcome(tmp_path / 'resumed'), noisy.outcome(tmp_path / 'whole')) == []
 
 
+@pytest.mark.soak
 def test_killed_again_and_again_ends_the_same(tmp_path):
     seeded = random.Random(0)
     moments = ['write', *(seeded.uniform(0, 0.3) for _ in range(3))]

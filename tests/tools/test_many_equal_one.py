@@ -102,7 +102,7 @@ def test_gradients_and_weights_equal_those_of_one_process(trained, processes):
                            state(alone, STEPS)['optimizer']['state'][0]['momentum_buffer']), 'it trains'
 
 
-@pytest.mark.parametrize(('config', 'processes'), [(DETECTOR, 2), (SEGMENTER, 2),
+@pytest.mark.parametrize(('config', 'processes'), [(DETECTOR, 2), pytest.param(SEGMENTER, 2, marks=pytest.mark.soak),
                                                    pytest.param(DETECTOR, 3, marks=pytest.mark.soak)])
 def test_metrics_and_predictions_equal_those_of_one_process(config, processes, digits, call, repository, tmp_path):
     """Five images, which neither two nor three divide; one thread each, for threads change the order of sums."""

@@ -1,6 +1,7 @@
 """Real processes: all work is done, nothing is printed, and whatever goes wrong ends all of them in one error."""
 import multiprocessing
 import signal
+from contextlib import suppress
 
 import psutil
 import pytest
@@ -10,9 +11,13 @@ from dmsca_mm.errors import ImageError, ProcessError
 from dmsca_mm.runtime.robustness.pool import deal
 
 
-def children():
-    """The workers; multiprocessing's tracker of resources stays until the end."""
-    return [child for child in psutil.Process().children(recursive=True) if 'spawn_main' in ' '.join(child.cmdline())]
+def workers():
+    """Those that live; multiprocessing's tracker of resources stays until the end, and children of other tests may."""
+    found = []
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # a zombie, or gone since
+            found += [child] if 'spawn_main' in ' '.join(child.cmdline()) else []
+    return found
 
 
 def test_two_processes_work_at_once_do_every_task_once_and_are_quiet(tmp_path, capfd):
@@ -25,7 +30,7 @@ def test_two_processes_work_at_once_do_every_task_once_and_are_quiet(tmp_path, c
     assert rest.pop(('start_method', None)) == multiprocessing.get_start_method(), 'data workers start as ever'
     assert rest == {('square', value): value ** 2 for value in range(5)}
     assert capfd.readouterr() == ('', '')
-    assert children() == []
+    assert workers() == []
 
 
 @pytest.mark.parametrize(('start', 'task', 'error', 'words'), [
@@ -35,7 +40,7 @@ def test_two_processes_work_at_once_do_every_task_once_and_are_quiet(tmp_path, c
 def test_what_goes_wrong_in_one_ends_all(start, task, error, words):
     with pytest.raises(error, match=words):
         list(deal(start, [task, ('square', 2)], 1))
-    assert children() == []
+    assert workers() == []
 
 
 def test_no_tasks_start_no_process():
@@ -45,6 +50,6 @@ def test_no_tasks_start_no_process():
 def test_a_caller_that_stops_early_leaves_no_process():
     results = deal(Toy, [('square', 1), ('square', 2)], 1)
     assert next(results) == (('square', 1), 1)
-    assert len(children()) == 1
+    assert len(workers()) == 1
     results.close()
-    assert children() == []
+    assert workers() == []
