@@ -68,13 +68,14 @@ def digits(tmp_path_factory):
     return root
 
 
-DIGITS_MODELS = dict(detector='configs/digits/faster_rcnn_r50_dmsca_digits.py',
-                     segmenter='configs/digits/upernet_r50_dmsca_digits.py')
+DIGITS_MODELS = {'detector': 'configs/digits/faster_rcnn_r50_dmsca_digits.py',
+                 'one-stage': 'configs/digits/retinanet_r50_dmsca_digits.py',
+                 'segmenter': 'configs/digits/upernet_r50_dmsca_digits.py'}
 
 
 @pytest.fixture(scope='session')
 def untrained(repository, tmp_path_factory):
-    """Makes a digits model, ``'detector'`` or ``'segmenter'``, with random weights; gives its config and checkpoint."""
+    """Makes a model of ``DIGITS_MODELS`` with random weights; gives its config and checkpoint."""
     from dmsca_mm.runtime.config import load_config
     from dmsca_mm.runtime.preflight import check_build
     made = {}

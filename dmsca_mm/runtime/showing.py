@@ -1,7 +1,8 @@
 """From a config, a checkpoint and images to figures of what the model attends to."""
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,7 @@ class Seen:
         with torch.no_grad():
             found = model.model.predict(self.inputs, self.samples)[0]
         self.found = model.shown(picture(info['img_path']), found, 'pred')
+        self.nothing = 'pred_instances' in found and len(found.pred_instances) == 0
 
     def on_image(self, values: Tensor) -> np.ndarray:
         """A map of the model, (h, w), at the size of the file."""
@@ -124,6 +126,8 @@ class Seen:
         Args:
             places: of blocks, at most one a stage.
         """
+        if self.nothing:  # no score, so nothing raises it
+            return draw.Cam(self.model.name, self.found, {place.stage: np.zeros(self.original) for place in places})
         score = _score(self.model.model, self.samples, self.model.segments, self.model.classes)
         found = {place.stage: self.on_image(maps.grad_cam(self.model.model, place, score, self.inputs)[0])
                  for place in places}
@@ -136,7 +140,10 @@ def _score(model: nn.Module, samples: list[Any], segments: bool, classes: Sequen
     A class named background is no finding.
     """
     def of_boxes(inputs: Tensor) -> Tensor:
-        scores = model.predict(inputs, samples)[0].pred_instances.scores
+        with _whole_graph():
+            scores = model.predict(inputs, samples)[0].pred_instances.scores
+        if not scores.requires_grad:
+            raise UsageError(f'Grad-CAM cannot be computed: {type(model).__name__} gives scores without a gradient')
         counted = scores[scores >= SCORE]
         return (counted if len(counted) else scores[:1]).sum()[None]
 
@@ -145,6 +152,18 @@ def _score(model: nn.Module, samples: list[Any], segments: bool, classes: Sequen
         is_object = label != classes.index('background') if 'background' in classes else torch.ones_like(label).bool()
         return (best[is_object] if is_object.any() else best).sum()[None]
     return of_pixels if segments else of_boxes
+
+
+@contextmanager
+def _whole_graph() -> Iterator[None]:
+    """mmdet's one-stage heads cut the graph before they choose boxes; inside this block they leave it whole."""
+    from mmdet.models.dense_heads import base_dense_head
+    cutting = base_dense_head.select_single_mlvl
+    base_dense_head.select_single_mlvl = lambda tensors, image, detach: cutting(tensors, image, detach=False)
+    try:
+        yield
+    finally:
+        base_dense_head.select_single_mlvl = cutting
 
 
 def show_attention(config: str, weights: str, images: Sequence[str], out: str, stages: Sequence[int] | None = None,

@@ -16,7 +16,7 @@ def image(digits):
 
 @pytest.fixture(scope='module')
 def models(untrained):
-    return {kind: Model(*untrained(kind)) for kind in ('detector', 'segmenter')}
+    return {kind: Model(*untrained(kind)) for kind in ('detector', 'one-stage', 'segmenter')}
 
 
 @pytest.mark.parametrize('kind', ['detector', 'segmenter'])
@@ -32,7 +32,7 @@ def test_maps_are_those_that_the_model_computed(kind, models, image):
         assert (found.temperature, found.ceiling) == (1, 2)
 
 
-@pytest.mark.parametrize('kind', ['detector', 'segmenter'])
+@pytest.mark.parametrize('kind', ['detector', 'one-stage', 'segmenter'])
 def test_grad_cam_falls_where_the_score_depends_on_the_image(kind, models, image):
     seen = models[kind].take(image)
     cam = seen.grad_cam(maps.stage_ends(seen.model.model))
@@ -40,6 +40,16 @@ def test_grad_cam_falls_where_the_score_depends_on_the_image(kind, models, image
     assert all(values.shape == (160, 160) and values.min() >= 0 for values in cam.maps.values())
     assert max(values.max() for values in cam.maps.values()) > 0
     assert all(parameter.grad is None for parameter in seen.model.model.parameters())
+
+
+def test_grad_cam_of_nothing_found_is_nothing(untrained, image):
+    """Every score of this model is below the least that its test keeps."""
+    model = Model(*untrained('detector'), {'model.test_cfg.rcnn.score_thr': 0.99})
+    seen = model.take(image)
+    assert len(seen.samples[0].pred_instances) == 0
+    cam = seen.grad_cam(maps.stage_ends(model.model))
+    assert list(cam.maps) == [1, 2, 3, 4]
+    assert all(values.shape == (160, 160) and values.max() == 0 for values in cam.maps.values())
 
 
 def test_boxes_found_are_drawn_with_class_and_score(models, image, monkeypatch):
