@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 
+import pytest
 from commands import DETECTOR, SEGMENTER, data_options
 from processes import finished, started, wait_for
 
@@ -29,6 +30,7 @@ def test_detector_in_two_processes(untrained, digits, call, tmp_path):
     assert all(line.startswith('corruptions:') for line in said), run.stderr
 
 
+@pytest.mark.soak
 def test_segmenter_is_stopped_by_ctrl_c_and_goes_on(untrained, digits, repository, tmp_path):
     _, weights = untrained('segmenter')
     command = [sys.executable, repository / 'tools/test_robustness.py', repository / SEGMENTER, weights,

@@ -26,9 +26,6 @@ def test_two_processes_train_resume_and_test(config, first, second, digits, call
     assert trained.stdout.count('trained:') == 1, 'one process speaks for both'
     assert (work / 'last_checkpoint').read_text().endswith(first)
 
-    refused = call('dist_train.sh', config, 2, '--work-dir', work, *short_run(digits, detector, 1))
-    assert_one_line(refused, first, '--resume', '--overwrite')
-
     resumed = call('dist_train.sh', config, 2, '--work-dir', work, '--resume', *short_run(digits, detector, 2))
     assert resumed.returncode == 0, resumed.stderr
     assert (work / 'last_checkpoint').read_text().endswith(second)
@@ -46,7 +43,8 @@ def test_two_processes_train_resume_and_test(config, first, second, digits, call
     assert len(pictures) == 3, 'the first process draws its share of the five images'
 
 
-def test_one_process_trains_a_plain_config_with_the_plugin_and_writes_predictions(digits, call, repository, tmp_path):
+def test_one_process_trains_a_plain_config_with_the_plugin_and_writes_predictions(digits, call, call_here, repository,
+                                                                                  tmp_path):
     baseline = tmp_path / 'plain.py'
     baseline.write_text(f"_base_ = '{repository}/{DETECTOR}'\nmodel = dict(backbone=dict(plugins=None))\n")
     work = tmp_path / 'work'
@@ -54,6 +52,8 @@ def test_one_process_trains_a_plain_config_with_the_plugin_and_writes_prediction
     assert trained.returncode == 0, trained.stderr
     weights = last_checkpoint(work)['state_dict']
     assert 'backbone.layer1.0.dmsca.gce.fc1.weight' in weights
+    refused = call_here('train.py', baseline, '--plugin', 'dmsca', '--work-dir', work, *short_run(digits, True, 1))
+    assert_one_line(refused, 'epoch_1.pth', '--resume', '--overwrite')
     tested = call('test.py', baseline, work / 'epoch_1.pth', '--plugin', 'dmsca', '--out', tmp_path / 'found.pkl',
                   '--work-dir', tmp_path / 'test', '--cfg-options', *data_options(digits, True))
     assert tested.returncode == 0, tested.stderr
