@@ -6,7 +6,8 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-INK = '#24292f'
+from .draw import INK
+
 PANELS = (('pointing', 'pointing game', 'highest pixel on an object'),
           ('energy', 'energy', 'share of the map that lies on objects'),
           ('iou', 'overlap', 'IoU at the best threshold'),

@@ -64,5 +64,17 @@ def default_work_dir(name: str) -> Path:
     return Path('work_dirs') / Path(name.split('::')[-1]).stem
 
 
+def test_pipeline(config: Config) -> list[dict[str, Any]]:
+    """The steps that an image goes through before a model is tested on it; empty where a config tells none.
+
+    Args:
+        config: its test data may be wrapped, as by RepeatDataset.
+    """
+    dataset = (config.get('test_dataloader') or {}).get('dataset') or {}
+    while 'pipeline' not in dataset and 'dataset' in dataset:
+        dataset = dataset['dataset']
+    return dataset.get('pipeline') or []
+
+
 def _resolved(entry: Any) -> Any:
     return ConfigDict(entry.build()) if isinstance(entry, LazyObject) else entry

@@ -16,7 +16,7 @@ from torch import nn
 
 from ..errors import UsageError
 from . import checkpoint, failures, images, loading, preflight
-from .config import load_config
+from .config import load_config, test_pipeline
 from .distributed import replace_sync_batch_norm
 from .preflight.classes import classes_of
 
@@ -81,11 +81,7 @@ class Images:
     """
 
     def __init__(self, config: Config) -> None:
-        dataset = (config.get('test_dataloader') or {}).get('dataset') or {}
-        while 'pipeline' not in dataset and 'dataset' in dataset:
-            dataset = dataset['dataset']
-        steps = [copy.deepcopy(step) for step in dataset.get('pipeline') or ()
-                 if 'Annotations' not in str(step['type'])]
+        steps = [copy.deepcopy(step) for step in test_pipeline(config) if 'Annotations' not in str(step['type'])]
         if not steps:
             raise UsageError(f'{config.filename} has no test_dataloader with a pipeline: it tells how an image is '
                              'made ready for the model')

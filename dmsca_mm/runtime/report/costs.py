@@ -13,6 +13,7 @@ from torch import nn
 from ...attention import DMSCA
 from ...errors import UsageError
 from ...plugin import backbones, put_plugin
+from ..config import test_pipeline
 from ..distributed import replace_sync_batch_norm
 from ..loading import forget_pretrained
 
@@ -71,10 +72,7 @@ def _count(settings: ConfigDict, size: tuple[int, int]) -> tuple[int, int]:
 
 def _test_size(config: Config) -> tuple[int, int]:
     """Width and height to which the test pipeline brings an image, 224×224 where it tells none."""
-    dataset = (config.get('test_dataloader') or {}).get('dataset') or {}
-    while 'pipeline' not in dataset and 'dataset' in dataset:
-        dataset = dataset['dataset']
-    for step in dataset.get('pipeline') or ():
+    for step in test_pipeline(config):
         if 'Resize' in str(step['type']) and isinstance(step.get('scale'), (list, tuple)):
             return tuple(int(side) for side in step['scale'])
     return 224, 224
