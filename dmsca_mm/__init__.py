@@ -11,6 +11,7 @@ for _package, _command in (('torch', 'pip install torch'), ('mmengine', 'pip ins
         raise ModuleNotFoundError(f'dmsca_mm needs {_package}, which is not installed: run "{_command}", '
                                   'or "make setup" in a checkout for the whole tested set', name=_package)
 
+from . import backbones  # noqa: E402, F401 (registers PluginResNet)
 from .attention import DMSCA  # noqa: E402
 from .plugin import dmsca, plugin  # noqa: E402
 from .version import __version__  # noqa: E402

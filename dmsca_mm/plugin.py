@@ -22,7 +22,6 @@ for _operator in (DMSCA, DMSCAWithout, SE, ECA, CBAM, CoordinateAttention):
     MODELS.register_module(module=_operator)
 
 POSITIONS = ('after_conv1', 'after_conv2', 'after_conv3')
-SHALLOW_DEPTHS = (18, 34)
 
 
 def plugin(stages: Sequence[bool] = dmsca['stages'], position: str = dmsca['position'],
@@ -91,11 +90,12 @@ def put_plugin(config: Config, name: str) -> None:
         if preset is None:
             backbone.pop('plugins', None)
             continue
-        check_takes_plugins(backbone, config.get('default_scope'))
         frozen, number = backbone.get('frozen_stages', -1), backbone.get('num_stages', 4)
         stages = tuple(stage > frozen for stage in range(1, number + 1))
         backbone['plugins'] = [ConfigDict(preset, stages=stages)]
+        check_backbone(backbone, config.get('default_scope'))
     if preset is not None:
+        use_plugin_resnet(config)
         add_import(config, 'dmsca_mm')
 
 
@@ -123,31 +123,88 @@ def backbones(config: Config) -> list[ConfigDict]:
     return found
 
 
-def check_takes_plugins(backbone: ConfigDict, default_scope: str | None) -> None:
-    """Refuse a backbone whose class or depth takes no plugins.
+def use_plugin_resnet(config: Config) -> None:
+    """Have every ResNet of a config that has plugins take them, at depths 18 and 34 by way of ``PluginResNet``.
+
+    Args:
+        config: changed in place.
+
+    Raises:
+        UsageError: there is no backbone, or one that has plugins is registered nowhere.
+    """
+    for backbone in backbones(config):
+        if backbone.get('plugins') and backbone.type != 'PluginResNet':
+            stages = getattr(backbone_class(backbone.type, config.get('default_scope')), 'arch_settings', {})
+            block = stages.get(backbone.get('depth'), [None])[0]
+            if getattr(block, 'expansion', None) == 1:
+                kind = backbone.type  # by its name where it is a class, so that the config can be written to a file
+                base = f'{kind.__module__}.{kind.__qualname__}' if inspect.isclass(kind) else kind
+                backbone.update(type='PluginResNet', base=base)
+                add_import(config, 'dmsca_mm')
+
+
+def check_backbone(backbone: dict[str, Any], default_scope: str | None = None) -> None:
+    """Refuse a backbone whose depth or plugins its class would not build, or would build without a word and not use.
 
     Args:
         backbone: its dict, with ``type``.
-        default_scope: the library that resolves a plain type name, ``'mmdet'`` or ``'mmseg'``.
+        default_scope: the library that resolves a plain type name, ``'mmdet'`` or ``'mmseg'``; None is the current one.
 
     Raises:
-        UsageError: it takes none; the message names it.
+        UsageError: a class that is registered nowhere or takes no plugins, a depth that it does not have, plugin stages
+            of another number than its own, a position that its blocks do not have, operator arguments out of range.
     """
-    kind = backbone.get('type')
-    if not inspect.isclass(kind):
-        if default_scope:
-            init_default_scope(default_scope)
-        with MODELS.switch_scope_and_registry(default_scope) as registry:
-            found = registry.get(kind)
+    kind = backbone_class(backbone.get('base', 'ResNet') if backbone['type'] == 'PluginResNet' else backbone['type'],
+                          default_scope)
+    depths = getattr(kind, 'arch_settings', None)
+    if depths and 'depth' in backbone and backbone['depth'] not in depths:
+        raise UsageError(f'backbone {kind.__name__} has no depth {backbone["depth"]}: it has '
+                         f'{", ".join(map(str, depths))}')
+    entries = backbone.get('plugins') or []
+    if entries and not _takes_argument(kind, 'plugins'):
+        raise UsageError(f'backbone {kind.__name__} takes no plugins: use a ResNet of mmdet or mmseg, or one of its '
+                         'relatives that does')
+    for entry in entries:
+        _check_entry(entry, kind.__name__, backbone.get('num_stages', 4))
+
+
+def backbone_class(kind: str | type, default_scope: str | None = None) -> type:
+    """The class of a backbone.
+
+    Args:
+        kind: its registered name, or itself.
+        default_scope: the library that resolves a plain name; None is the current one.
+
+    Raises:
+        UsageError: it is registered nowhere.
+    """
+    if inspect.isclass(kind):
+        return kind
+    if default_scope:
+        init_default_scope(default_scope)
+    with MODELS.switch_scope_and_registry(default_scope) as registry:
+        found = registry.get(kind)
         if found is None:
-            raise UsageError(f'backbone {kind!r} is registered nowhere: check its name and '
-                             f'default_scope {default_scope!r}')
-        kind = found
-    if not _takes_argument(kind, 'plugins'):
-        raise UsageError(f'backbone {kind.__name__} takes no plugins: use a ResNet, or one of its relatives that does')
-    if backbone.get('depth') in SHALLOW_DEPTHS:
-        raise UsageError(f'backbone {kind.__name__} of depth {backbone.depth} takes no plugins: its BasicBlock refuses '
-                         'them; use depth 50, 101 or 152')
+            raise UsageError(f'backbone {kind!r} is registered nowhere: check its name and default_scope '
+                             f'{registry.scope!r}, or name the library, as in type=\'mmdet.ResNet\'')
+    return found
+
+
+def _check_entry(entry: dict[str, Any], kind: str, number: int) -> None:
+    """Check one plugin dict of a backbone that takes plugins and has so many stages."""
+    stages = entry.get('stages')
+    if stages is not None and len(stages) != number:
+        raise UsageError(f'plugin stages {tuple(stages)} has {len(stages)} entries, but the backbone {kind} has '
+                         f'{number} stages: give one of True and False for each')
+    if entry.get('position') not in POSITIONS:
+        raise UsageError(f'plugin position {entry.get("position")!r}: the blocks of {kind} take {", ".join(POSITIONS)}')
+    arguments = dict(entry['cfg'])
+    if arguments.pop('type') in ('DMSCA', DMSCA):
+        arguments.pop('postfix', None)
+        try:
+            check_operator_arguments(arguments)
+        except (TypeError, ValueError) as error:
+            raise UsageError(f'plugin DMSCA: {error}') from None
 
 
 def _under_key(node: Any, key: str) -> Iterator[ConfigDict]:

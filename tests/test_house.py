@@ -14,7 +14,8 @@ ROOMS = {
     'plugin': {'attention', 'errors', 'presets', 'torch', 'mmengine'},
     'runtime': {'attention', 'errors', 'insight', 'plugin', 'robustness', 'version', 'torch', 'numpy', 'scipy', 'cv2',
                 'PIL', 'safetensors', 'tqdm', 'jinja2', 'markupsafe', 'mmengine', 'mmcv', 'mmdet'},
-    '__init__': {'attention', 'plugin', 'version'},
+    'backbones': {'plugin', 'torch', 'mmengine', 'mmcv'},
+    '__init__': {'attention', 'backbones', 'plugin', 'version'},
 }
 
 

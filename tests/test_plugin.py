@@ -10,7 +10,7 @@ from mmengine.registry import MODELS, DefaultScope
 
 from dmsca_mm import DMSCA, dmsca, plugin
 from dmsca_mm.errors import UsageError
-from dmsca_mm.plugin import PLUGINS, check_takes_plugins, put_plugin
+from dmsca_mm.plugin import PLUGINS, check_backbone, put_plugin
 from dmsca_mm.runtime.config import load_config
 
 PUBLISHED = {
@@ -138,7 +138,7 @@ def test_put_plugin_reaches_nested_backbones():
 @pytest.mark.parametrize(('backbone', 'words'), [
     (dict(type='mmdet.HRNet'), ['HRNet', 'no plugins']),
     (dict(type='mmseg.MixVisionTransformer'), ['MixVisionTransformer', 'no plugins']),
-    (dict(type='mmdet.ResNet', depth=18), ['ResNet', '18', 'BasicBlock']),
+    (dict(type='mmdet.ResNet', depth=51), ['ResNet', '51', '18, 34, 50, 101, 152']),
     (dict(type='NoSuchNet'), ['NoSuchNet', 'registered nowhere'])])
 def test_backbone_without_plugins_is_named(backbone, words):
     with pytest.raises(UsageError) as caught:
@@ -146,9 +146,21 @@ def test_backbone_without_plugins_is_named(backbone, words):
     assert all(word in str(caught.value) for word in words)
 
 
-def test_plugins_argument_is_found_through_inheritance():
-    for kind in ('mmdet.ResNeXt', 'mmseg.ResNetV1c'):
-        check_takes_plugins(Config(dict(type=kind, depth=50))._cfg_dict, None)
+@pytest.mark.parametrize('kind', ['mmdet.ResNeXt', 'mmseg.ResNetV1c'])
+def test_plugins_argument_is_found_through_inheritance(kind):
+    check_backbone(dict(type=kind, depth=50, plugins=[dmsca]))
+
+
+@pytest.mark.parametrize('kind', ['mmdet.ResNet', 'PluginResNet'])
+@pytest.mark.parametrize(('changes', 'words'), [
+    (dict(stages=(True,) * 3), ['3 entries', '4 stages']),
+    (dict(position='after_conv4'), ['after_conv4', 'after_conv1, after_conv2, after_conv3']),
+    (dict(cfg=dict(type='DMSCA', reduction=0)), ['DMSCA', 'reduction', '0'])])
+def test_plugin_that_does_not_fit_the_backbone_is_named_with_both_sides(kind, changes, words):
+    base = dict(base='mmdet.ResNet') if kind == 'PluginResNet' else {}
+    with pytest.raises(UsageError) as caught:
+        check_backbone(dict(type=kind, depth=18, plugins=[{**dmsca, **changes}], **base))
+    assert all(word in str(caught.value) for word in words)
 
 
 @pytest.mark.parametrize('config', [dict(), dict(model=dict(type='X')), dict(model=None)])

@@ -11,7 +11,7 @@ from mmengine.config.lazy import LazyObject
 from mmengine.hub import get_config
 
 from ..errors import UsageError
-from ..plugin import backbones, put_plugin
+from ..plugin import backbones, put_plugin, use_plugin_resnet
 from . import stack
 
 _NOISE = ('pkg_resources is deprecated', ".*'pin_memory' argument is set as true", '``build_loss`` would be deprecated',
@@ -52,6 +52,7 @@ def load_config(name: str, options: dict[str, Any] | None = None, plugin: str | 
             backbone['plugins'] = [_resolved(entry) for entry in backbone['plugins']]
     if plugin is not None:
         put_plugin(config, plugin)
+    use_plugin_resnet(config)
     return config
 
 

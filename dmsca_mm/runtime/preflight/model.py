@@ -3,12 +3,7 @@ from __future__ import annotations
 
 from mmengine.config import Config
 
-from ...attention import DMSCA
-from ...errors import UsageError
-from ...plugin import backbones, check_operator_arguments, check_takes_plugins
-
-POSITIONS = ('after_conv1', 'after_conv2', 'after_conv3')
-"""Where mmdet's and mmseg's Bottleneck lets plugins in."""
+from ...plugin import backbones, check_backbone
 
 
 def check_model(config: Config) -> None:
@@ -18,28 +13,10 @@ def check_model(config: Config) -> None:
         config: an OpenMMLab config.
 
     Raises:
-        UsageError: no backbone, a backbone that takes no plugins, operator arguments out of range, stages of another
-            number than the backbone's, a position that its blocks do not have.
+        UsageError: there is no backbone, or as :func:`~dmsca_mm.plugin.check_backbone`.
     """
     for backbone in backbones(config):
-        entries = backbone.get('plugins') or []
-        if entries:
-            check_takes_plugins(backbone, config.get('default_scope'))
-        for entry in entries:
-            stages, number = entry.get('stages'), backbone.get('num_stages', 4)
-            if stages is not None and len(stages) != number:
-                raise UsageError(f'plugin stages {tuple(stages)} has {len(stages)} entries, but the backbone has '
-                                 f'{number} stages: give one of True and False for each')
-            if entry.get('position') not in POSITIONS:
-                raise UsageError(f'plugin position {entry.get("position")!r}: the Bottleneck blocks of {backbone.type} '
-                                 f'take {", ".join(POSITIONS)}')
-            arguments = dict(entry['cfg'])
-            if arguments.pop('type') in ('DMSCA', DMSCA):
-                arguments.pop('postfix', None)
-                try:
-                    check_operator_arguments(arguments)
-                except (TypeError, ValueError) as error:
-                    raise UsageError(f'plugin DMSCA: {error}') from None
+        check_backbone(backbone, config.get('default_scope'))
 
 
 def frozen_plugins(config: Config) -> list[str]:

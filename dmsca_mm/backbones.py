@@ -1,0 +1,117 @@
+"""ResNets that take plugins at every depth, 18 and 34 included, and a stem for small images.
+
+mmdet and mmseg build ResNet-18 and -34 of a BasicBlock that refuses plugins. Here their own ResNets, whichever is asked
+for, are built of one that takes them; everything else is theirs. mmcv is imported when a ResNet is built, not before.
+"""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+from mmengine.registry import MODELS
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from .plugin import backbone_class, check_backbone
+
+
+@MODELS.register_module(name='PluginResNet')
+def plugin_resnet(base: str | type[nn.Module] = 'ResNet', small_stem: bool = False, **arguments: Any) -> nn.Module:
+    """A ResNet of mmdet or mmseg that takes plugins at every depth, ``type='PluginResNet'`` in a config.
+
+    Without plugins it is the library's ResNet, bit for bit, and its state_dict has the library's names.
+
+    Args:
+        base: the library's ResNet: ``'ResNet'``, ``'ResNetV1c'`` or ``'ResNetV1d'``, looked up in the config's
+            default_scope unless it names the library, as ``'mmdet.ResNet'`` does.
+        small_stem: a 3×3 convolution of stride 1 without pooling in place of the 7×7 one and the pooling, for images
+            of about 32 pixels.
+        **arguments: those of the library's ResNet. In the BasicBlock of depth 18 and 34, position ``'after_conv1'`` is
+            after the first convolution's norm and activation; ``'after_conv2'`` and ``'after_conv3'`` are both after
+            the last norm, before the residual is added.
+
+    Raises:
+        UsageError: a base that is registered nowhere or takes no plugins, a depth that it does not have, stages of
+            another number than its own, an unknown position, an operator argument out of range.
+        ValueError: a small stem together with a deep one, or two plugins of one name in a block.
+
+    Source:
+        K. He et al., Deep Residual Learning for Image Recognition, 2016: figure 5 for the blocks, section 4.2 for
+        the small stem.
+    """
+    check_backbone(dict(type=base, **arguments))
+    return _with_plugins(backbone_class(base))(small_stem=small_stem, **arguments)
+
+
+@cache
+def _with_plugins(base: type[nn.Module]) -> type[nn.Module]:
+    return type(base.__name__, (_ResNet, base), {})
+
+
+@cache
+def _block_with_plugins(base: type[nn.Module]) -> type[nn.Module]:
+    return type(base.__name__, (_BasicBlock, base), {})
+
+
+class _ResNet:
+    """What stands before a library's ResNet."""
+
+    def __init__(self, small_stem: bool, **arguments: Any) -> None:
+        self.small_stem = small_stem  # the library's constructor makes the stem
+        super().__init__(**arguments)
+
+    def _make_stem_layer(self, in_channels: int, stem_channels: int) -> None:
+        super()._make_stem_layer(in_channels, stem_channels)
+        if not self.small_stem:
+            return
+        if self.deep_stem:
+            raise ValueError('small_stem=True and deep_stem=True exclude each other: give one of them')
+        from mmcv.cnn import build_conv_layer
+        self.conv1 = build_conv_layer(self.conv_cfg, in_channels, stem_channels, kernel_size=3, stride=1, padding=1,
+                                      bias=False)
+        self.maxpool = nn.Identity()
+
+    def make_res_layer(self, block: type[nn.Module], **arguments: Any) -> nn.Module:
+        if block.expansion == 1:
+            block = _block_with_plugins(block)
+        return super().make_res_layer(block=block, **arguments)
+
+
+class _BasicBlock:
+    """What stands before a library's BasicBlock."""
+
+    def __init__(self, planes: int, plugins: Sequence[dict[str, Any]] | None = None, **arguments: Any) -> None:
+        super().__init__(planes=planes, **arguments)
+        self.after_conv1_plugin_names, self.after_conv2_plugin_names = [], []
+        for plugin in plugins or ():
+            first = plugin['position'] == 'after_conv1'
+            names = self.after_conv1_plugin_names if first else self.after_conv2_plugin_names
+            names.append(self._add_plugin(dict(plugin['cfg']), planes))
+
+    def _add_plugin(self, cfg: dict[str, Any], channels: int) -> str:
+        from mmcv.cnn import build_plugin_layer
+        name, layer = build_plugin_layer(cfg, in_channels=channels, postfix=cfg.pop('postfix', ''))
+        if hasattr(self, name):
+            raise ValueError(f'two plugins named {name!r} in one block: give one of them a postfix, '
+                             "cfg=dict(type=..., postfix='2')")
+        self.add_module(name, layer)
+        return name
+
+    def _through(self, x: Tensor, names: Sequence[str]) -> Tensor:
+        for name in names:
+            x = getattr(self, name)(x)
+        return x
+
+    def _sum(self, x: Tensor) -> Tensor:
+        out = self.relu(self.norm1(self.conv1(x)))
+        out = self._through(out, self.after_conv1_plugin_names)
+        out = self.norm2(self.conv2(out))
+        out = self._through(out, self.after_conv2_plugin_names)
+        out += x if self.downsample is None else self.downsample(x)
+        return out
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.with_cp and x.requires_grad:
+            return self.relu(checkpoint(self._sum, x, use_reentrant=False))
+        return self.relu(self._sum(x))
