@@ -1,8 +1,14 @@
 """The model and its plugins: what a backbone takes, and where."""
 from __future__ import annotations
 
-from mmengine.config import Config
+import copy
+from typing import Any
 
+import torch
+from mmengine.config import Config
+from mmengine.registry import MODELS, DefaultScope
+
+from ...errors import UsageError
 from ...plugin import backbones, check_backbone
 
 
@@ -13,10 +19,30 @@ def check_model(config: Config) -> None:
         config: an OpenMMLab config.
 
     Raises:
-        UsageError: there is no backbone, or as :func:`~dmsca_mm.plugin.check_backbone`.
+        UsageError: there is no backbone; as :func:`~dmsca_mm.plugin.check_backbone`; a plugin that the backbone builds
+            for another number of channels than it gets.
     """
     for backbone in backbones(config):
         check_backbone(backbone, config.get('default_scope'))
+        if any(entry['position'] != 'after_conv3' for entry in backbone.get('plugins') or ()):
+            _check_widths(backbone, config.get('default_scope') or 'mmengine')
+
+
+def _check_widths(backbone: dict[str, Any], default_scope: str) -> None:
+    """Compare what plugins inside a block are built for with what they get.
+
+    Res2Net, mmseg's ResNeXt and DetectoRS_ResNeXt widen their inner convolutions and leave the plugins there narrow.
+    """
+    with DefaultScope.overwrite_default_scope(default_scope), torch.device('meta'):
+        model = MODELS.build(copy.deepcopy({**backbone, 'init_cfg': None}))
+    for block in model.modules():
+        for place, width in (('after_conv1', lambda block: block.conv1.out_channels),
+                             ('after_conv2', lambda block: block.conv3.in_channels)):
+            for name in getattr(block, f'{place}_plugin_names', ()) if hasattr(block, 'conv3') else ():
+                built = getattr(getattr(block, name), 'in_channels', None)
+                if built not in (None, width(block)):
+                    raise UsageError(f'plugin position {place}: {type(model).__name__} builds the plugin for {built} '
+                                     f"channels where its blocks have {width(block)}: use position='after_conv3'")
 
 
 def frozen_plugins(config: Config) -> list[str]:

@@ -1,0 +1,96 @@
+"""Which backbones take the plugin: it is there, it is used and it learns, or it is refused by name.
+
+docs/backbones.md has the table; a test compares the two.
+"""
+import re
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import MODELS, init_default_scope
+
+from dmsca_mm import DMSCA, dmsca
+from dmsca_mm.errors import UsageError
+from dmsca_mm.plugin import check_backbone, use_plugin_resnet
+from dmsca_mm.runtime.preflight.model import check_model
+
+BLOCKS = {18: 8, 50: 16}
+POSITIONS = ('after_conv1', 'after_conv2', 'after_conv3')
+THIN = dict(base_channels=16, stem_channels=16)
+GROUPED = dict(depth=50, groups=16, base_width=8)  # twice as wide inside as a ResNet
+SPLIT = dict(depth=50, radix=2, reduction_factor=4, avg_down_stride=True, stem_channels=16, base_channels=16)
+
+# backbone: what it is built with, and the positions at which it takes the plugin
+TAKES = {
+    'mmdet.ResNet': (dict(depth=50, **THIN), POSITIONS),
+    'mmdet.ResNetV1d': (dict(depth=50, **THIN), POSITIONS),
+    'mmdet.ResNeXt': (GROUPED, POSITIONS),
+    'mmdet.RegNet': (dict(arch='regnetx_400mf'), POSITIONS),
+    'mmdet.Res2Net': (dict(depth=50, scales=4, base_width=26), ('after_conv3',)),
+    'mmdet.ResNeSt': (SPLIT, POSITIONS),
+    'mmdet.DetectoRS_ResNet': (dict(depth=50, **THIN), POSITIONS),
+    'mmdet.DetectoRS_ResNeXt': (GROUPED, ('after_conv3',)),
+    'mmseg.ResNet': (dict(depth=50, **THIN), POSITIONS),
+    'mmseg.ResNetV1c': (dict(depth=50, **THIN), POSITIONS),
+    'mmseg.ResNetV1d': (dict(depth=50, **THIN), POSITIONS),
+    'mmseg.ResNeXt': (GROUPED, ('after_conv3',)),
+    'mmseg.ResNeSt': (SPLIT, POSITIONS),
+}
+THROUGH_OURS = ('mmdet.ResNet', 'mmdet.ResNetV1d', 'mmseg.ResNet', 'mmseg.ResNetV1c', 'mmseg.ResNetV1d')
+REFUSES = ('mmdet.HRNet', 'mmseg.HRNet', 'mmdet.SwinTransformer', 'mmseg.SwinTransformer', 'mmdet.CSPDarknet',
+           'mmdet.MobileNetV2', 'mmseg.MobileNetV2', 'mmseg.MixVisionTransformer')
+
+
+def learns_everywhere(backbone, blocks):
+    """Check that each block has a plugin, and that each plugin's output reaches the backbone's."""
+    plugins = [module for module in backbone.modules() if isinstance(module, DMSCA)]
+    assert len(plugins) == blocks
+    backbone.train()
+    sum(output.square().mean() for output in backbone(torch.randn(2, 3, 128, 128))).backward()
+    assert all(plugin.aa.conv.weight.grad is not None and plugin.aa.conv.weight.grad.any() for plugin in plugins)
+
+
+def config_of(kind, position, options):
+    entry = dict(dmsca, stages=(True,) * 4, position=position)
+    return Config(dict(model=dict(backbone=dict(type=kind, plugins=[entry], **options))))
+
+
+@pytest.mark.parametrize(('kind', 'position'), [(kind, place) for kind, (_, taken) in TAKES.items() for place in taken])
+def test_backbone_has_uses_and_trains_the_plugin(kind, position):
+    torch.manual_seed(0)
+    config = config_of(kind, position, TAKES[kind][0])
+    check_model(config)
+    blocks = 22 if 'arch' in TAKES[kind][0] else BLOCKS[50]
+    learns_everywhere(MODELS.build(config.model.backbone), blocks)
+
+
+@pytest.mark.parametrize('position', POSITIONS)
+@pytest.mark.parametrize('kind', THROUGH_OURS)
+def test_shallow_resnet_does_so_through_ours(kind, position):
+    torch.manual_seed(0)
+    config = config_of(kind, position, dict(depth=18, **THIN))
+    use_plugin_resnet(config)
+    assert config.model.backbone.type == 'PluginResNet'
+    check_model(config)
+    learns_everywhere(MODELS.build(config.model.backbone), BLOCKS[18])
+
+
+@pytest.mark.parametrize('kind', REFUSES)
+def test_other_backbones_refuse_by_name(kind):
+    init_default_scope(kind.split('.')[0])
+    with pytest.raises(UsageError, match=f"{kind.split('.')[1]} takes no plugins"):
+        check_backbone(dict(type=kind, plugins=[dmsca]))
+
+
+@pytest.mark.parametrize(('kind', 'position'), [
+    (kind, place) for kind, (_, taken) in TAKES.items() for place in POSITIONS if place not in taken])
+def test_position_for_which_the_library_builds_the_wrong_width_is_refused(kind, position):
+    with pytest.raises(UsageError, match=rf"{position}: {kind.split('.')[1]} builds .* use position='after_conv3'"):
+        check_model(config_of(kind, position, TAKES[kind][0]))
+
+
+def test_the_documents_table_is_what_is_tested(repository):
+    rows = re.findall(r'^\| `(\w+\.\w+)` \|(.*)\|$', (repository / 'docs/backbones.md').read_text(), re.MULTILINE)
+    told = {kind: tuple(re.findall(r'after_conv\d', text)) for kind, text in rows}
+    assert told == {**{kind: taken for kind, (_, taken) in TAKES.items()}, **dict.fromkeys(REFUSES, ())}
+    assert {kind for kind, text in rows if '18 and 34' in text} == set(THROUGH_OURS)
