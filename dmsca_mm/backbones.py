@@ -41,7 +41,7 @@ def plugin_resnet(base: str | type[nn.Module] = 'ResNet', small_stem: bool = Fal
         the small stem.
     """
     check_backbone(dict(type=base, **arguments))
-    return _with_plugins(backbone_class(base))(small_stem=small_stem, **arguments)
+    return _with_plugins(backbone_class(dict(type=base)))(small_stem=small_stem, **arguments)
 
 
 @cache

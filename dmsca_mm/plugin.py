@@ -134,7 +134,7 @@ def use_plugin_resnet(config: Config) -> None:
     """
     for backbone in backbones(config):
         if backbone.get('plugins') and backbone.type != 'PluginResNet':
-            stages = getattr(backbone_class(backbone.type, config.get('default_scope')), 'arch_settings', {})
+            stages = getattr(backbone_class(backbone, config.get('default_scope')), 'arch_settings', {})
             block = stages.get(backbone.get('depth'), [None])[0]
             if getattr(block, 'expansion', None) == 1:
                 kind = backbone.type  # by its name where it is a class, so that the config can be written to a file
@@ -154,8 +154,7 @@ def check_backbone(backbone: dict[str, Any], default_scope: str | None = None) -
         UsageError: a class that is registered nowhere or takes no plugins, a depth that it does not have, plugin stages
             of another number than its own, a position that its blocks do not have, operator arguments out of range.
     """
-    kind = backbone_class(backbone.get('base', 'ResNet') if backbone['type'] == 'PluginResNet' else backbone['type'],
-                          default_scope)
+    kind = backbone_class(backbone, default_scope)
     depths = getattr(kind, 'arch_settings', None)
     if depths and 'depth' in backbone and backbone['depth'] not in depths:
         raise UsageError(f'backbone {kind.__name__} has no depth {backbone["depth"]}: it has '
@@ -168,16 +167,17 @@ def check_backbone(backbone: dict[str, Any], default_scope: str | None = None) -
         _check_entry(entry, kind.__name__, backbone.get('num_stages', 4))
 
 
-def backbone_class(kind: str | type, default_scope: str | None = None) -> type:
-    """The class of a backbone.
+def backbone_class(backbone: dict[str, Any], default_scope: str | None = None) -> type:
+    """The class of a backbone; of ``PluginResNet`` its base, the library's class.
 
     Args:
-        kind: its registered name, or itself.
+        backbone: its dict, whose ``type`` or ``base`` is a registered name or a class.
         default_scope: the library that resolves a plain name; None is the current one.
 
     Raises:
         UsageError: it is registered nowhere.
     """
+    kind = backbone.get('base', 'ResNet') if backbone['type'] == 'PluginResNet' else backbone['type']
     if inspect.isclass(kind):
         return kind
     if default_scope:

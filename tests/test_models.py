@@ -42,11 +42,13 @@ SEGMENTERS = {
 }
 
 
+THIN = {'model.backbone.base_channels': 16, 'model.backbone.stem_channels': 16}
+
+
 def built(name, options):
     """The model of a published config with --plugin dmsca, its optimizer, and its plugins."""
     torch.manual_seed(0)
-    thin = {'model.backbone.base_channels': 16, 'model.backbone.stem_channels': 16}
-    config = load_config(name, {**thin, **options}, plugin='dmsca')
+    config = load_config(name, {**THIN, **options}, plugin='dmsca')
     init_default_scope(config.default_scope)
     forget_pretrained(config.model)
     config.model.backbone.zero_init_residual = False  # behind a zero, which no pretrained net has, nothing learns
@@ -104,3 +106,42 @@ def test_published_model_with_the_plugin_takes_a_training_step_and_predicts(name
     else:
         assert found[0].pred_instances.bboxes.shape[1:] == (4,)
         assert ('masks' in found[0].pred_instances) == ('mask' in name)
+
+
+@pytest.mark.parametrize('name', ['mmdet::mask_rcnn/mask-rcnn_r50_fpn_1x_coco.py',
+                                  'mmdet::retinanet/retinanet_r18_fpn_1x_coco.py',
+                                  'mmseg::pspnet/pspnet_r18-d8_4xb2-80k_cityscapes-512x1024.py'])
+def test_with_pretrained_weights_the_first_outputs_are_the_plain_models(name, tmp_path):
+    """Classification weights go into the plain model and into the one with the plugin; every output is equal."""
+    path, models = tmp_path / 'classifier.pth', []
+    for plugin in ('none', 'dmsca'):
+        config = load_config(name, {**THIN, **{**DETECTORS, **SEGMENTERS}[name][1]}, plugin=plugin)
+        init_default_scope(config.default_scope)
+        forget_pretrained(config.model)
+        config.model.backbone.init_cfg = dict(type='Pretrained', checkpoint=str(path))
+        model = revert_sync_batchnorm(MODELS.build(config.model))
+        if plugin == 'none':
+            state = {key: value + torch.rand_like(value) if value.dim() == 1 else value  # no norm does nothing
+                     for key, value in model.backbone.state_dict().items()}
+            torch.save({**state, 'fc.weight': torch.zeros(10, 512), 'fc.bias': torch.zeros(10)}, path)
+        model.init_weights()
+        model.eval()
+        models.append(model)
+    plain, attending = models
+    assert all(torch.equal(attending.backbone.state_dict()[key], value) for key, value in state.items())
+    heads = {key: value for key, value in plain.state_dict().items() if not key.startswith('backbone.')}
+    attending.load_state_dict(heads, strict=False)  # the heads start at random
+    data = attending.data_preprocessor(segmented() if name in SEGMENTERS else detected('mask' in name))
+    with torch.no_grad():
+        outputs = [flat(model(**data, mode='tensor')) for model in models]
+    assert len(outputs[0]) == len(outputs[1]) > 0
+    assert all(torch.equal(a, b) for a, b in zip(*outputs, strict=True))
+    assert any(output.any() for output in outputs[0])
+
+
+def flat(outputs):
+    """Every tensor in nested tuples, lists and dicts."""
+    if isinstance(outputs, torch.Tensor):
+        return [outputs]
+    values = outputs.values() if isinstance(outputs, dict) else outputs
+    return [tensor for value in values for tensor in flat(value)]

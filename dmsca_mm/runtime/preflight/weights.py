@@ -5,9 +5,14 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import Any
 
+import torch
 from mmengine.config import Config
+from mmengine.model import BaseModule
+from mmengine.registry import MODELS, DefaultScope
+from torch import nn
 
 from ...errors import UsageError
+from ...plugin import backbone_class, backbones
 from .. import checkpoint
 
 
@@ -18,7 +23,8 @@ def check_weights(config: Config) -> None:
         config: with ``load_from``, ``init_cfg`` or ``pretrained`` anywhere in its model.
 
     Raises:
-        UsageError: a local file that is missing, cut short or holds code; torchvision weights without torchvision.
+        UsageError: a local file that is missing, cut short or holds code; one whose backbone is another than the
+            config's; torchvision weights without torchvision.
     """
     for name in _pretrained(config.get('model')):
         if name.startswith(('torchvision://', 'modelzoo://')):
@@ -30,8 +36,14 @@ def check_weights(config: Config) -> None:
                                  'with --cfg-options model.backbone.init_cfg=None')
         elif '://' not in name:
             checkpoint.read(name)
+    for backbone in backbones(config):
+        start = backbone.get('init_cfg')
+        if isinstance(start, dict) and start.get('type') == 'Pretrained' and '://' not in start['checkpoint']:
+            _check_fit(backbone, start['checkpoint'], start.get('prefix') or '', config.get('default_scope'))
     if config.get('load_from') and '://' not in config.load_from:
         checkpoint.read(config.load_from)
+        if config.model.get('backbone'):
+            _check_fit(config.model.backbone, config.load_from, 'backbone.', config.get('default_scope'))
 
 
 def _pretrained(node: Any) -> Iterator[str]:
@@ -45,3 +57,43 @@ def _pretrained(node: Any) -> Iterator[str]:
     if isinstance(node, (list, tuple)):
         for value in node:
             yield from _pretrained(value)
+
+
+def _check_fit(backbone: dict[str, Any], weights: str, prefix: str, default_scope: str | None) -> None:
+    """Refuse weights of another backbone: mmengine would load what fits, log the rest and go on.
+
+    Plugins may be missing from the weights, for they have their own start; the classifier may be there.
+    """
+    if getattr(backbone_class(backbone, default_scope), 'init_weights', None) is not BaseModule.init_weights:
+        return  # it translates what it loads
+    content = checkpoint.read(weights)
+    prefix = prefix if prefix.endswith('.') or not prefix else f'{prefix}.'
+    there = {name.removeprefix('module.').removeprefix(prefix): value.shape
+             for name, value in content.get('state_dict', content).items()
+             if name.removeprefix('module.').startswith(prefix)}
+    with DefaultScope.overwrite_default_scope(default_scope or 'mmengine'), torch.device('meta'):
+        model = MODELS.build({**backbone, 'init_cfg': None})
+    here = {name: value.shape for name, value in model.state_dict().items()}
+    mine = f'the config has {type(model).__name__} of depth {backbone["depth"]}' if 'depth' in backbone else (
+        f'the config has {type(model).__name__}')
+    missing = [name for name in here if name not in there and not name.endswith('num_batches_tracked')
+               and not name.startswith(tuple(_plugins(model)))]
+    if missing:
+        hint = ", or give prefix='backbone.'" if not prefix and any('backbone.' in name for name in there) else ''
+        raise UsageError(f'weights {weights} are of another backbone: {mine}, of which they lack {len(missing)} '
+                         f'tensor(s), the first is {missing[0]}; give the weights of that backbone{hint}')
+    beyond = [name for name in there if name not in here and hasattr(model, name.split('.')[0])]
+    if beyond:
+        raise UsageError(f'weights {weights} are of another backbone: {mine}, and they have {len(beyond)} tensor(s) '
+                         f'beyond it, the first is {beyond[0]}; give the depth and plugins that they were trained with')
+    for name, shape in there.items():
+        if name in here and here[name] != shape:
+            raise UsageError(f'weights {weights} are of another backbone: {name} is {tuple(shape)} there and '
+                             f'{tuple(here[name])} here, where {mine}; give the weights of that backbone')
+
+
+def _plugins(model: nn.Module) -> Iterator[str]:
+    """How the names of the plugins' tensors begin."""
+    for name, block in model.named_modules():
+        for place in ('after_conv1', 'after_conv2', 'after_conv3'):
+            yield from (f'{name}.{plugin}.' for plugin in getattr(block, f'{place}_plugin_names', ()))

@@ -1,7 +1,10 @@
 """Weights that are missing or need what is not there are named."""
 import pytest
+import torch
 from mmengine.config import Config
+from mmengine.registry import MODELS
 
+from dmsca_mm import dmsca
 from dmsca_mm.errors import UsageError
 from dmsca_mm.runtime.preflight import weights
 
@@ -26,3 +29,59 @@ def test_missing_local_weights_are_named(tmp_path):
 
 def test_weights_with_an_address_are_left_to_the_loader():
     weights.check_weights(model(pretrained='open-mmlab://resnet50_v1c'))
+
+
+THIN = dict(base_channels=8, stem_channels=8)
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """Writes the weights of a backbone; gives the path."""
+    def save(prefix='', classifier=False, **backbone):
+        state = MODELS.build(dict(type='PluginResNet', base='mmdet.ResNet', **THIN, **backbone)).state_dict()
+        if classifier:
+            state['fc.weight'], state['fc.bias'] = torch.zeros(10, 64), torch.zeros(10)
+        path = tmp_path / 'weights.pth'
+        torch.save(dict(state_dict={prefix + name: value for name, value in state.items()}), path)
+        return str(path)
+    return save
+
+
+def thin_model(depth, path, prefix=None, **backbone):
+    start = dict(type='Pretrained', checkpoint=path, **(dict(prefix=prefix) if prefix else {}))
+    return Config(dict(model=dict(backbone=dict(
+        type='PluginResNet', base='mmdet.ResNet', depth=depth, init_cfg=start, **THIN, **backbone))))
+
+
+@pytest.mark.parametrize('depth', [18, 50])
+def test_weights_of_the_same_backbone_pass_with_and_without_its_plugins(saved, depth):
+    plain = saved(depth=depth, classifier=True)
+    weights.check_weights(thin_model(depth, plain))
+    weights.check_weights(thin_model(depth, plain, plugins=[dmsca]))
+    attending = saved(prefix='backbone.', depth=depth, plugins=[dmsca])
+    weights.check_weights(thin_model(depth, attending, prefix='backbone.', plugins=[dmsca]))
+    config = thin_model(depth, attending, prefix='backbone', plugins=[dmsca])
+    config.load_from = attending
+    weights.check_weights(config)
+
+
+@pytest.mark.parametrize(('stored', 'prefix', 'wanted', 'words'), [
+    (dict(depth=18), None, dict(depth=50), ['ResNet of depth 50', 'lack', 'layer1.0.conv3.weight']),
+    (dict(depth=50), None, dict(depth=18), ['ResNet of depth 18', 'beyond it', 'layer1.0.conv3.weight']),
+    (dict(depth=18), None, dict(depth=34), ['ResNet of depth 34', 'lack', 'layer1.2.conv1.weight']),
+    (dict(depth=18), None, dict(depth=18, small_stem=True), ['conv1.weight', '(8, 3, 7, 7)', '(8, 3, 3, 3)']),
+    (dict(depth=18, plugins=[dmsca]), None, dict(depth=18), ['beyond it', 'layer2.0.dmsca', 'plugins']),
+    (dict(depth=18, prefix='backbone.'), None, dict(depth=18), ['lack', 'conv1.weight', "prefix='backbone.'"]),
+    (dict(depth=18), 'backbone.', dict(depth=18), ['lack', 'conv1.weight'])])
+def test_weights_of_another_backbone_are_refused_with_both_sides(saved, stored, prefix, wanted, words):
+    path = saved(**stored)
+    with pytest.raises(UsageError, match='of another backbone') as caught:
+        weights.check_weights(thin_model(path=path, prefix=prefix, **wanted))
+    assert all(word in str(caught.value) for word in [path, *words])
+
+
+def test_checkpoint_to_start_from_is_compared_too(saved):
+    config = Config(dict(load_from=saved(prefix='backbone.', depth=18), model=dict(
+        backbone=dict(type='mmdet.ResNet', depth=50, **THIN))))
+    with pytest.raises(UsageError, match='of another backbone'):
+        weights.check_weights(config)

@@ -1,0 +1,19 @@
+"""Make a checkpoint ready to be given away: ``python tools/publish_model.py CHECKPOINT OUT``."""
+import argparse
+
+from dmsca_mm.errors import exit_on_usage_error
+from dmsca_mm.runtime.publishing import publish
+
+
+def main() -> None:
+    """Parse, publish, say where the file lies."""
+    parser = argparse.ArgumentParser(description='Strip a checkpoint of the state of its training, and put its hash '
+                                                 'into its name')
+    parser.add_argument('checkpoint', help='path of the checkpoint')
+    parser.add_argument('out', help='the new file, .pth or .safetensors; its hash goes in before the suffix')
+    arguments = parser.parse_args()
+    print(publish(arguments.checkpoint, arguments.out))
+
+
+if __name__ == '__main__':
+    exit_on_usage_error(main)
