@@ -22,7 +22,7 @@ lint: setup
 	.venv/bin/ruff check .
 
 bench: setup
-	.venv/bin/python benchmarks/cost.py --level backbone --rounds $(ROUNDS)
+	for depth in 50 18; do .venv/bin/python benchmarks/cost.py --level backbone --depth $$depth --rounds $(ROUNDS) || exit; done
 	.venv/bin/python benchmarks/cost.py --level operator --rounds $(ROUNDS)
 	.venv/bin/python benchmarks/scaling.py --rounds $(ROUNDS)
 	.venv/bin/python benchmarks/page.py

@@ -1,4 +1,4 @@
-"""What is compared: each attention alone on a feature map, or after every block of a ResNet-50."""
+"""What is compared: each attention alone on a feature map, or after every block of a ResNet."""
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -42,10 +42,11 @@ class Contender:
         import mmcv.cnn  # noqa: F401  # registers mmcv's attentions
         return Copy() if self.cfg is None else MODELS.build(dict(self.cfg, in_channels=channels))
 
-    def backbone(self) -> nn.Module:
-        """mmdet's ResNet-50 with the attention after every block's last norm; batch norms train."""
+    def backbone(self, depth: int = 50) -> nn.Module:
+        """mmdet's ResNet with the attention after every block's last norm; batch norms train."""
         plugins = self.cfg and [dict(cfg=self.cfg, stages=(True,) * 4, position='after_conv3')]
-        return MODELS.build(dict(type='mmdet.ResNet', depth=50, plugins=plugins, norm_eval=False))
+        return MODELS.build(dict(type='PluginResNet', base='mmdet.ResNet', depth=depth, plugins=plugins,
+                                 norm_eval=False))
 
     def compile(self, model: nn.Module) -> None:
         """Compile the attentions in a model, if this contender says so."""

@@ -1,7 +1,8 @@
 """What an attention costs: time, memory, parameters and multiply-adds beside its peers.
 
-``python benchmarks/cost.py --level backbone`` measures a whole ResNet-50, ``--level operator`` the attention alone on
-the feature maps of the four stages. ``measure.py`` tells how, ``contenders.py`` what is compared.
+``python benchmarks/cost.py --level backbone`` measures a whole ResNet-50, or one of another ``--depth``, and
+``--level operator`` the attention alone on the feature maps of a ResNet-50's four stages. ``measure.py`` tells how,
+``contenders.py`` what is compared.
 """
 from __future__ import annotations
 
@@ -18,9 +19,10 @@ from dmsca_mm.errors import UsageError, exit_on_usage_error
 from dmsca_mm.runtime.stack import require
 
 
-def measure_backbone(contenders: list[Contender], size: tuple[int, int], batch: int, setting: Setting) -> list[Row]:
-    """A whole ResNet-50; ``plain`` is the one without attention."""
-    return measure(contenders, Contender.backbone, torch.randn(batch, 3, *size), setting)
+def measure_backbone(contenders: list[Contender], depth: int, size: tuple[int, int], batch: int, setting: Setting
+                     ) -> list[Row]:
+    """A whole ResNet of this depth; ``plain`` is the one without attention."""
+    return measure(contenders, lambda contender: contender.backbone(depth), torch.randn(batch, 3, *size), setting)
 
 
 def measure_operator(contenders: list[Contender], shape: tuple[int, int, int, int], setting: Setting) -> list[Row]:
@@ -131,20 +133,25 @@ def main() -> None:
     """Parse, measure, write, draw, print."""
     command = parser('What an attention costs beside its peers')
     command.add_argument('--level', choices=('operator', 'backbone'), required=True)
+    command.add_argument('--depth', type=int, choices=(18, 34, 50, 101, 152), default=50,
+                         help='of the backbone; default 50')
     command.add_argument('--size', type=image_size, metavar='HxW',
                          help='of the images; default 256x256 (backbone), 800x1344 (operator)')
     command.add_argument('--batch', type=positive, help='default 4 (backbone), 1 (operator)')
     arguments = command.parse_args()
     contenders, setting = prepare(arguments)
+    subject, network = arguments.level, None
     if arguments.level == 'backbone':
-        rows = measure_backbone(contenders, arguments.size or (256, 256), arguments.batch or 4, setting)
+        subject, network = f'resnet{arguments.depth}', f'ResNet-{arguments.depth}'
+        rows = measure_backbone(contenders, arguments.depth, arguments.size or (256, 256), arguments.batch or 4,
+                                setting)
     else:
         shapes = stage_shapes(arguments.size or (800, 1344), arguments.batch or 1)
         rows = [row for shape in shapes for row in measure_operator(contenders, shape, setting)]
-    path = arguments.out / f'cost_{arguments.level}_{setting.device}_{setting.dtype}.csv'
+    path = arguments.out / f'cost_{subject}_{setting.device}_{setting.dtype}.csv'
     write_csv(rows, path)
     print(table(rows))
-    draw.costs(rows, arguments.level, path.with_suffix('.png'))
+    draw.costs(rows, network, path.with_suffix('.png'))
     print(f'written: {path} and {path.with_suffix(".png")}')
 
 

@@ -54,12 +54,12 @@ def bars(axes: plt.Axes, labels: list[str], values: np.ndarray, start: float, fo
         tick.set_fontweight('bold' if tick.get_text() == 'DMSCA fast' else 'normal')
 
 
-def costs(rows: list[Row], level: str, path: Path) -> None:
+def costs(rows: list[Row], network: str | None, path: Path) -> None:
     """Time of a training step and of inference against the plain one, and extra memory, a bar for each contender.
 
     Args:
         rows: of ``measure_backbone``, or of ``measure_operator`` for several shapes, which are added up.
-        level: ``'backbone'`` or ``'operator'``.
+        network: what ``measure_backbone`` measured, such as ``'ResNet-50'``; None for ``measure_operator``.
         path: of the picture.
     """
     shapes = list(dict.fromkeys(row['shape'] for row in rows))
@@ -79,23 +79,23 @@ def costs(rows: list[Row], level: str, path: Path) -> None:
     labels = sorted((label for label in whole if label != plain), key=lambda label: ratio(label, 'train_ratio'))
     if not labels:
         return
-    start = 1.0 if level == 'backbone' else 0.0
-    against = 'plain ResNet-50 = 1' if level == 'backbone' else 'a copy of X = 1'
+    start = 1.0 if network else 0.0
+    against = f'plain {network} = 1' if network else 'a copy of X = 1'
     with plt.rc_context(STYLE):
         figure, panels = plt.subplots(1, 3, figsize=(12.5, 1.9 + 0.36 * len(labels)), sharey=True, layout='constrained')
         for axes, name, title in zip(panels, ('train', 'inference'), ('Training step', 'Inference'), strict=False):
             values = np.array([ratio(label, f'{name}_ratio') for label in labels])
             quartiles = np.array([[ratio(label, f'{name}_ratio_{q}') for label in labels] for q in ('q1', 'q3')])
-            bars(axes, labels, values, start, '{:.2f}' if level == 'backbone' else '{:.1f}', quartiles)
+            bars(axes, labels, values, start, '{:.2f}' if network else '{:.1f}', quartiles)
             axes.set_title(title)
             axes.set_xlabel(f'time, {against}')
-        if level == 'operator':
+        if not network:
             panels[1].axvline(1.5, color=INK, linewidth=1, linestyle=(0, (4, 3)))
         memory = np.array([sum(row['extra_mb'] for row in whole[label]) for label in labels])
         bars(panels[2], labels, memory, 0.0, '{:.0f}')
         panels[2].set_title('Extra memory in training')
         panels[2].set_xlabel('MB at the peak of a step')
-        what = f'ResNet-50, attention in every block, input {shapes[0]}' if level == 'backbone' else \
+        what = f'{network}, attention in every block, input {shapes[0]}' if network else \
             f'Attention alone, sum over the maps {", ".join(shapes)}; dashed: two reads and one write of X'
         figure.supxlabel(caption(rows, what), fontsize=9, color='#57606a', x=0.01, ha='left')
         figure.savefig(path, dpi=150)

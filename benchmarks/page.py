@@ -18,7 +18,6 @@ convolutions and matrix products.
 NO_GPU = """**No GPU has been measured.** The kernels for it are tested in Triton's interpreter and compiled for two
 generations of cards; what they gain there is not known.
 """
-TITLES = {'backbone': 'A whole ResNet-50', 'operator': 'The attention alone'}
 
 
 def page(results: Path) -> str:
@@ -46,9 +45,12 @@ def _section(path: Path) -> str:
         title, command, body = 'Pixels and channels', f'benchmarks/scaling.py {setting}', []
     else:
         batch, _, *size = first['shape'].split('x')
-        images = '800x1344' if kind[1] == 'operator' else 'x'.join(size)
-        title = TITLES[kind[1]]
-        command = f'benchmarks/cost.py --level {kind[1]} --size {images} --batch {batch} {setting}'
+        if kind[1] == 'operator':
+            title, subject, images = 'The attention alone', 'operator', '800x1344'
+        else:
+            depth, images = kind[1].removeprefix('resnet'), 'x'.join(size)
+            title, subject = f'A whole ResNet-{depth}', f'backbone --depth {depth}'
+        command = f'benchmarks/cost.py --level {subject} --size {images} --batch {batch} {setting}'
         body = [line for shape in dict.fromkeys(row['shape'] for row in rows)
                 for line in _table([row for row in rows if row['shape'] == shape], shape)]
     picture = path.with_suffix('.png')

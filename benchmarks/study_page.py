@@ -24,7 +24,7 @@ NUMBERS = {'clean': 'clean', 'corrupted': 'corrupted', 'relative': 'corrupted / 
 LABELS = {'none': 'plain', 'se': 'SE', 'eca': 'ECA', 'ca': 'coordinate attention', 'cbam': 'CBAM', 'dmsca': 'DMSCA',
           'dmsca_paper': "DMSCA, paper's start"}
 METRICS = {'detection': 'box mAP', 'segmentation': 'mIoU'}
-COST = ROOT / 'benchmarks' / 'results' / 'cost_backbone_cpu_fp32.csv'
+COST = ROOT / 'benchmarks' / 'results' / 'cost_resnet50_cpu_fp32.csv'
 COSTS = {'none': 'plain', 'se': 'SE', 'eca': 'ECA', 'ca': 'coordinate attention', 'cbam': 'CBAM', 'dmsca': 'DMSCA fast'}
 """Names of contenders in that table."""
 

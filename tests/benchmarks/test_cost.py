@@ -94,7 +94,7 @@ def test_what_cannot_run_is_said_in_table_and_picture(rows, tmp_path):
     assert rows['broken']['note'] == 'left out: OutOfMemoryError: would need'
     assert 'broken              left out: OutOfMemoryError' in cost.table(list(rows.values()))
     assert 'broken left out: OutOfMemoryError' in draw.caption(list(rows.values()), 'what')
-    draw.costs(list(rows.values()), 'operator', tmp_path / 'picture.png')
+    draw.costs(list(rows.values()), None, tmp_path / 'picture.png')
     assert (tmp_path / 'picture.png').exists()
 
 
@@ -110,10 +110,11 @@ def test_a_gpu_has_more_to_compare():
     assert more == {'DMSCA fast, no kernels', 'DMSCA literal compiled'}
 
 
-def test_backbone_has_the_attention_in_every_block():
-    backbone = CONTENDERS['se'].backbone()
-    assert sum(isinstance(module, SE) for module in backbone.modules()) == 3 + 4 + 6 + 3
-    assert CONTENDERS['plain'].backbone().training
+@pytest.mark.parametrize(('depth', 'blocks'), [(50, 3 + 4 + 6 + 3), (18, 4 * 2)])
+def test_backbone_has_the_attention_in_every_block(depth, blocks):
+    backbone = CONTENDERS['se'].backbone(depth)
+    assert sum(isinstance(module, SE) for module in backbone.modules()) == blocks
+    assert CONTENDERS['plain'].backbone(depth).training
 
 
 @pytest.mark.parametrize('dtype', ['fp32', 'bf16', 'amp'])
@@ -133,11 +134,18 @@ def test_operator_level_writes_a_table_and_a_picture(run, dtype):
 def test_backbone_level_writes_a_table_and_a_picture(run):
     name, rows = run(cost, '--level', 'backbone', '--size', '32x32', '--batch', '2', '--rounds', '2',
                      '--contenders', 'eca')
-    assert name == 'cost_backbone_cpu_fp32.csv'
+    assert name == 'cost_resnet50_cpu_fp32.csv'
     plain, eca = rows
     assert [plain[key] for key in ('shape', 'train_ratio', 'extra_mb', 'floor_ms')] == ['2x3x32x32', '1.0', '0.0', '']
     assert plain['parameters'] == '23508032'
     assert int(eca['parameters']) - 23508032 == (3 + 4 + 6) * 5 + 3 * 7
+
+
+def test_shallow_backbone_has_its_own_table(run):
+    name, rows = run(cost, '--level', 'backbone', '--depth', '18', '--size', '32x32', '--batch', '2', '--rounds', '2',
+                     '--contenders', 'eca')
+    assert name == 'cost_resnet18_cpu_fp32.csv'
+    assert [row['parameters'] for row in rows] == ['11176512', str(11176512 + 2 * (3 + 5 + 5 + 5))]
 
 
 def test_scaling_writes_a_table_and_a_picture(run, monkeypatch):

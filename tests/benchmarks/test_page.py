@@ -24,22 +24,23 @@ def test_page_tells_command_date_machine_and_every_row(page, tmp_path):
                  train_ratio=1.123, extra_mb=160.4),
             dict(shared, contender='Other', parameters='', flops='', inference_ratio='', train_ratio='', extra_mb='',
                  note='left out: too large')]
-    with (tmp_path / 'cost_backbone_cpu_fp32.csv').open('w', newline='') as file:
+    with (tmp_path / 'cost_resnet50_cpu_fp32.csv').open('w', newline='') as file:
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()
         writer.writerows(rows)
     text = page(tmp_path)
-    assert 'cost.py --level backbone --size 256x256 --batch 4 --device cpu --dtype fp32 --rounds 9`, 2026-01-02' in text
+    assert ('cost.py --level backbone --depth 50 --size 256x256 --batch 4 --device cpu --dtype fp32 --rounds 9`, '
+            '2026-01-02') in text
     assert 'A Processor, 2 threads, torch 2.13.0' in text
     assert '| DMSCA fast | 26.088 M | 4.200 G | 1.08 | 1.12 | +160 MB |' in text
     assert '| Other | left out: too large |' in text
-    assert 'cost_backbone_cpu_fp32.png' in text
+    assert 'cost_resnet50_cpu_fp32.png' in text
     assert 'No GPU has been measured' in text
 
 
 def test_tables_of_a_gpu_end_the_word_that_there_are_none(page, repository, tmp_path):
-    table = (repository / 'benchmarks/results/cost_backbone_cpu_fp32.csv').read_text()
-    (tmp_path / 'cost_backbone_cuda_bf16.csv').write_text(table)
+    table = (repository / 'benchmarks/results/cost_resnet50_cpu_fp32.csv').read_text()
+    (tmp_path / 'cost_resnet50_cuda_bf16.csv').write_text(table)
     assert 'No GPU has been measured' not in page(tmp_path)
 
 
