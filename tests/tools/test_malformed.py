@@ -82,7 +82,7 @@ def bad_position(config, seeded):
 
 
 def bad_backbone(config, seeded):
-    config['model']['backbone'].update(seeded.choice([dict(depth=18), dict(type='HRNet'), dict(type='ResNett')]))
+    config['model']['backbone'].update(seeded.choice([dict(depth=51), dict(type='HRNet'), dict(type='ResNett')]))
 
 
 def too_few_classes(config, seeded):
