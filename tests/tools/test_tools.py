@@ -60,6 +60,24 @@ def test_one_process_trains_a_plain_config_with_the_plugin_and_writes_prediction
     assert (tmp_path / 'found.pkl').stat().st_size > 0
 
 
+def test_resnet_18_trains_with_the_plugin_and_is_looked_into(digits, call, repository, tmp_path):
+    """With plugins=[...] in a config of the library's own ResNet, which refuses them at this depth."""
+    shallow, work = tmp_path / 'shallow.py', tmp_path / 'work'
+    shallow.write_text(f"_base_ = '{repository}/{DETECTOR}'\n"
+                       'model = dict(backbone=dict(depth=18), neck=dict(in_channels=[16, 32, 64, 128]))\n')
+    trained = call('train.py', shallow, '--work-dir', work, *short_run(digits, True, 1))
+    assert trained.returncode == 0, trained.stderr
+    weights = last_checkpoint(work)['state_dict']
+    assert weights['backbone.layer1.0.conv2.weight'].shape == (16, 16, 3, 3), 'a BasicBlock'
+    assert weights['backbone.layer4.1.dmsca.aa.conv.weight'].shape == (1, 128, 1, 1)
+    written = work / 'shallow.py'
+    assert "type='PluginResNet'" in written.read_text()
+    image = next((digits / 'images/validation').glob('*'))
+    shown = call('show_attention.py', written, work / 'epoch_1.pth', image, '--out', tmp_path / 'figures')
+    assert shown.returncode == 0, shown.stderr
+    assert (tmp_path / f'figures/{image.stem}.attention.png').stat().st_size > 10_000
+
+
 @pytest.mark.parametrize(('library', 'config', 'checkpoint'), [
     ('mmdet', 'configs/faster_rcnn_r50_dmsca.py', 'epoch_1.pth'),
     ('mmseg', 'configs/upernet_r50_dmsca.py', 'iter_1.pth')])
