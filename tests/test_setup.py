@@ -1,10 +1,12 @@
-"""``make setup`` refuses in one line what cannot work, before it makes anything."""
+"""Set-up refuses in one line what cannot work, before it makes anything."""
 import shutil
 import subprocess
 
 import pytest
 
-FILES = ('requirements.txt', 'requirements-cpu.txt', 'pyproject.toml', 'tools/setup.sh')
+FILES = ('requirements-common.txt', 'requirements-cpu.txt', 'pyproject.toml', 'tools/setup.sh')
+STACKS = {(): ('.venv', 'requirements.txt'), ('forks',): ('.venv-forks', 'requirements-forks.txt')}
+"""What set-up is told, the environment that it makes, and what is in it beside what both share."""
 
 
 @pytest.fixture
@@ -13,16 +15,16 @@ def setup(repository, tmp_path):
     checkout, commands = tmp_path / 'checkout', tmp_path / 'commands'
     (checkout / 'tools').mkdir(parents=True)
     commands.mkdir()
-    for name in FILES:
+    for name in (*FILES, *(requirements for _, requirements in STACKS.values())):
         shutil.copy(repository / name, checkout / name)
 
-    def run(stand_ins=None, **environment):
+    def run(stand_ins=None, stack=(), **environment):
         for name, line in (stand_ins or {}).items():
             (commands / name).write_text(f'#!/bin/bash\n{line}\n')
             (commands / name).chmod(0o755)
         path = f'{commands}:/usr/bin:/bin'
-        return checkout, subprocess.run([checkout / 'tools/setup.sh'], capture_output=True, text=True, timeout=60,
-                                        env=dict(PATH=path, **environment))
+        return checkout, subprocess.run([checkout / 'tools/setup.sh', *stack], capture_output=True, text=True,
+                                        timeout=60, env=dict(PATH=path, **environment))
     return run
 
 
@@ -48,11 +50,29 @@ def test_what_cannot_work_is_refused(setup, tmp_path, stand_ins, environment, wo
     assert not (checkout / '.venv').exists()
 
 
-def test_second_call_does_nothing(setup):
-    checkout, _ = setup(PYTHON='none-such')
-    (checkout / '.venv').mkdir()
-    files = ' '.join(str(checkout / name) for name in FILES)
+def test_stack_of_another_name_is_refused(setup):
+    _, finished = setup(stack=['spoons'])
+    assert (finished.returncode, len(finished.stderr.splitlines())) == (2, 1)
+    assert 'spoons is no stack' in finished.stderr
+    assert 'forks' in finished.stderr
+
+
+@pytest.mark.parametrize('stack', STACKS)
+def test_second_call_does_nothing(stack, setup):
+    checkout, finished = setup(stack=stack, PYTHON='none-such')
+    assert finished.returncode == 2
+    venv, requirements = STACKS[stack]
+    (checkout / venv).mkdir()
+    files = ' '.join(str(checkout / name) for name in (requirements, *FILES))
     wanted = subprocess.run(f'cat {files} | sha256sum', shell=True, capture_output=True, text=True, check=True).stdout
-    (checkout / '.venv/complete').write_text(wanted)
-    _, finished = setup(PYTHON='none-such')
+    (checkout / venv / 'complete').write_text(wanted)
+    _, finished = setup(stack=stack, PYTHON='none-such')
     assert (finished.returncode, finished.stdout) == (0, '')
+
+
+def test_pins_of_the_stacks_are_apart_from_what_both_share(repository):
+    def pinned(name):
+        return {line.split('==')[0] for line in (repository / name).read_text().splitlines() if '==' in line}
+    for _, requirements in STACKS.values():
+        assert {'numpy'} < pinned(requirements)
+        assert not pinned(requirements) & pinned('requirements-common.txt')
