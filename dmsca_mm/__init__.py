@@ -1,6 +1,7 @@
 """DMSCA, dynamic multi-scale channel-spatial attention, as a plugin for OpenMMLab backbones.
 
-``import dmsca_mm`` registers the operator as ``type='DMSCA'`` and imports neither mmdet nor mmseg.
+``import dmsca_mm`` registers the operator as ``type='DMSCA'``, has mmengine find forks of its libraries, and
+imports neither mmdet nor mmseg.
 """
 from __future__ import annotations
 
@@ -11,9 +12,11 @@ for _package, _command in (('torch', 'pip install torch'), ('mmengine', 'pip ins
         raise ModuleNotFoundError(f'dmsca_mm needs {_package}, which is not installed: run "{_command}", '
                                   'or "make setup" in a checkout for the whole tested set', name=_package)
 
-from . import backbones  # noqa: E402, F401 (registers PluginResNet)
+from . import backbones, forks  # noqa: E402, F401 (backbones registers PluginResNet)
 from .attention import DMSCA  # noqa: E402
 from .plugin import dmsca, plugin  # noqa: E402
 from .version import __version__  # noqa: E402
+
+forks.find_by_import_name()
 
 __all__ = ['DMSCA', '__version__', 'dmsca', 'plugin']

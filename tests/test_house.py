@@ -11,11 +11,12 @@ ROOMS = {
     'insight': {'attention', 'errors', 'torch', 'numpy', 'PIL', 'matplotlib', 'captum', 'sklearn'},
     'datasets': {'errors', 'numpy', 'cv2', 'PIL', 'skimage', 'sklearn'},
     'robustness': {'errors', 'numpy', 'imagecorruptions', 'matplotlib'},
+    'forks': {'mmengine'},
     'plugin': {'attention', 'errors', 'presets', 'torch', 'mmengine'},
-    'runtime': {'attention', 'errors', 'insight', 'plugin', 'robustness', 'version', 'torch', 'numpy', 'scipy', 'cv2',
-                'PIL', 'safetensors', 'tqdm', 'jinja2', 'markupsafe', 'mmengine', 'mmcv', 'mmdet'},
+    'runtime': {'attention', 'errors', 'forks', 'insight', 'plugin', 'robustness', 'version', 'torch', 'numpy', 'scipy',
+                'cv2', 'PIL', 'safetensors', 'tqdm', 'jinja2', 'markupsafe', 'mmengine', 'mmcv', 'mmdet'},
     'backbones': {'plugin', 'torch', 'mmengine', 'mmcv'},
-    '__init__': {'attention', 'backbones', 'plugin', 'version'},
+    '__init__': {'attention', 'backbones', 'forks', 'plugin', 'version'},
 }
 
 

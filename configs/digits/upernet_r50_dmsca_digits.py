@@ -1,7 +1,7 @@
 # UPerNet on the built-in digits (tools/make_digits.py): the published model, thin enough for two CPU cores.
 _base_ = [
-    'mmseg::_base_/models/upernet_r50.py',
     '../_base_/thin_resnet50.py',
+    'mmseg::_base_/models/upernet_r50.py',
     '../_base_/digits_segmentation.py',
 ]
 
