@@ -37,7 +37,7 @@ def load_config(name: str, options: dict[str, Any] | None = None, plugin: str | 
         raise UsageError(f'config {name} does not exist: give a path, or LIBRARY::NAME such as '
                          'mmdet::retinanet/retinanet_r50_fpn_1x_coco.py')
     text = name if published else Path(name).read_text()
-    stack.require(*sorted(set(re.findall(r'\b(mmdet|mmseg)::', text))))
+    stack.require(*sorted(set(re.findall(r'\b(mm\w+)::', text))))
     try:
         config = get_config(name) if published else Config.fromfile(name)
         if options:

@@ -1,5 +1,6 @@
 """A config is read by path or by a library's name; what cannot be read is one line."""
 import pytest
+from mmengine.utils import package_utils
 
 from dmsca_mm.errors import UsageError
 from dmsca_mm.runtime.config import default_work_dir, load_config
@@ -20,6 +21,12 @@ def test_config_that_fails_is_one_error(tmp_path):
     (tmp_path / 'bad.py').write_text('model = dict(\n')
     with pytest.raises(UsageError, match=r'bad\.py cannot be read: SyntaxError'):
         load_config(str(tmp_path / 'bad.py'))
+
+
+def test_library_that_is_not_there_is_named_and_not_installed(monkeypatch):
+    monkeypatch.setattr(package_utils, 'call_command', lambda command: pytest.fail(' '.join(command)))
+    with pytest.raises(UsageError, match='mmaction is not installed: run "pip install mmaction2"'):
+        load_config('mmaction::recognition/tsn/tsn_r50.py')
 
 
 def test_backbone_without_plugins_gets_no_such_key():

@@ -1,23 +1,43 @@
-"""What is missing is said with the command that installs it."""
+"""What is missing is said with the command that installs it; what is there is told with its version."""
+import re
+
 import pytest
 
+from dmsca_mm import forks
 from dmsca_mm.errors import UsageError
 from dmsca_mm.runtime import stack
+
+
+@pytest.fixture(params=['requirements.txt', 'requirements-forks.txt'])
+def pinned(request, repository, monkeypatch):
+    """The requirements of a stack, which is taken for the one that is installed."""
+    monkeypatch.setattr(forks, 'installed', lambda package: request.param == 'requirements-forks.txt')
+    return (repository / request.param).read_text().splitlines()
 
 
 def test_present_stack_passes():
     stack.require('mmdet', 'mmseg')
 
 
-def test_missing_library_is_named_with_the_command(monkeypatch):
-    monkeypatch.setattr(stack, 'find_spec', lambda name: None if name == 'mmseg' else object())
-    with pytest.raises(UsageError, match=r'mmseg is not installed: run "pip install mmsegmentation'):
-        stack.require('mmseg')
+@pytest.mark.parametrize('library', ['mmcv', 'mmdet', 'mmseg'])
+def test_missing_library_is_named_with_the_pin_of_its_stack(library, pinned, monkeypatch):
+    monkeypatch.setattr(stack, 'find_spec', lambda name: None if name == library else object())
+    with pytest.raises(UsageError, match=f'{library} is not installed: run "pip install .*make setup') as caught:
+        stack.require(library)
+    assert re.search(r'[\w-]+==[\d.]+', str(caught.value))[0] in pinned
 
 
-def test_mmcv_without_operators_is_told_from_no_mmcv(monkeypatch):
+def test_mmcv_without_operators_is_told_from_no_mmcv(pinned, monkeypatch):
     def no_operators(name):
         raise ImportError('no _ext')
     monkeypatch.setattr(stack, 'import_module', no_operators)
-    with pytest.raises(UsageError, match=r'mmcv has no usable compiled operators .*--no-build-isolation'):
+    with pytest.raises(UsageError, match=r'mmcv has no usable compiled operators .*--no-build-isolation') as caught:
         stack.require('mmdet')
+    assert re.search(r'[\w-]+==[\d.]+', str(caught.value))[0] in pinned
+
+
+def test_versions_are_of_what_is_installed():
+    found = stack.versions('torch', 'no-such-package')
+    assert 'no-such-package' not in found
+    assert {name.removeprefix('onedl-') for name in found} >= {'torch', 'mmengine', 'mmcv', 'mmsegmentation'}
+    assert len(found) == 5, 'each library by one of its two names'

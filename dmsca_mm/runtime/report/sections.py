@@ -5,7 +5,6 @@ import math
 import platform
 import re
 from datetime import datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -14,6 +13,7 @@ from mmengine.config import Config
 
 from ...insight.curves import COLOURS, Curve, line_chart
 from ...version import __version__
+from .. import stack
 from .costs import Costs
 from .logs import ATTENTION, History, Line, names, series
 from .results import Test, class_table, ended
@@ -25,7 +25,6 @@ HEADLINES = ('coco/segm_mAP', 'coco/bbox_mAP', 'mIoU')
 OF_MODULES = {'temperature': 'Temperature τ', 'gate_mean': 'Mean of the gate: 1 channels, 0 places',
               'gradient_norm': 'Norm of the gradient'}
 """The scalars of a DMSCA module that are drawn, and their titles."""
-PACKAGES = ('torch', 'numpy', 'mmengine', 'mmcv', 'mmdet', 'mmsegmentation')
 
 Chart = tuple[str, str]
 """A title and an SVG element."""
@@ -198,14 +197,8 @@ def cost_notes(history: History) -> list[str]:
 
 def versions() -> list[tuple[str, str]]:
     """What made the report, and when."""
-    found = [('made', f'{datetime.now():%Y-%m-%d %H:%M}'), ('dmsca_mm', __version__),
-             ('Python', platform.python_version())]
-    for package in PACKAGES:
-        try:
-            found.append((package, version(package)))
-        except PackageNotFoundError:
-            found.append((package, 'not installed'))
-    return found
+    return [('made', f'{datetime.now():%Y-%m-%d %H:%M}'), ('dmsca_mm', __version__),
+            ('Python', platform.python_version()), *stack.versions('torch', 'numpy').items()]
 
 
 def _points(lines: list[Line], name: str, floor: float) -> tuple[list[int], list[float]]:

@@ -5,15 +5,12 @@ import json
 import shlex
 import sys
 from datetime import date
-from importlib import metadata
 from pathlib import Path
 
 from ...robustness import Summary, picture, table
+from .. import stack
 from ..saving import write_whole
 from .cells import CLEAN, Cell, Metrics
-
-PACKAGES = ('dmsca-mm', 'torch', 'numpy', 'opencv-python', 'mmengine', 'mmcv', 'mmdet', 'mmsegmentation',
-            'imagecorruptions-imaug')
 
 
 def write_results(folder: Path, summary: Summary, metrics: dict[Cell, Metrics], source: dict[str, str]) -> None:
@@ -33,7 +30,8 @@ def write_results(folder: Path, summary: Summary, metrics: dict[Cell, Metrics], 
     cells: dict[str, dict[int, Metrics]] = {name: {} for name in summary.corruptions}
     for name, severity in summary.cells:
         cells[name][severity] = metrics[name, severity]
-    content = dict(source, command=command, date=today, versions=_versions(), metric=summary.metric, unit=summary.unit,
+    versions = stack.versions('dmsca-mm', 'torch', 'numpy', 'opencv-python', 'imagecorruptions-imaug')
+    content = dict(source, command=command, date=today, versions=versions, metric=summary.metric, unit=summary.unit,
                    clean=summary.clean, mpc=summary.mpc, rpc=summary.rpc, by_group=summary.by_group,
                    by_corruption=summary.by_corruption, by_severity=summary.by_severity, clean_metrics=metrics[CLEAN],
                    cells=cells)
@@ -42,13 +40,3 @@ def write_results(folder: Path, summary: Summary, metrics: dict[Cell, Metrics], 
     for name, data in (('robustness.json', json.dumps(content, indent=1).encode()), ('robustness.md', page.encode()),
                        ('robustness.png', picture(summary, title))):
         write_whole(data, folder / name, 'give the same command again')
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for package in PACKAGES:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return found

@@ -25,7 +25,8 @@ def test_files_hold_what_was_asked_for(tmp_path, monkeypatch):
     assert found['clean_metrics'] == METRICS[CLEAN]
     assert found['cells'] == dict(fog={'1': METRICS['fog', 1], '5': METRICS['fog', 5]})
     assert found['command'] == "tools/test_robustness.py 'a b.py'"
-    assert {'torch', 'mmengine', 'imagecorruptions-imaug'} <= set(found['versions'])
+    versions = {name.removeprefix('onedl-') for name in found['versions']}
+    assert {'torch', 'mmengine', 'imagecorruptions-imaug'} <= versions
     page = (tmp_path / 'out/robustness.md').read_text()
     assert page.startswith('# Robustness of a with b.pth\n')
     assert table(summary) in page
