@@ -1,6 +1,7 @@
 """mmengine's training loops, made to go on in the middle of an epoch exactly as if nothing had been in between."""
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import chain, repeat
 from typing import Any
 
@@ -69,13 +70,29 @@ class SameIterLoop(IterBasedTrainLoop):
         done = _resumed(runner)[0].get('iter', 0)
         super().__init__(runner, _repeatable(runner, dataloader, endless=True, done=done), **options)
         if isinstance(self.dataloader.batch_sampler, Batches):
-            # mmengine asks for every batch that was trained on and throws it away: let it throw away nothing.
-            self.dataloader_iterator = chain(repeat(None, done), self.dataloader_iterator)
+            self.dataloader_iterator = _Left(self.dataloader_iterator, done)
 
     def run_iter(self, data_batch: Any) -> None:
         """Iterate one batch."""
         seed_all(self.runner.seed, self._iter)
         super().run_iter(data_batch)
+
+
+class _Left:
+    """The batches that are left to a resumed run, for a loop that wants to leave out those it has had itself.
+
+    mmengine draws every batch that was trained on and throws it away; its fork calls ``skip_iter``, if at all. Either
+    shall throw away nothing.
+    """
+
+    def __init__(self, batches: Iterator[Any], done: int) -> None:
+        self._batches = batches if hasattr(batches, 'skip_iter') else chain(repeat(None, done), batches)
+
+    def __next__(self) -> Any:
+        return next(self._batches)
+
+    def skip_iter(self, done: int) -> None:
+        """Skip nothing."""
 
 
 _LOOPS = {'EpochBasedTrainLoop': SameEpochLoop, 'IterBasedTrainLoop': SameIterLoop}
