@@ -2,7 +2,7 @@
 import json
 
 import pytest
-from commands import assert_one_line
+from commands import assert_one_line, said
 
 
 @pytest.fixture
@@ -13,15 +13,15 @@ def image(digits):
 def test_show_attention_draws_a_figure_an_image(call_here, untrained, image, tmp_path):
     done = call_here('show_attention.py', *untrained('segmenter'), image, '--out', 'figures', '--stages', 2, 3)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == [f'figures/{image.stem}.attention.png']
-    assert (tmp_path / done.stdout.strip()).stat().st_size > 10_000
+    assert said(done) == [f'figures/{image.stem}.attention.png']
+    assert (tmp_path / said(done)[0]).stat().st_size > 10_000
 
 
 def test_alignment_prints_and_keeps_its_numbers(call, untrained, digits, tmp_path):
     done = call('test_alignment.py', *untrained('segmenter'), '--images', 2, '--stages', 4, '--out', 'numbers',
                 '--cfg-options', f'test_dataloader.dataset.data_root={digits}/')
     assert done.returncode == 0, done.stderr
-    lines = done.stdout.splitlines()
+    lines = said(done)
     assert lines[0].split() == ['model,', 'map,', 'stage', 'area', 'pointing', 'energy', 'iou', 'precision']
     rows = json.loads((tmp_path / 'numbers/alignment.json').read_text())['rows']
     assert len(lines) == 2 + sum(row['size'] == 'all' for row in rows)

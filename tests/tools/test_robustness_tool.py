@@ -5,7 +5,7 @@ import signal
 import sys
 
 import pytest
-from commands import DETECTOR, SEGMENTER, data_options
+from commands import DETECTOR, SEGMENTER, data_options, said
 from processes import finished, started, wait_for
 
 from dmsca_mm.runtime.robustness.measure import measure
@@ -15,7 +15,7 @@ def test_detector_in_two_processes(untrained, digits, call, tmp_path):
     run = call('test_robustness.py', DETECTOR, untrained('detector')[1], '--corruptions', 'contrast', 'frost',
                '--severities', 4, '--processes', 2, '--cfg-options', *data_options(digits, True))
     assert run.returncode == 0, run.stderr
-    *rows, last = run.stdout.splitlines()
+    *rows, last = said(run)
     assert rows[0].startswith('| group'), 'nothing else on standard output'
     assert [row.split()[3] for row in rows[2:5]] == ['frost', 'contrast', 'mean']
     folder = tmp_path / 'work_dirs/faster_rcnn_r50_dmsca_digits/robustness'
@@ -26,8 +26,8 @@ def test_detector_in_two_processes(untrained, digits, call, tmp_path):
     assert found['metric'] == 'coco/bbox_mAP'
     assert 'coco/bbox_mAP_50' in found['cells']['frost']['4']
     assert '1/3' in run.stderr
-    said = [line for line in run.stderr.splitlines() if line.strip()]  # each state of the bar is a line
-    assert all(line.startswith('corruptions:') for line in said), run.stderr
+    bar = [line for line in run.stderr.splitlines() if line.strip()]  # each state of it is a line
+    assert all(line.startswith('corruptions:') for line in bar), run.stderr
 
 
 @pytest.mark.soak
