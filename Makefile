@@ -1,4 +1,4 @@
-.PHONY: setup demo demo-seg test soak lint bench bench-gpu study
+.PHONY: setup demo demo-seg test test-forks soak lint bench bench-gpu study
 
 ROUNDS ?= 12
 
@@ -13,6 +13,11 @@ demo-seg: setup
 
 test: setup
 	.venv/bin/python -m pytest
+
+# The same tests on the maintained forks of OpenMMLab's packages, in an environment of their own.
+test-forks:
+	@tools/setup.sh forks
+	.venv-forks/bin/python -m pytest
 
 # The long tests, with what they measure: a quarter of an hour on two cores, bounded at thirty minutes.
 soak: setup
