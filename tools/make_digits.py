@@ -2,9 +2,12 @@
 import argparse
 from dataclasses import fields
 
+from dmsca_mm.datasets.digit_classes import DigitClassesParameters, make_digit_classes
 from dmsca_mm.datasets.digits import DigitsParameters, make_digits
 from dmsca_mm.errors import exit_on_usage_error
 
+TASKS = {'detection': (make_digits, DigitsParameters, 'data/digits'),
+         'classification': (make_digit_classes, DigitClassesParameters, 'data/digit_classes')}
 HELP = dict(
     training='training images', validation='validation images', size='side of the images in pixels',
     seed='the same seed gives the same files, byte for byte')
@@ -12,17 +15,25 @@ HELP = dict(
 
 def main() -> None:
     """Parse, make the data set, say where it lies."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    parser.add_argument('--out', default='data/digits', help='where the data set goes')
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--task', choices=list(TASKS), default='detection',
+                        help='boxes and label maps, for detection and segmentation, or a folder for each class')
+    parser.add_argument('--out', help=_told([folder for _, _, folder in TASKS.values()], 'where the data set goes'))
     parser.add_argument('--overwrite', action='store_true', help='replace a digits data set that is there')
     for field in fields(DigitsParameters):
-        parser.add_argument('--' + field.name.replace('_', '-'), type=type(field.default), default=field.default,
-                            help=HELP[field.name])
-    values = vars(parser.parse_args())
-    out, overwrite = values.pop('out'), values.pop('overwrite')
-    made = make_digits(out, DigitsParameters(**values), overwrite)
-    print(f'digits: {"made" if made else "already there"}, {values["training"]} training and '
-          f'{values["validation"]} validation images in {out}')
+        defaults = [getattr(parameters, field.name) for _, parameters, _ in TASKS.values()]
+        parser.add_argument('--' + field.name, type=int, help=_told(defaults, HELP[field.name]))
+    values = {name: value for name, value in vars(parser.parse_args()).items() if value is not None}
+    make, parameters, folder = TASKS[values.pop('task')]
+    out, overwrite = values.pop('out', folder), values.pop('overwrite')
+    chosen = parameters(**values)
+    made = make(out, chosen, overwrite)
+    print(f'digits: {"made" if made else "already there"}, {chosen.training} training and '
+          f'{chosen.validation} validation images in {out}')
+
+
+def _told(defaults: list[object], what: str) -> str:
+    return f'{what} (default: {", ".join(f"{value} for {task}" for task, value in zip(TASKS, defaults, strict=True))})'
 
 
 if __name__ == '__main__':

@@ -1,77 +1,32 @@
-"""The built-in data set: real handwritten digits on real photographs, with COCO boxes and ADE-style label maps.
-
-The digits are scikit-learn's bundled `load_digits` (UCI, 8x8 grey), the photographs those that ship inside
-scikit-image; nothing is downloaded. Training and validation share neither a writer nor a photograph.
-"""
+"""The built-in data set: digits on photographs, with COCO boxes and ADE-style label maps."""
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import ClassVar
 
 import cv2
 import numpy as np
 
-from dmsca_mm.errors import UsageError
+from .composing import CONTRAST, HELD_OUT_WRITERS, MAX_ANGLE, PHOTOGRAPHS, Sample, compose, material
+from .folders import Parameters, make
 
-# The samples of load_digits lie writer by writer; a new writer starts at each of these indices. Source: Inria's
-# scikit-learn course, https://inria.github.io/scikit-learn-mooc/python_scripts/cross_validation_grouping.html
-WRITER_STARTS = (0, 130, 256, 386, 516, 646, 776, 915, 1029, 1157, 1287, 1415, 1545, 1667)
-HELD_OUT_WRITERS = 3
-
-# Photographs whose file lies in the scikit-image wheel. Left out are those that show digits or letters themselves
-# (page, text, clock) and drawings. A scene is in one split only.
-PHOTOGRAPHS = {
-    'training': ('astronaut', 'coffee', 'rocket', 'hubble_deep_field', 'retina', 'camera', 'brick', 'grass', 'moon'),
-    'validation': ('chelsea', 'immunohistochemistry', 'coins', 'gravel'),
-}
-BACKGROUND_LABEL = 1  # ADE20K's convention: 0 is unlabelled, so the first real class is 1 and digit d is 2 + d
-GLYPH = 8  # pixels a side in load_digits
 MAX_DIGITS = 6  # an image holds 1 to this many; fewer when no more find room
-SCALES = (0.27, 0.42)  # side of a digit's 8x8 field as a share of the image side; up to 0.7 fits however it is turned
-MAX_ANGLE = 15  # degrees either way
-# Least distance in luminance, of 255, from the ink to the 10th and 90th percentile of what lies under the digit's
-# box, so that a person can read every digit.
-CONTRAST = 60
-MANIFEST = 'digits.json'
+SCALES = (0.27, 0.42)  # side of a digit's 8x8 field as a share of the image side
 
 
 @dataclass(frozen=True)
-class DigitsParameters:
-    """What may be chosen about the data set; the rest is fixed above, so that results compare.
+class DigitsParameters(Parameters):
+    """What may be chosen about it, see :class:`~dmsca_mm.datasets.folders.Parameters`; a size is 96 or more."""
 
-    Args:
-        training: training images, at least 1.
-        validation: validation images, at least 1.
-        size: side of the square images in pixels, a multiple of 32 from 96.
-        seed: at least 0; the same seed gives the same files, byte for byte.
-    """
+    LEAST: ClassVar[dict[str, int]] = dict(training=1, validation=1, size=96, seed=0)
 
     training: int = 2000
     validation: int = 300
     size: int = 160
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        for name, least in dict(training=1, validation=1, size=96, seed=0).items():
-            if getattr(self, name) < least:
-                raise UsageError(f'digits: {name} is {getattr(self, name)}, must be at least {least}')
-        if self.size % 32:
-            raise UsageError(f'digits: size is {self.size}, must be a multiple of 32')
-
-
-class Sample(NamedTuple):
-    """One composed image: (S, S, 3) uint8 BGR, its labels (S, S) uint8 in ADE's convention, and its boxes, COCO's
-    `bbox` [x, y, w, h] and `area` in pixels, and `category_id`, 1 + digit.
-    """
-
-    image: np.ndarray
-    labels: np.ndarray
-    boxes: list[dict]
 
 
 def make_digits(root: str | Path, parameters: DigitsParameters | None = None, overwrite: bool = False) -> bool:
@@ -81,49 +36,28 @@ def make_digits(root: str | Path, parameters: DigitsParameters | None = None, ov
     Errors: UsageError if `root` holds anything else (with `overwrite`, another digits data set is replaced), if
     a package is missing or the disk refuses.
     """
-    root, parameters = Path(root), parameters or DigitsParameters()
-    partial = root.with_name(f'.{root.name}.{os.getpid()}')
-    try:
-        if _is_made(root, parameters, overwrite):
-            return False
-        partial.mkdir(parents=True)
-        _write(partial, parameters)
-        if (root / MANIFEST).exists():
-            shutil.rmtree(root)
-        partial.rename(root)
-    except OSError as error:
-        raise UsageError(f'cannot write the digits data set to {root}: {error.strerror or error}') from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    return True
+    parameters = parameters or DigitsParameters()
+    return make(Path(root), _manifest(parameters), partial(_write, parameters=parameters),
+                partial(_missing, parameters=parameters), overwrite)
 
 
 def samples(split: str, parameters: DigitsParameters) -> Iterator[Sample]:
     """Compose the images of `split`, 'training' or 'validation', one after another."""
-    material = _material(split)
+    photographs, glyphs, digits = material(split)
     for index in range(getattr(parameters, split)):
         # A generator of its own for each image: its content does not depend on how many come before it.
         rng = np.random.default_rng([parameters.seed, list(PHOTOGRAPHS).index(split), index])
-        yield _compose(rng, *material, parameters.size)
+        wanted = rng.integers(1, MAX_DIGITS + 1)
+        yield compose(rng, photographs, glyphs, digits, wanted, parameters.size, SCALES)
 
 
-def _is_made(root: Path, parameters: DigitsParameters, overwrite: bool) -> bool:
-    if not root.exists() or (root.is_dir() and not any(root.iterdir())):
-        return False
-    manifest = root / MANIFEST
-    if not manifest.is_file():
-        raise UsageError(f'{root} exists and is not a digits data set: move it away or choose another folder')
-    if overwrite:
-        return False
-    if manifest.read_text() != _manifest(parameters):
-        raise UsageError(f'{root} holds digits made with other parameters: pass --overwrite or choose another folder')
+def _missing(root: Path, parameters: DigitsParameters) -> str:
     for split in PHOTOGRAPHS:
         wanted = getattr(parameters, split)
         found = [len(list((root / part / split).glob('*.*'))) for part in ('images', 'annotations')]
         if found != [wanted, wanted] or not (root / f'annotations/instances_{split}.json').is_file():
-            raise UsageError(f'{root} is incomplete, {split} holds {found[0]} images and {found[1]} label maps of '
-                             f'{wanted}, or its boxes are missing: pass --overwrite')
-    return True
+            return (f'{split} holds {found[0]} images and {found[1]} label maps of {wanted}, or its boxes are missing')
+    return ''
 
 
 def _write(root: Path, parameters: DigitsParameters) -> None:
@@ -138,11 +72,9 @@ def _write(root: Path, parameters: DigitsParameters) -> None:
             (maps / f'{index:06d}.png').write_bytes(cv2.imencode('.png', sample.labels)[1])
             made.append(sample.boxes)
         (root / 'annotations' / f'instances_{split}.json').write_text(json.dumps(_coco(made, parameters.size)))
-    (root / MANIFEST).write_text(_manifest(parameters))
 
 
 def _manifest(parameters: DigitsParameters) -> str:
-    """What the data set was made from and with, as JSON."""
     content = dict(asdict(parameters), photographs=PHOTOGRAPHS, held_out_writers=HELD_OUT_WRITERS, scales=SCALES,
                    max_digits=MAX_DIGITS, max_angle=MAX_ANGLE, contrast=CONTRAST)
     return json.dumps(content, indent=2) + '\n'
@@ -156,88 +88,3 @@ def _coco(made: list[list[dict]], size: int) -> dict:
         images=images,
         annotations=[dict(box, id=index) for index, box in enumerate(boxes, start=1)],
         categories=[dict(id=digit + 1, name=str(digit)) for digit in range(10)])
-
-
-def _material(split: str) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
-    """The split's photographs, each (H, W, 3) uint8 BGR, its digits, (N, 8, 8) float32 in [0, 1], and their classes."""
-    try:
-        from skimage import data
-        from sklearn.datasets import load_digits
-    except ImportError as error:
-        raise UsageError('the digits come with scikit-learn and the photographs with scikit-image, and '
-                         f'{error.name} is missing: pip install scikit-learn scikit-image') from error
-    images = [getattr(data, name)() for name in PHOTOGRAPHS[split]]
-    photographs = [np.stack([image] * 3, 2) if image.ndim == 2 else image[..., ::-1] for image in images]
-    border = WRITER_STARTS[-HELD_OUT_WRITERS]
-    part = slice(None, border) if split == 'training' else slice(border, None)
-    every = load_digits()
-    return photographs, (every.images[part] / 16).astype(np.float32), every.target[part]
-
-
-def _compose(rng: np.random.Generator, photographs: list[np.ndarray], glyphs: np.ndarray, digits: np.ndarray,
-             size: int) -> Sample:
-    wanted = rng.integers(1, MAX_DIGITS + 1)
-    while True:  # a crop so busy that no ink is readable anywhere on it is replaced by another
-        labels = np.full((size, size), BACKGROUND_LABEL, np.uint8)
-        sample = Sample(_background(rng, photographs, size), labels, [])
-        for chosen in rng.integers(len(glyphs), size=wanted):
-            alpha = _alpha(rng, glyphs[chosen], size)
-            for _ in range(20):
-                if _draw(rng, sample, alpha, int(digits[chosen])):
-                    break
-        if sample.boxes:
-            return sample
-
-
-def _background(rng: np.random.Generator, photographs: list[np.ndarray], size: int) -> np.ndarray:
-    photograph = photographs[rng.integers(len(photographs))]
-    height, width = photograph.shape[:2]
-    largest = min(height, width, 4 * size)
-    side = int(rng.integers(min(size, largest), largest + 1))
-    top, left = rng.integers(height - side + 1), rng.integers(width - side + 1)
-    crop = photograph[top:top + side, left:left + side]
-    if rng.random() < 0.5:
-        crop = crop[:, ::-1]
-    return cv2.resize(np.ascontiguousarray(crop), (size, size), interpolation=cv2.INTER_AREA)
-
-
-def _alpha(rng: np.random.Generator, glyph: np.ndarray, size: int) -> np.ndarray:
-    """The digit enlarged and turned, cut to its strokes: opacity (h, w) in [0, 1]; 0.5 and above is the stroke."""
-    side = size * rng.uniform(*SCALES)
-    canvas = int(np.ceil(side * 1.5))
-    turn = cv2.getRotationMatrix2D(((GLYPH - 1) / 2, (GLYPH - 1) / 2),
-                                   rng.uniform(-MAX_ANGLE, MAX_ANGLE), side / GLYPH)
-    turn[:, 2] += (canvas - GLYPH) / 2
-    ink = cv2.warpAffine(glyph, turn, (canvas, canvas), flags=cv2.INTER_CUBIC)
-    alpha = np.clip((ink - 0.4) * 5 + 0.5, 0, 1)
-    rows, columns = np.flatnonzero((alpha >= 0.5).any(1)), np.flatnonzero((alpha >= 0.5).any(0))
-    return alpha[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1]
-
-
-def _draw(rng: np.random.Generator, sample: Sample, alpha: np.ndarray, digit: int) -> bool:
-    """Put a digit at a random place of `sample`; return False when that place is taken or would be unreadable."""
-    height, width = alpha.shape
-    size = len(sample.labels)
-    top, left = int(rng.integers(size - height + 1)), int(rng.integers(size - width + 1))
-    apart = all(left + width + 2 <= x or x + w + 2 <= left or top + height + 2 <= y or y + h + 2 <= top
-                for x, y, w, h in (box['bbox'] for box in sample.boxes))
-    place = slice(top, top + height), slice(left, left + width)
-    ink = _ink(rng, sample.image[place]) if apart else None
-    if ink is None:
-        return False
-    blend = alpha[..., None]
-    sample.image[place] = np.rint(sample.image[place] * (1 - blend) + ink * blend).astype(np.uint8)
-    sample.labels[place][alpha >= 0.5] = BACKGROUND_LABEL + 1 + digit
-    sample.boxes.append(dict(
-        bbox=[left, top, width, height], area=int((alpha >= 0.5).sum()), category_id=digit + 1, iscrowd=0))
-    return True
-
-
-def _ink(rng: np.random.Generator, local: np.ndarray) -> np.ndarray | None:
-    """A random colour, BGR, that stands out from `local`, (h, w, 3) BGR; None when 20 draws gave none."""
-    luminance = np.array([0.114, 0.587, 0.299])  # ITU-R BT.601, in BGR order
-    dark, light = np.percentile(local @ luminance, (10, 90))
-    colours = rng.uniform(0, 255, (20, 3))
-    values = colours @ luminance
-    readable = np.flatnonzero((values < dark - CONTRAST) | (values > light + CONTRAST))
-    return colours[readable[0]] if readable.size else None

@@ -4,7 +4,6 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -56,24 +55,6 @@ def test_an_image_does_not_depend_on_how_many_are_made():
     assert all(np.array_equal(a.image, b.image) for a, b in zip(few, more[:2], strict=True))
 
 
-def test_splits_share_no_writer_and_no_photograph():
-    from sklearn.datasets import load_digits
-    training, validation = digits._material('training')[1:], digits._material('validation')[1:]
-    every = load_digits()
-    assert len(training[1]) in digits.WRITER_STARTS
-    assert np.array_equal(np.concatenate([training[0], validation[0]]) * 16, every.images)
-    assert np.array_equal(np.concatenate([training[1], validation[1]]), every.target)
-    assert not set(digits.PHOTOGRAPHS['training']) & set(digits.PHOTOGRAPHS['validation'])
-
-
-def test_photographs_lie_in_the_wheel_of_scikit_image():
-    import skimage
-    shipped = {path.stem for path in (Path(skimage.__file__).parent / 'data').iterdir()} | {'immunohistochemistry'}
-    assert (Path(skimage.__file__).parent / 'data' / 'ihc.png').exists()
-    for names in digits.PHOTOGRAPHS.values():
-        assert set(names) <= shipped
-
-
 @pytest.mark.parametrize(('split', 'count'), [('training', 12), ('validation', 5)])
 def test_boxes_are_tight_around_the_labels(made, split, count):
     coco = instances(made, split)
@@ -95,17 +76,6 @@ def test_boxes_are_tight_around_the_labels(made, split, count):
             assert stroke.sum() == box['area']
             covered[top:top + height, left:left + width] = True
         assert (labels[~covered] == 1).all()
-
-
-def test_every_digit_stands_out_from_its_surroundings():
-    """Judged on the images before JPEG: the strokes' mean luminance against what was measured around them."""
-    for sample in digits.samples('validation', replace(SMALL, validation=30)):
-        grey = cv2.cvtColor(sample.image, cv2.COLOR_BGR2GRAY).astype(float)
-        for box in sample.boxes:
-            left, top, width, height = box['bbox']
-            place = slice(top, top + height), slice(left, left + width)
-            stroke = sample.labels[place] == box['category_id'] + 1
-            assert abs(grey[place][stroke].mean() - np.median(grey[place][~stroke])) > 30
 
 
 def test_coco_loader_gives_the_boxes_and_classes(made, repository):
@@ -188,14 +158,6 @@ def test_a_disk_that_refuses_is_said(tmp_path):
     (tmp_path / 'file').write_text('')
     with pytest.raises(UsageError, match=r'cannot write the digits data set to .*file/digits'):
         make_digits(tmp_path / 'file' / 'digits', SMALL)
-
-
-@pytest.mark.parametrize('package', ['sklearn.datasets', 'skimage'])
-def test_a_missing_package_is_named_with_the_way_out(tmp_path, monkeypatch, package):
-    monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(UsageError, match=f'{package} is missing: pip install scikit-learn scikit-image'):
-        make_digits(tmp_path / 'digits', SMALL)
-    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize('wrong', [

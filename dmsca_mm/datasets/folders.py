@@ -1,0 +1,91 @@
+"""A data set's folder: made whole or not at all, and found again by the manifest in it."""
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from dmsca_mm.errors import UsageError
+
+MANIFEST = 'digits.json'
+"""The file that tells what a data set was made from and with."""
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """What may be chosen about a data set; the rest is fixed, so that results compare.
+
+    Args:
+        training: training images.
+        validation: validation images.
+        size: side of the square images in pixels, a multiple of 16.
+        seed: at least 0; the same seed gives the same files, byte for byte.
+    """
+
+    LEAST: ClassVar[dict[str, int]]
+    """The least value of each."""
+
+    training: int
+    validation: int
+    size: int
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, least in self.LEAST.items():
+            if getattr(self, name) < least:
+                raise UsageError(f'digits: {name} is {getattr(self, name)}, must be at least {least}')
+        if self.size % 16:
+            raise UsageError(f'digits: size is {self.size}, must be a multiple of 16')
+
+
+def make(root: Path, manifest: str, write: Callable[[Path], None], missing: Callable[[Path], str], overwrite: bool
+         ) -> bool:
+    """Make a data set unless it is there.
+
+    It is written beside its folder and moved there when complete, so an interrupted run leaves no half data set.
+
+    Args:
+        root: the folder.
+        manifest: what it is made from and with; the same manifest, the same files.
+        write: writes the files into a folder.
+        missing: tells in words what a folder lacks, or nothing where it is complete.
+        overwrite: replace another digits data set that is there.
+
+    Returns:
+        False when the very same one was there already.
+
+    Raises:
+        UsageError: the folder holds anything else, or the disk refuses.
+    """
+    partial = root.with_name(f'.{root.name}.{os.getpid()}')
+    try:
+        if _is_made(root, manifest, missing, overwrite):
+            return False
+        partial.mkdir(parents=True)
+        write(partial)
+        (partial / MANIFEST).write_text(manifest)
+        if (root / MANIFEST).exists():
+            shutil.rmtree(root)
+        partial.rename(root)
+    except OSError as error:
+        raise UsageError(f'cannot write the digits data set to {root}: {error.strerror or error}') from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return True
+
+
+def _is_made(root: Path, manifest: str, missing: Callable[[Path], str], overwrite: bool) -> bool:
+    if not root.exists() or (root.is_dir() and not any(root.iterdir())):
+        return False
+    if not (root / MANIFEST).is_file():
+        raise UsageError(f'{root} exists and is not a digits data set: move it away or choose another folder')
+    if overwrite:
+        return False
+    if (root / MANIFEST).read_text() != manifest:
+        raise UsageError(f'{root} holds digits made with other parameters: pass --overwrite or choose another folder')
+    if lack := missing(root):
+        raise UsageError(f'{root} is incomplete, {lack}: pass --overwrite')
+    return True
