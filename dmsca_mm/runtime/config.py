@@ -44,12 +44,14 @@ def load_config(name: str, options: dict[str, Any] | None = None, plugin: str | 
             config.merge_from_dict(options)
     except Exception as error:  # a config is a program: it may fail in any way
         raise UsageError(f'config {name} cannot be read: {type(error).__name__}: {error}') from None
-    if config.get('default_scope') in ('mmdet', 'mmseg'):
-        stack.require(config.default_scope)
+    kinds = [str(backbone.get(key)) for backbone in backbones(config) for key in ('type', 'base')]
+    stack.require(*{config.get('default_scope'), *(kind.split('.')[0] for kind in kinds)} & {*stack.LIBRARIES})
     for backbone in backbones(config):
         # A Python-style config leaves imported names unresolved inside lists.
         if backbone.get('plugins'):
             backbone['plugins'] = [_resolved(entry) for entry in backbone['plugins']]
+    if config.get('data_preprocessor'):  # mmengine's Runner puts it there, and models are built without one too
+        config.model.setdefault('data_preprocessor', config.data_preprocessor)
     if plugin is not None:
         put_plugin(config, plugin)
     use_plugin_resnet(config)

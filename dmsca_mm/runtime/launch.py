@@ -1,4 +1,4 @@
-"""From a config to a finished run: detection and segmentation, on CPU or GPU, in one process or many."""
+"""From a config to a finished run: detection, segmentation, classification, on CPU or GPU, in one process or many."""
 from __future__ import annotations
 
 import sys
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config, ConfigDict
+from mmengine.evaluator import DumpResults
 from mmengine.runner import Runner
 
 from ..errors import UsageError, is_first_process
@@ -121,7 +122,7 @@ def test(config: str, checkpoint: str, work_dir: str | None = None, out: str | N
         config: see :func:`config.load_config`.
         checkpoint: path or address of the weights.
         work_dir: folder for logs; by default the config's, else ``work_dirs/NAME_OF_CONFIG``.
-        out: where the predictions go: a ``.pkl`` file for a detector, a folder of label maps for a segmenter.
+        out: where the predictions go: a folder of label maps for a segmenter, else a ``.pkl`` file.
         show: show each picture in a window.
         show_dir: folder for pictures of the predictions beside the truth.
         wait_time: seconds that a window stays.
@@ -138,11 +139,13 @@ def test(config: str, checkpoint: str, work_dir: str | None = None, out: str | N
     """
     cfg = _prepared(config, cfg_options, plugin, work_dir, launcher)
     cfg.load_from = checkpoint
-    segments = cfg.get('default_scope') == 'mmseg'
+    scope = cfg.get('default_scope')
+    segments = scope == 'mmseg'
     if out is not None and not segments and not out.endswith(('.pkl', '.pickle')):
-        raise UsageError(f'--out {out}: the predictions of a detector go into a .pkl file')
+        raise UsageError(f'--out {out}: the predictions of a {"classifier" if scope == "mmpretrain" else "detector"} '
+                         'go into a .pkl file')
     if show or show_dir:
-        _draw(cfg, show, show_dir, wait_time, segments)
+        _draw(cfg, show, show_dir, wait_time, scope)
     if tta:
         if not cfg.get('tta_model') or not cfg.get('tta_pipeline'):
             raise UsageError(f'--tta needs tta_model and tta_pipeline in {config}')
@@ -160,8 +163,7 @@ def test(config: str, checkpoint: str, work_dir: str | None = None, out: str | N
         Path(out).mkdir(parents=True, exist_ok=True)  # mmseg's first process makes it, and the others may come earlier
     runner = Runner.from_cfg(cfg)
     if out is not None and not segments:
-        from mmdet.evaluation import DumpDetResults
-        runner.test_evaluator.metrics.append(DumpDetResults(out_file_path=out))
+        runner.test_evaluator.metrics.append(_dump(scope)(out_file_path=out))
     with failures.told():
         return runner.test()
 
@@ -177,16 +179,25 @@ def _prepared(name: str, options: dict[str, Any] | None, plugin: str | None, wor
     return config
 
 
-def _draw(config: Config, show: bool, show_dir: str | None, wait_time: float, segments: bool) -> None:
+def _dump(scope: str | None) -> type[DumpResults]:
+    """What writes predictions into a file: mmdet's own packs masks, which take much room otherwise."""
+    if scope == 'mmpretrain':
+        return DumpResults
+    from mmdet.evaluation import DumpDetResults
+    return DumpDetResults
+
+
+def _draw(config: Config, show: bool, show_dir: str | None, wait_time: float, scope: str | None) -> None:
     """Switch on the library's own hook that draws predictions beside the truth."""
     hook = (config.get('default_hooks') or {}).get('visualization')
     if hook is None:
         raise UsageError('--show and --show-dir need default_hooks.visualization in the config')
-    hook.update(draw=True, show=show, wait_time=wait_time)
-    if show_dir and segments:
-        config.visualizer.save_dir = str(Path(show_dir).absolute())
-    elif show_dir:
-        hook.test_out_dir = str(Path(show_dir).absolute())
+    hook.update({'enable' if scope == 'mmpretrain' else 'draw': True}, show=show, wait_time=wait_time)
+    folder = show_dir and str(Path(show_dir).absolute())
+    if folder and scope == 'mmseg':
+        config.visualizer.save_dir = folder
+    elif folder:
+        hook['out_dir' if scope == 'mmpretrain' else 'test_out_dir'] = folder
 
 
 def _newest(directory: Path) -> str | None:

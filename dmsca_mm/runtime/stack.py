@@ -10,11 +10,15 @@ from mmengine.config.utils import MODULE2PACKAGE
 
 from .. import forks
 from ..errors import UsageError
+from . import without_torchvision
 
-_PACKAGES = {'mmcv': 'mmcv==2.1.0', 'mmdet': 'mmdet==3.3.0', 'mmseg': 'mmsegmentation==1.2.2 ftfy regex'}
+LIBRARIES = ('mmdet', 'mmseg', 'mmpretrain')
+"""Those whose data sets are known here, by the names that they are imported by."""
+_PACKAGES = {'mmcv': 'mmcv==2.1.0', 'mmdet': 'mmdet==3.3.0', 'mmseg': 'mmsegmentation==1.2.2 ftfy regex',
+             'mmpretrain': 'mmpretrain==1.2.0'}
 _FORKS = {'mmcv': 'onedl-mmcv==2.3.6', 'mmdet': 'onedl-mmdetection==3.5.1', 'mmseg': 'onedl-mmsegmentation==1.4.2'}
 """What to install beside a mmengine of its own name, and beside its fork: mmdet 3.3.0 refuses the forks' mmcv."""
-_DISTRIBUTIONS = ('mmengine', 'mmcv', 'mmdet', 'mmsegmentation',
+_DISTRIBUTIONS = ('mmengine', 'mmcv', 'mmdet', 'mmsegmentation', 'mmpretrain',
                   'onedl-mmengine', 'onedl-mmcv', 'onedl-mmdetection', 'onedl-mmsegmentation')
 
 
@@ -22,11 +26,11 @@ def require(*libraries: str) -> None:
     """Check that OpenMMLab libraries can be used; they are looked up by import name, so any build of them will do.
 
     Args:
-        *libraries: such as ``'mmdet'``, ``'mmseg'``. mmcv with its compiled operators, which both need, is checked as
-            well.
+        *libraries: such as ``'mmdet'``, ``'mmseg'``. mmcv with its compiled operators, which they need, is checked as
+            well, and mmpretrain is imported, with torchvision or without.
 
     Raises:
-        UsageError: one is missing, or mmcv came without its operators.
+        UsageError: one is missing, mmcv came without its operators, or mmpretrain lacks something that it needs.
     """
     packages = _FORKS if forks.installed('onedl-mmengine') else _PACKAGES
     for library in ('mmcv', *libraries):
@@ -41,6 +45,8 @@ def require(*libraries: str) -> None:
         raise UsageError(f'mmcv has no usable compiled operators ({error}): torch has to be there when mmcv is built; '
                          'run "pip install --force-reinstall --no-deps --no-cache-dir --no-build-isolation '
                          f'{packages["mmcv"]}"') from None
+    if 'mmpretrain' in libraries:
+        _import_mmpretrain()
 
 
 def versions(*packages: str) -> dict[str, str]:
@@ -54,3 +60,13 @@ def versions(*packages: str) -> dict[str, str]:
         with suppress(PackageNotFoundError):
             found[package] = version(package)
     return found
+
+
+def _import_mmpretrain() -> None:
+    """Import every part that registers something: it asks for torchvision then, and hardly ever again."""
+    try:
+        with without_torchvision.stand_ins():
+            for part in ('models', 'datasets', 'engine', 'evaluation', 'visualization'):
+                import_module(f'mmpretrain.{part}')
+    except (ImportError, AssertionError) as error:  # it asserts which mmcv it takes
+        raise UsageError(f'mmpretrain cannot be imported ({error}): run "pip install {_PACKAGES["mmpretrain"]}"') from None

@@ -1,5 +1,7 @@
 """What is missing is said with the command that installs it; what is there is told with its version."""
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -40,4 +42,23 @@ def test_versions_are_of_what_is_installed():
     found = stack.versions('torch', 'no-such-package')
     assert 'no-such-package' not in found
     assert {name.removeprefix('onedl-') for name in found} >= {'torch', 'mmengine', 'mmcv', 'mmsegmentation'}
-    assert len(found) == 5, 'each library by one of its two names'
+    assert len(found.keys() - {'mmpretrain'}) == 5, 'each library by one of its two names'
+
+
+def test_mmpretrain_is_imported_and_leaves_no_torchvision_behind():
+    """In a process of its own: what mmpretrain was imported with shows only at the first import."""
+    code = ('import sys; from importlib.util import find_spec; there = find_spec("torchvision"); '
+            'from dmsca_mm.runtime import stack; stack.require("mmpretrain"); '
+            'from mmengine.registry import MODELS; assert MODELS.get("mmpretrain.ImageClassifier"); '
+            'assert (find_spec("torchvision") is None) == (there is None); '
+            'assert there or "torchvision" not in sys.modules')
+    subprocess.run([sys.executable, '-W', 'ignore', '-c', code], check=True, timeout=300)
+
+
+def test_mmpretrain_that_lacks_something_is_named_with_the_command(monkeypatch):
+    def lacks(name):
+        if name.startswith('mmpretrain'):
+            raise ImportError("No module named 'einops'")
+    monkeypatch.setattr(stack, 'import_module', lacks)
+    with pytest.raises(UsageError, match=r"mmpretrain cannot be imported .*einops.*pip install mmpretrain"):
+        stack.require('mmpretrain')

@@ -9,8 +9,9 @@ from typing import Any
 from mmengine.config import Config
 
 from ...errors import UsageError
+from ..stack import LIBRARIES
 
-HEADS = ('bbox_head', 'mask_head', 'decode_head')
+HEADS = ('bbox_head', 'mask_head', 'decode_head', 'head')
 """Heads that decide among the classes of the data; others, such as rpn_head, have classes of their own."""
 
 
@@ -19,9 +20,9 @@ def classes_of(dataset: dict[str, Any], scope: str | None) -> tuple[str, ...] | 
 
     Args:
         dataset: its config.
-        scope: the library that resolves its type, ``'mmdet'`` or ``'mmseg'``.
+        scope: the library that resolves its type, of :data:`~dmsca_mm.runtime.stack.LIBRARIES`.
     """
-    named = (dataset.get('metainfo') or {}).get('classes')
+    named = (dataset.get('metainfo') or {}).get('classes', dataset.get('classes'))
     if isinstance(named, (list, tuple)):
         return tuple(named)
     return own_classes(dataset, scope) if named is None else None
@@ -34,7 +35,7 @@ def own_classes(dataset: dict[str, Any], scope: str | None) -> tuple[str, ...] |
         dataset: its config.
         scope: see :func:`classes_of`.
     """
-    return (getattr(_class(dataset, scope), 'METAINFO', None) or {}).get('classes')
+    return (getattr(data_set_class(dataset, scope), 'METAINFO', None) or {}).get('classes')
 
 
 def reduces_zero_label(dataset: dict[str, Any], scope: str | None) -> bool:
@@ -48,14 +49,23 @@ def reduces_zero_label(dataset: dict[str, Any], scope: str | None) -> bool:
     for said in (dataset, *steps):
         if said.get('reduce_zero_label') is not None:
             return bool(said['reduce_zero_label'])
-    kind = _class(dataset, scope)
+    kind = data_set_class(dataset, scope)
     arguments = inspect.signature(kind).parameters if inspect.isclass(kind) else {}
     return 'reduce_zero_label' in arguments and arguments['reduce_zero_label'].default is True
 
 
-def _class(dataset: dict[str, Any], scope: str | None) -> Any:
+def data_set_class(dataset: dict[str, Any], scope: str | None) -> Any:
+    """The class of a data set; its name where the scope is of a library that is not known here.
+
+    Args:
+        dataset: its config.
+        scope: see :func:`classes_of`.
+
+    Raises:
+        UsageError: it is registered nowhere in the library.
+    """
     kind = dataset.get('type')
-    if isinstance(kind, str) and scope in ('mmdet', 'mmseg'):
+    if isinstance(kind, str) and scope in LIBRARIES:
         import_module(f'{scope}.datasets')
         found = import_module(f'{scope}.registry').DATASETS.get(kind.removeprefix(f'{scope}.'))
         if found is None:
@@ -65,12 +75,12 @@ def _class(dataset: dict[str, Any], scope: str | None) -> Any:
     return kind
 
 
-def check_heads(config: Config, classes: tuple[str, ...], loader: str) -> list[str]:
+def check_heads(config: Config, classes: int, loader: str) -> list[str]:
     """Compare the heads of a model with the classes of its data.
 
     Args:
         config: an OpenMMLab config.
-        classes: of a data set.
+        classes: how many a data set has.
         loader: its key in the config.
 
     Returns:
@@ -81,11 +91,11 @@ def check_heads(config: Config, classes: tuple[str, ...], loader: str) -> list[s
     """
     found = []
     for path, number in _heads(config.get('model'), 'model'):
-        said = f'{path}.num_classes is {number}, the data of {loader} have {len(classes)} classes'
-        if number < len(classes):
-            raise UsageError(f'{said}: set it to {len(classes)}, or name fewer in metainfo.classes')
-        if number > len(classes):
-            found.append(f'{said}: the others are never trained; set it to {len(classes)}')
+        said = f'{path}.num_classes is {number}, the data of {loader} have {classes} classes'
+        if number < classes:
+            raise UsageError(f'{said}: set it to {classes}, or name fewer in metainfo.classes')
+        if number > classes:
+            found.append(f'{said}: the others are never trained; set it to {classes}')
     return found
 
 

@@ -11,13 +11,17 @@ from mmengine.config import Config
 
 from ...errors import UsageError
 from .annotations import check_coco, read_coco
-from .classes import check_heads, classes_of, own_classes, reduces_zero_label
+from .classes import check_heads, classes_of, data_set_class, own_classes, reduces_zero_label
+from .classification import check_classification
 from .samples import SAMPLE, check_images, check_label_maps
 
 _SOURCES = {
     'coco': 'get it from https://cocodataset.org/#download',
     'ade': 'get it from http://data.csail.mit.edu/places/ADEchallenge/ADEChallengeData2016.zip',
+    'imagenet': 'get it from https://www.image-net.org/download.php',
+    'cifar': 'get it from https://www.cs.toronto.edu/~kriz/cifar.html, or let mmpretrain fetch it with download=True',
     'digits': 'make it with: python tools/make_digits.py',
+    'digit_classes': 'make it with: python tools/make_digits.py --task classification',
 }
 
 
@@ -45,6 +49,9 @@ def check_data(config: Config, loaders: tuple[str, ...], skip_bad_images: bool =
             if '://' in root or _is_remote(dataset.get('backend_args')):
                 continue
             bad_ones_pass = skip_bad_images and loader.startswith('train')
+            if config.get('default_scope') == 'mmpretrain':
+                found += _check_classifier(config, dataset, loader, bad_ones_pass)
+                continue
             for folder in (dataset.get('data_prefix') or {}).values():
                 path = Path(osp.join(root, folder or ''))
                 if path not in seen:
@@ -61,7 +68,7 @@ def check_data(config: Config, loaders: tuple[str, ...], skip_bad_images: bool =
 def _datasets(node: Any) -> Iterator[dict[str, Any]]:
     """Every data set's dict, through wrappers such as RepeatDataset and ConcatDataset."""
     if isinstance(node, dict):
-        if 'ann_file' in node or 'data_prefix' in node:
+        if not {'ann_file', 'data_prefix', 'data_root'}.isdisjoint(node):
             yield node
         for key in ('dataset', 'datasets'):
             yield from _datasets(node.get(key))
@@ -119,7 +126,14 @@ def _check_classes(config: Config, dataset: dict[str, Any], loader: str) -> list
     if folder is not None and classes == (own or classes):
         path = Path(osp.join(dataset.get('data_root') or '', folder))
         check_label_maps(_some_of(path), len(classes), reduces_zero_label(dataset, scope), loader)
-    return check_heads(config, classes, loader)
+    return check_heads(config, len(classes), loader)
+
+
+def _check_classifier(config: Config, dataset: dict[str, Any], loader: str, bad_ones_pass: bool) -> list[str]:
+    scope = config.default_scope
+    kind, classes = data_set_class(dataset, scope), classes_of(dataset, scope)
+    number = check_classification(dataset, kind, loader, classes, _source(dataset), bad_ones_pass)
+    return check_heads(config, number, loader) if number else []
 
 
 def _source(dataset: dict[str, Any]) -> str:

@@ -31,11 +31,11 @@ def model(number):
 def test_head_with_fewer_classes_than_the_data_is_an_error():
     with pytest.raises(UsageError, match=r'model\.roi_head\.bbox_head\.1\.num_classes is 9, the data of '
                                          r'train_dataloader have 10 classes: set it to 10'):
-        check_heads(model(9), tuple('0123456789'), 'train_dataloader')
+        check_heads(model(9), 10, 'train_dataloader')
 
 
 def test_head_with_more_classes_is_a_warning():
-    assert check_heads(model(10), tuple('0123456789'), 'train_dataloader') == []
-    found = check_heads(model(80), tuple('0123456789'), 'train_dataloader')
+    assert check_heads(model(10), 10, 'train_dataloader') == []
+    found = check_heads(model(80), 10, 'train_dataloader')
     assert len(found) == 1
     assert 'never trained' in found[0]
