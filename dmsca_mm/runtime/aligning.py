@@ -40,10 +40,13 @@ class Annotated:
         chosen: names of the classes that are objects; None for all.
 
     Raises:
-        UsageError: data that are missing or out of order, a class that the model has not.
+        UsageError: data that are missing or out of order, or of a classifier; a class that the model has not.
     """
 
     def __init__(self, config: Config, classes: Sequence[str], chosen: Sequence[str] | None = None) -> None:
+        if config.get('default_scope') == 'mmpretrain':
+            raise UsageError(f'{config.filename} is of a classifier, whose data tell of no place: the alignment is '
+                             'measured on detectors and segmenters')
         preflight.check_test(config)
         for name in chosen or ():
             if name not in classes:

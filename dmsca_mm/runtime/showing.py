@@ -55,13 +55,17 @@ class Model:
 
         Args:
             image: RGB.
-            sample: with predictions or annotations, boxes or a label map.
+            sample: with predictions or annotations, boxes, a label map or a label.
             which: ``'pred'`` or ``'gt'``; predicted boxes of low scores are left out.
 
         Returns:
-            None where the sample holds neither.
+            None where the sample holds none of them.
         """
         instances, labels = sample.get(f'{which}_instances'), sample.get(f'{which}_sem_seg')
+        if sample.get(f'{which}_label') is not None:
+            number = int(sample.get(f'{which}_label')[0])
+            score = f': {sample.pred_score[number]:.2f}' if which == 'pred' else ''
+            return Shown(image, [(self._name(number) + score, colour(number, self.palette))])
         if labels is not None:
             labels = labels.data.squeeze(0).cpu().numpy()
             numbers, counts = np.unique(labels[labels != IGNORED], return_counts=True)
@@ -99,6 +103,7 @@ class Seen:
         with torch.no_grad():
             found = model.model.predict(self.inputs, self.samples)[0]
         self.found = model.shown(picture(info['img_path']), found, 'pred')
+        self.labelled = 'pred_label' in found
         self.nothing = 'pred_instances' in found and len(found.pred_instances) == 0
 
     def on_image(self, values: Tensor) -> np.ndarray:
@@ -128,14 +133,16 @@ class Seen:
         """
         if self.nothing:  # no score, so nothing raises it
             return draw.Cam(self.model.name, self.found, {place.stage: np.zeros(self.original) for place in places})
-        score = _score(self.model.model, self.samples, self.model.segments, self.model.classes)
+        score = _score(self.model.model, self.samples, self.model.segments, self.model.classes, self.labelled)
         found = {place.stage: self.on_image(maps.grad_cam(self.model.model, place, score, self.inputs)[0])
                  for place in places}
         return draw.Cam(self.model.name, self.found, found)
 
 
-def _score(model: nn.Module, samples: list[Any], segments: bool, classes: Sequence[str]) -> Callable[[Tensor], Tensor]:
-    """What Grad-CAM explains: the scores of all boxes found, or the probability of the class of each pixel found.
+def _score(model: nn.Module, samples: list[Any], segments: bool, classes: Sequence[str], labelled: bool
+           ) -> Callable[[Tensor], Tensor]:
+    """What Grad-CAM explains: the scores of all boxes found, the probability of the class found for each pixel, or for
+    the whole image.
 
     A class named background is no finding.
     """
@@ -151,6 +158,12 @@ def _score(model: nn.Module, samples: list[Any], segments: bool, classes: Sequen
         best, label = model.encode_decode(inputs, [sample.metainfo for sample in samples]).softmax(1).max(1)
         is_object = label != classes.index('background') if 'background' in classes else torch.ones_like(label).bool()
         return (best[is_object] if is_object.any() else best).sum()[None]
+
+    def of_image(inputs: Tensor) -> Tensor:
+        return model(inputs, mode='tensor').softmax(1).max(1).values
+
+    if labelled:
+        return of_image
     return of_pixels if segments else of_boxes
 
 

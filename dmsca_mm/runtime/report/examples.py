@@ -43,11 +43,11 @@ def examples(model: Model, count: int) -> list[Example]:
     """The first images of the test data.
 
     Args:
-        model: a detector or segmenter.
+        model: a detector, segmenter or classifier.
         count: how many images, at least 1; fewer where the data has fewer.
 
     Raises:
-        UsageError: the data is not there or cannot be read, or the model gives neither boxes nor classes of pixels.
+        UsageError: the data is not there or cannot be read, or the model gives neither boxes nor classes.
     """
     config = model.config
     check_data(config, ('test_dataloader',))
@@ -70,7 +70,7 @@ def _example(sample: BaseDataElement, model: Model) -> Example:
     image = picture(path)
     prediction, truth = (model.shown(image, sample, which) for which in ('pred', 'gt'))
     if prediction is None:
-        raise UsageError('the model gives neither boxes nor a class for each pixel: there is no picture of that')
+        raise UsageError('the model gives neither boxes nor classes: there is no picture of that')
     attentions = model.take(path).attentions(choose(places(model.model)))
     maps = [drawn(total_figure(np.asarray(image), attention)) for attention in attentions]
     legend = dict.fromkeys([*prediction.legend, *(truth.legend if truth else ())])

@@ -24,7 +24,7 @@ from .cells import CLEAN, Cell, Cells, Metrics
 from .files import write_results
 from .pool import deal
 
-MAIN_METRICS = ('coco/bbox_mAP', 'mIoU')
+MAIN_METRICS = ('coco/bbox_mAP', 'mIoU', 'accuracy/top1')
 """What is compared unless another metric is asked for: the first that the evaluator gives."""
 MOST_PROCESSES = 8
 """Without a GPU and without being told, no more: each has a copy of the model and of its images."""
@@ -89,7 +89,8 @@ def measure(config: str, weights: str, out: str | None = None, corruptions: Sequ
         raise Stopped(f'stopped: {there} of {len(wanted)} tests are stored in {cells.folder}; the same command goes on '
                       'with the rest', signal.SIGINT) from None
     values = {cell: _value(done[cell], name, cell) for cell in wanted}
-    summary = Summary(name, '%' if cfg.get('default_scope') == 'mmseg' else '', values.pop(CLEAN), values)
+    unit = '%' if cfg.get('default_scope') in ('mmseg', 'mmpretrain') else ''
+    summary = Summary(name, unit, values.pop(CLEAN), values)
     source = dict(config=config, checkpoint=weights)
     write_results(folder, summary, done, {**source, **{f'{key}_sha256': value for key, value in identity.items()}})
     return summary
@@ -130,7 +131,7 @@ def _metric(clean: Metrics, asked: str | None) -> str:
         raise UsageError('the model finds nothing on the images as they are: there is no performance to compare with')
     found = [name for name in ([asked] if asked else MAIN_METRICS) if clean.get(name) is not None]
     if not found:
-        raise UsageError(f'the test gives no metric {asked or " or ".join(MAIN_METRICS)}: choose --metric among '
+        raise UsageError(f'the test gives no metric {asked or ", ".join(MAIN_METRICS)}: choose --metric among '
                          f'{", ".join(clean)}')
     return found[0]
 

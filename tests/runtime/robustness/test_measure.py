@@ -125,7 +125,7 @@ def test_a_detector_that_finds_nothing_in_corrupted_images_has_zero_there(ask, p
 
 @pytest.mark.parametrize(('figures', 'words'), [
     ({}, 'finds nothing on the images as they are'),
-    (dict(PQ=1.0), 'no metric coco/bbox_mAP or mIoU: choose --metric among PQ'),
+    (dict(PQ=1.0), 'no metric coco/bbox_mAP, mIoU, accuracy/top1: choose --metric among PQ'),
     ('holes', 'mIoU is not a number for fog of severity 1')])
 def test_metrics_that_do_not_compare_are_told(figures, words, ask, play):
     play(lambda cell: dict(mIoU=1.0 if cell == CLEAN else None) if figures == 'holes' else figures)
