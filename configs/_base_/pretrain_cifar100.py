@@ -1,0 +1,6 @@
+# CIFAR-100, read by mmpretrain; it lies there already, and no run fetches it unasked.
+_base_ = ['pretrain_cifar.py', 'mmpretrain::_base_/datasets/cifar100_bs16.py']
+
+train_dataloader = dict(batch_size=64, dataset=dict(download=False))
+val_dataloader = dict(batch_size=64, dataset=dict(download=False))
+test_dataloader = dict(batch_size=64, dataset=dict(download=False))

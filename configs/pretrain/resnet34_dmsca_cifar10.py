@@ -1,0 +1,4 @@
+# ResNet-34 with DMSCA on CIFAR-10, with the paper's hyperparameters.
+_base_ = ['mmpretrain::_base_/models/resnet34_cifar.py', '../_base_/pretrain_cifar10.py']
+
+model = dict(backbone=_base_.dmsca_resnet)

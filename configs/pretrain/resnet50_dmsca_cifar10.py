@@ -1,0 +1,4 @@
+# ResNet-50 with DMSCA on CIFAR-10, with the paper's hyperparameters.
+_base_ = ['mmpretrain::_base_/models/resnet50_cifar.py', '../_base_/pretrain_cifar10.py']
+
+model = dict(backbone=_base_.dmsca_resnet)
