@@ -8,21 +8,16 @@ from __future__ import annotations
 import argparse
 import os
 import signal
-import subprocess
-import sys
-import threading
 import time
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
-from tqdm import tqdm
+from runs import ROOT, Steps, study
 
 from dmsca_mm.datasets.digits import make_digits
 from dmsca_mm.errors import UsageError, exit_on_usage_error
 from dmsca_mm.plugin import PLUGINS
 
-ROOT = Path(__file__).parents[1]
 DIGITS = ROOT / 'configs' / 'digits'
 SIDE = 128
 """Pixels that the images of 160 pixels are scaled to, for time's sake."""
@@ -81,8 +76,8 @@ START = 'start'
 CONTENDERS = tuple(sorted(PLUGINS, key=lambda name: (name != 'none', name.startswith('dmsca'), name)))
 
 
-class Run:
-    """One training and what is measured of it, each step in a process of its own; a step that is done is left alone.
+class Run(Steps):
+    """One training and what is measured of it.
 
     Args:
         task: a key of ``TASKS``.
@@ -93,9 +88,8 @@ class Run:
     """
 
     def __init__(self, task: str, contender: str, seed: int, work: Path, data: Path) -> None:
+        super().__init__(f'{task}/{contender}/{seed}', work)
         self.task, self.contender, self.seed, self.data = TASKS[task], contender, seed, data
-        self.name = f'{task}/{contender}/{seed}'
-        self.folder = work / self.name
         self.start = work / task / START / str(seed) / self.task.weights(self.task.start)
 
     def steps(self) -> list[tuple[Path, list[str]]]:
@@ -117,70 +111,6 @@ class Run:
             (alignment / 'alignment.json',
              ['tools/test_alignment.py', *trained, '--images', str(IMAGES), '--stages', *map(str, STAGES),
               '--out', str(alignment), '--cfg-options', *data])]
-
-    def is_done(self) -> bool:
-        """Whether every step has left behind what it makes."""
-        return all(result.exists() for result, _ in self.steps())
-
-    def go(self, stop: threading.Event, running: set[subprocess.Popen[bytes]]) -> None:
-        """Do what is left of it.
-
-        Args:
-            stop: when set, no further step begins.
-            running: holds the process at work, so that it can be told to stop.
-
-        Raises:
-            UsageError: a step failed; the message names its log.
-        """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        for result, command in self.steps():
-            if stop.is_set():
-                return
-            if result.exists():
-                continue
-            log = self.folder / f'{Path(command[0]).stem}.log'
-            with log.open('ab') as file:
-                process = subprocess.Popen([sys.executable, *command], cwd=ROOT, stdout=file, stderr=file,
-                                           env={**os.environ, 'OMP_NUM_THREADS': '1'}, start_new_session=True)
-                running.add(process)
-                code = process.wait()
-                running.discard(process)
-            if code != 0 and not stop.is_set():
-                raise UsageError(f'{self.name}: {command[0]} ended with {code}, see {log}; the same command goes on '
-                                 'once it is mended')
-
-
-def study(runs: list[Run], processes: int, seconds: float) -> int:
-    """Do what is left of some runs, several at a time, in their order.
-
-    Args:
-        runs: the ones to do; none needs another's result.
-        processes: how many at a time, at least 1.
-        seconds: after which those at work are told to save and stop.
-
-    Returns:
-        How many are done now.
-
-    Raises:
-        UsageError: a step failed.
-    """
-    left = [run for run in runs if not run.is_done()]
-    stop, running = threading.Event(), set()
-    with ThreadPoolExecutor(processes) as pool, tqdm(total=len(runs), initial=len(runs) - len(left), unit='run') as bar:
-        tasks = [pool.submit(run.go, stop, running) for run in left]
-        for task in tasks:
-            task.add_done_callback(lambda task: bar.update(not (stop.is_set() or task.cancelled() or task.exception())))
-        try:
-            wait(tasks, seconds, FIRST_EXCEPTION)
-        except KeyboardInterrupt:
-            pass
-        finally:
-            stop.set()
-            for process in list(running):
-                process.terminate()
-    for task in tasks:
-        task.result()
-    return sum(run.is_done() for run in runs)
 
 
 def main() -> None:

@@ -68,9 +68,19 @@ def digits(tmp_path_factory):
     return root
 
 
+@pytest.fixture(scope='session')
+def digit_classes(tmp_path_factory):
+    """A few images of the built-in data set for classification."""
+    from dmsca_mm.datasets.digit_classes import DigitClassesParameters, make_digit_classes
+    root = tmp_path_factory.mktemp('data') / 'digit_classes'
+    make_digit_classes(root, DigitClassesParameters(training=40, validation=10))
+    return root
+
+
 DIGITS_MODELS = {'detector': 'configs/digits/faster_rcnn_r50_dmsca_digits.py',
                  'one-stage': 'configs/digits/retinanet_r50_dmsca_digits.py',
-                 'segmenter': 'configs/digits/upernet_r50_dmsca_digits.py'}
+                 'segmenter': 'configs/digits/upernet_r50_dmsca_digits.py',
+                 'classifier': 'configs/pretrain/resnet50_dmsca_digits.py'}
 
 
 @pytest.fixture(scope='session')

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dmsca_mm.datasets.digits import BACKGROUND_LABEL
+from dmsca_mm.datasets.composing import BACKGROUND_LABEL
 from dmsca_mm.errors import UsageError
 from dmsca_mm.runtime import aligning
 from dmsca_mm.runtime.config import load_config
@@ -21,6 +21,11 @@ def options(digits):
 
 def annotated(kind, untrained, options, **arguments):
     return aligning.Annotated(load_config(untrained(kind)[0], options), CLASSES[kind], **arguments)
+
+
+def test_a_classifiers_data_hold_no_objects(untrained):
+    with pytest.raises(UsageError, match='is of a classifier, whose data tell of no place'):
+        aligning.Annotated(load_config(untrained('classifier')[0]), CLASSES['detector'])
 
 
 def test_boxes_are_objects(untrained, options, digits):

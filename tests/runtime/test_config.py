@@ -37,3 +37,15 @@ def test_backbone_without_plugins_gets_no_such_key():
 @pytest.mark.parametrize('name', ['mmdet::retinanet/a.py', 'configs/a.py', 'a.py'])
 def test_results_of_a_config_lie_in_a_folder_of_its_name(name):
     assert str(default_work_dir(name)) == 'work_dirs/a'
+
+
+def test_what_a_runner_would_give_the_model_is_there_for_every_tool():
+    config = load_config('mmpretrain::resnet/resnet18_8xb32_in1k.py')
+    assert config.model.data_preprocessor.mean == [123.675, 116.28, 103.53]
+
+
+def test_a_library_that_a_backbone_is_of_is_required(monkeypatch, repository):
+    asked = []
+    monkeypatch.setattr('dmsca_mm.runtime.stack.require', lambda *libraries: asked.extend(libraries))
+    load_config(str(repository / 'configs/pretrain/resnet18_dmsca_cifar10.py'))
+    assert set(asked) == {'mmpretrain', 'mmdet'}

@@ -16,10 +16,10 @@ def image(digits):
 
 @pytest.fixture(scope='module')
 def models(untrained):
-    return {kind: Model(*untrained(kind)) for kind in ('detector', 'one-stage', 'segmenter')}
+    return {kind: Model(*untrained(kind)) for kind in ('detector', 'one-stage', 'segmenter', 'classifier')}
 
 
-@pytest.mark.parametrize('kind', ['detector', 'segmenter'])
+@pytest.mark.parametrize('kind', ['detector', 'segmenter', 'classifier'])
 def test_maps_are_those_that_the_model_computed(kind, models, image):
     """The identity start: every gate is 1, whatever the image."""
     seen = models[kind].take(image)
@@ -32,7 +32,7 @@ def test_maps_are_those_that_the_model_computed(kind, models, image):
         assert (found.temperature, found.ceiling) == (1, 2)
 
 
-@pytest.mark.parametrize('kind', ['detector', 'one-stage', 'segmenter'])
+@pytest.mark.parametrize('kind', ['detector', 'one-stage', 'segmenter', 'classifier'])
 def test_grad_cam_falls_where_the_score_depends_on_the_image(kind, models, image):
     seen = models[kind].take(image)
     cam = seen.grad_cam(maps.stage_ends(seen.model.model))
@@ -50,6 +50,14 @@ def test_grad_cam_of_nothing_found_is_nothing(untrained, image):
     cam = seen.grad_cam(maps.stage_ends(model.model))
     assert list(cam.maps) == [1, 2, 3, 4]
     assert all(values.shape == (160, 160) and values.max() == 0 for values in cam.maps.values())
+
+
+def test_a_class_found_is_named_with_its_probability(models, image):
+    seen = models['classifier'].take(image)
+    (text, _), = seen.found.legend
+    name, probability = text.split(': ')
+    assert name in '0123456789'
+    assert 0.1 <= float(probability) < 1
 
 
 def test_boxes_found_are_drawn_with_class_and_score(models, image, monkeypatch):

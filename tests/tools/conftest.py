@@ -14,13 +14,14 @@ import pytest
 @pytest.fixture(scope='session')
 def call_in(repository):
     """Runs a tool in a folder; gives the finished process."""
-    def run(folder, *command, **environment):
+    def run(folder, *command, timeout=300, **environment):
         tool, *arguments = [str(word) for word in command]
         arguments = [str(repository / word) if word.startswith('configs/') else word for word in arguments]
         interpreter = [sys.executable] if tool.endswith('.py') else []
         clean = {k: v for k, v in os.environ.items() if k not in ('RANK', 'WORLD_SIZE', 'LOCAL_RANK')}
         return subprocess.run([*interpreter, str(repository / 'tools' / tool), *arguments], cwd=folder, text=True,
-                              capture_output=True, timeout=300, env={**clean, 'PYTHON': sys.executable, **environment})
+                              capture_output=True, timeout=timeout,
+                              env={**clean, 'PYTHON': sys.executable, **environment})
     return run
 
 

@@ -7,18 +7,10 @@ import pytest
 import torch
 from commands import DETECTOR, SEGMENTER, assert_one_line, short_run
 
-from dmsca_mm.datasets.digit_classes import DigitClassesParameters, make_digit_classes
+from dmsca_mm.datasets.digit_classes import make_digit_classes
 
 CLASSIFIER = 'configs/pretrain/resnet50_dmsca_digits.py'
 SPLITS = ('train', 'val', 'test')
-
-
-@pytest.fixture(scope='session')
-def digit_classes(tmp_path_factory):
-    """A few images of the built-in data set for classification."""
-    root = tmp_path_factory.mktemp('data') / 'digit_classes'
-    make_digit_classes(root, DigitClassesParameters(training=40, validation=10))
-    return root
 
 
 def class_options(root):
@@ -95,7 +87,7 @@ def test_bad_input_is_one_line_and_writes_nothing(command, words, call_here, tmp
 @pytest.mark.soak
 def test_the_digits_classifier_reaches_97_percent_on_held_out_writers(call_in, repository, tmp_path):
     make_digit_classes(tmp_path / 'data/digit_classes')
-    trained = call_in(tmp_path, 'dist_train.sh', CLASSIFIER, 2, '--work-dir', tmp_path / 'work')
+    trained = call_in(tmp_path, 'dist_train.sh', CLASSIFIER, 2, '--work-dir', tmp_path / 'work', timeout=1500)
     assert trained.returncode == 0, trained.stderr
     tested = call_in(tmp_path, 'test.py', CLASSIFIER, (tmp_path / 'work/last_checkpoint').read_text(), '--work-dir',
                      tmp_path / 'test')

@@ -1,0 +1,96 @@
+"""Trainings in processes of their own, several at a time, that go on where they stopped: what the studies share."""
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from pathlib import Path
+
+from tqdm import tqdm
+
+from dmsca_mm.errors import UsageError
+
+ROOT = Path(__file__).parents[1]
+
+
+class Steps:
+    """Commands one after the other, each in a process of its own; a step that is done is left alone.
+
+    Args:
+        name: of the run, and of its folder.
+        work: folder of the whole study.
+    """
+
+    def __init__(self, name: str, work: Path) -> None:
+        self.name, self.folder = name, work / name
+
+    def steps(self) -> list[tuple[Path, list[str]]]:
+        """What each step leaves behind, and its command."""
+        raise NotImplementedError
+
+    def is_done(self) -> bool:
+        """Whether every step has left behind what it makes."""
+        return all(result.exists() for result, _ in self.steps())
+
+    def go(self, stop: threading.Event, running: set[subprocess.Popen[bytes]]) -> None:
+        """Do what is left of it.
+
+        Args:
+            stop: when set, no further step begins.
+            running: holds the process at work, so that it can be told to stop.
+
+        Raises:
+            UsageError: a step failed; the message names its log.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for result, command in self.steps():
+            if stop.is_set():
+                return
+            if result.exists():
+                continue
+            log = self.folder / f'{Path(command[0]).stem}.log'
+            with log.open('ab') as file:
+                process = subprocess.Popen([sys.executable, *command], cwd=ROOT, stdout=file, stderr=file,
+                                           env={**os.environ, 'OMP_NUM_THREADS': '1'}, start_new_session=True)
+                running.add(process)
+                code = process.wait()
+                running.discard(process)
+            if code != 0 and not stop.is_set():
+                raise UsageError(f'{self.name}: {command[0]} ended with {code}, see {log}; the same command goes on '
+                                 'once it is mended')
+
+
+def study(runs: Sequence[Steps], processes: int, seconds: float) -> int:
+    """Do what is left of some runs, several at a time, in their order.
+
+    Args:
+        runs: the ones to do; none needs another's result.
+        processes: how many at a time, at least 1.
+        seconds: after which those at work are told to save and stop.
+
+    Returns:
+        How many are done now.
+
+    Raises:
+        UsageError: a step failed.
+    """
+    left = [run for run in runs if not run.is_done()]
+    stop, running = threading.Event(), set()
+    with ThreadPoolExecutor(processes) as pool, tqdm(total=len(runs), initial=len(runs) - len(left), unit='run') as bar:
+        tasks = [pool.submit(run.go, stop, running) for run in left]
+        for task in tasks:
+            task.add_done_callback(lambda task: bar.update(not (stop.is_set() or task.cancelled() or task.exception())))
+        try:
+            wait(tasks, seconds, FIRST_EXCEPTION)
+        except KeyboardInterrupt:
+            pass
+        finally:
+            stop.set()
+            for process in list(running):
+                process.terminate()
+    for task in tasks:
+        task.result()
+    return sum(run.is_done() for run in runs)
