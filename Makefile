@@ -1,4 +1,4 @@
-.PHONY: setup demo demo-seg test test-forks soak lint bench bench-gpu study
+.PHONY: setup demo demo-seg test test-forks soak lint bench bench-gpu study transfer
 
 ROUNDS ?= 12
 
@@ -19,9 +19,9 @@ test-forks:
 	@tools/setup.sh forks
 	.venv-forks/bin/python -m pytest
 
-# The long tests, with what they measure: a quarter of an hour on two cores, bounded at thirty minutes.
+# The long tests, with what they measure: about half an hour on two cores, bounded at an hour.
 soak: setup
-	timeout 1800 .venv/bin/python -m pytest -m soak -v -s --durations=0
+	timeout 3600 .venv/bin/python -m pytest -m soak -v -s --durations=0
 
 lint: setup
 	.venv/bin/ruff check .
@@ -43,3 +43,7 @@ bench-gpu: setup
 study: setup
 	.venv/bin/python benchmarks/study.py
 	.venv/bin/python benchmarks/study_page.py
+
+# Does pretraining help a detector? The same command goes on where it stopped.
+transfer: setup
+	.venv/bin/python benchmarks/transfer.py

@@ -22,7 +22,7 @@ from dmsca_mm.errors import UsageError, exit_on_usage_error
 from dmsca_mm.runtime.report.results import last_test
 
 CLASSIFIER = ROOT / 'configs' / 'pretrain' / 'resnet50_dmsca_digits.py'
-CLASSIFIER_EPOCHS = 10
+CLASSIFIER_EPOCHS = 6
 """As in its config."""
 STARTS = ('scratch', 'pretrained')
 METRICS = {'coco/bbox_mAP': 'mAP', 'coco/bbox_mAP_50': 'mAP_50'}

@@ -15,7 +15,7 @@ from .composing import CONTRAST, HELD_OUT_WRITERS, MAX_ANGLE, PHOTOGRAPHS, compo
 from .folders import Parameters, make
 
 CLASSES = 10
-SCALES = (0.7, 0.95)  # of the image's side: with 48 pixels 34 to 46, as in the images for detection at 128
+SCALES = (0.7, 0.95)  # of the image's side: with 48 pixels 34 to 46; the images for detection have 35 to 54 at 128
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class DigitClassesParameters(Parameters):
 
     LEAST: ClassVar[dict[str, int]] = dict(training=CLASSES, validation=CLASSES, size=32, seed=0)
 
-    training: int = 8000
+    training: int = 24000
     validation: int = 1000
     size: int = 48
 

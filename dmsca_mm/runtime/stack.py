@@ -16,10 +16,11 @@ LIBRARIES = ('mmdet', 'mmseg', 'mmpretrain')
 """Those whose data sets are known here, by the names that they are imported by."""
 _PACKAGES = {'mmcv': 'mmcv==2.1.0', 'mmdet': 'mmdet==3.3.0', 'mmseg': 'mmsegmentation==1.2.2 ftfy regex',
              'mmpretrain': 'mmpretrain==1.2.0'}
-_FORKS = {'mmcv': 'onedl-mmcv==2.3.6', 'mmdet': 'onedl-mmdetection==3.5.1', 'mmseg': 'onedl-mmsegmentation==1.4.2'}
+_FORKS = {'mmcv': 'onedl-mmcv==2.3.6', 'mmdet': 'onedl-mmdetection==3.5.1', 'mmseg': 'onedl-mmsegmentation==1.4.2',
+          'mmpretrain': 'onedl-mmpretrain==1.3.6'}
 """What to install beside a mmengine of its own name, and beside its fork: mmdet 3.3.0 refuses the forks' mmcv."""
 _DISTRIBUTIONS = ('mmengine', 'mmcv', 'mmdet', 'mmsegmentation', 'mmpretrain',
-                  'onedl-mmengine', 'onedl-mmcv', 'onedl-mmdetection', 'onedl-mmsegmentation')
+                  'onedl-mmengine', 'onedl-mmcv', 'onedl-mmdetection', 'onedl-mmsegmentation', 'onedl-mmpretrain')
 
 
 def require(*libraries: str) -> None:
@@ -46,7 +47,7 @@ def require(*libraries: str) -> None:
                          'run "pip install --force-reinstall --no-deps --no-cache-dir --no-build-isolation '
                          f'{packages["mmcv"]}"') from None
     if 'mmpretrain' in libraries:
-        _import_mmpretrain()
+        _import_mmpretrain(packages['mmpretrain'])
 
 
 def versions(*packages: str) -> dict[str, str]:
@@ -62,11 +63,11 @@ def versions(*packages: str) -> dict[str, str]:
     return found
 
 
-def _import_mmpretrain() -> None:
+def _import_mmpretrain(package: str) -> None:
     """Import every part that registers something: it asks for torchvision then, and hardly ever again."""
     try:
         with without_torchvision.stand_ins():
             for part in ('models', 'datasets', 'engine', 'evaluation', 'visualization'):
                 import_module(f'mmpretrain.{part}')
     except (ImportError, AssertionError) as error:  # it asserts which mmcv it takes
-        raise UsageError(f'mmpretrain cannot be imported ({error}): run "pip install {_PACKAGES["mmpretrain"]}"') from None
+        raise UsageError(f'mmpretrain cannot be imported ({error}): run "pip install {package}"') from None
