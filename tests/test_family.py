@@ -12,6 +12,7 @@ from mmengine.registry import MODELS, init_default_scope
 from dmsca_mm import DMSCA, dmsca
 from dmsca_mm.errors import UsageError
 from dmsca_mm.plugin import check_backbone, use_plugin_resnet
+from dmsca_mm.runtime import stack
 from dmsca_mm.runtime.preflight.model import check_model
 
 BLOCKS = {18: 8, 50: 16}
@@ -38,7 +39,8 @@ TAKES = {
 }
 THROUGH_OURS = ('mmdet.ResNet', 'mmdet.ResNetV1d', 'mmseg.ResNet', 'mmseg.ResNetV1c', 'mmseg.ResNetV1d')
 REFUSES = ('mmdet.HRNet', 'mmseg.HRNet', 'mmdet.SwinTransformer', 'mmseg.SwinTransformer', 'mmdet.CSPDarknet',
-           'mmdet.MobileNetV2', 'mmseg.MobileNetV2', 'mmseg.MixVisionTransformer')
+           'mmdet.MobileNetV2', 'mmseg.MobileNetV2', 'mmseg.MixVisionTransformer', 'mmpretrain.ResNet',
+           'mmpretrain.SEResNet', 'mmpretrain.SEResNeXt')
 
 
 def learns_everywhere(backbone, blocks):
@@ -77,6 +79,7 @@ def test_shallow_resnet_does_so_through_ours(kind, position):
 
 @pytest.mark.parametrize('kind', REFUSES)
 def test_other_backbones_refuse_by_name(kind):
+    stack.require(kind.split('.')[0])
     init_default_scope(kind.split('.')[0])
     with pytest.raises(UsageError, match=f"{kind.split('.')[1]} takes no plugins"):
         check_backbone(dict(type=kind, plugins=[dmsca]))

@@ -41,7 +41,8 @@ def test_mmcv_without_operators_is_told_from_no_mmcv(pinned, monkeypatch):
 def test_versions_are_of_what_is_installed():
     found = stack.versions('torch', 'no-such-package')
     assert 'no-such-package' not in found
-    assert {name.removeprefix('onedl-') for name in found} >= {'torch', 'mmengine', 'mmcv', 'mmsegmentation', 'mmpretrain'}
+    names = {name.removeprefix('onedl-') for name in found}
+    assert names >= {'torch', 'mmengine', 'mmcv', 'mmsegmentation', 'mmpretrain'}
     assert len(found) == 6, 'each library by one of its two names'
 
 
