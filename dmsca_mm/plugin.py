@@ -152,7 +152,8 @@ def check_backbone(backbone: dict[str, Any], default_scope: str | None = None) -
 
     Raises:
         UsageError: a class that is registered nowhere or takes no plugins, a depth that it does not have, plugin stages
-            of another number than its own, a position that its blocks do not have, operator arguments out of range.
+            of another number than its own, a position that its blocks do not have, a plugin that names no operator,
+            operator arguments out of range.
     """
     kind = backbone_class(backbone, default_scope)
     depths = getattr(kind, 'arch_settings', None)
@@ -192,6 +193,9 @@ def backbone_class(backbone: dict[str, Any], default_scope: str | None = None) -
 
 def _check_entry(entry: dict[str, Any], kind: str, number: int) -> None:
     """Check one plugin dict of a backbone that takes plugins and has so many stages."""
+    if not isinstance(entry, dict) or not isinstance(entry.get('cfg'), dict) or 'type' not in entry['cfg']:
+        raise UsageError(f"plugin {entry!r} names no operator: write dict(cfg=dict(type='DMSCA'), stages=..., "
+                         "position='after_conv3')")
     stages = entry.get('stages')
     if stages is not None and len(stages) != number:
         raise UsageError(f'plugin stages {tuple(stages)} has {len(stages)} entries, but the backbone {kind} has '

@@ -155,12 +155,20 @@ def test_plugins_argument_is_found_through_inheritance(kind):
 @pytest.mark.parametrize(('changes', 'words'), [
     (dict(stages=(True,) * 3), ['3 entries', '4 stages']),
     (dict(position='after_conv4'), ['after_conv4', 'after_conv1, after_conv2, after_conv3']),
-    (dict(cfg=dict(type='DMSCA', reduction=0)), ['DMSCA', 'reduction', '0'])])
+    (dict(cfg=dict(type='DMSCA', reduction=0)), ['DMSCA', 'reduction', '0']),
+    (dict(cfg=None), ['names no operator', "cfg=dict(type='DMSCA')"]),
+    (dict(cfg=dict(reduction=8)), ['names no operator', 'reduction'])])
 def test_plugin_that_does_not_fit_the_backbone_is_named_with_both_sides(kind, changes, words):
     base = dict(base='mmdet.ResNet') if kind == 'PluginResNet' else {}
     with pytest.raises(UsageError) as caught:
         check_backbone(dict(type=kind, depth=18, plugins=[{**dmsca, **changes}], **base))
     assert all(word in str(caught.value) for word in words)
+
+
+@pytest.mark.parametrize('entry', ['dmsca', dict(type='DMSCA')])
+def test_plugin_that_is_no_plugin_dict_is_named_with_what_to_write(entry):
+    with pytest.raises(UsageError, match='names no operator: write dict'):
+        check_backbone(dict(type='mmdet.ResNet', depth=50, plugins=[entry]))
 
 
 @pytest.mark.parametrize('config', [dict(), dict(model=dict(type='X')), dict(model=None)])

@@ -54,7 +54,8 @@ def load_config(name: str, options: dict[str, Any] | None = None, plugin: str | 
         config.model.setdefault('data_preprocessor', config.data_preprocessor)
     if plugin is not None:
         put_plugin(config, plugin)
-    use_plugin_resnet(config)
+    else:
+        use_plugin_resnet(config)
     return config
 
 
