@@ -56,10 +56,11 @@ def test_mmpretrain_is_imported_and_leaves_no_torchvision_behind():
     subprocess.run([sys.executable, '-W', 'ignore', '-c', code], check=True, timeout=300)
 
 
-def test_mmpretrain_that_lacks_something_is_named_with_the_command(monkeypatch):
+def test_mmpretrain_that_lacks_something_is_named_with_the_pin_of_its_stack(pinned, monkeypatch):
     def lacks(name):
         if name.startswith('mmpretrain'):
             raise ImportError("No module named 'einops'")
     monkeypatch.setattr(stack, 'import_module', lacks)
-    with pytest.raises(UsageError, match=r"mmpretrain cannot be imported .*einops.*pip install mmpretrain"):
+    with pytest.raises(UsageError, match=r'mmpretrain cannot be imported .*einops.*pip install') as caught:
         stack.require('mmpretrain')
+    assert re.search(r'[\w-]+==[\d.]+', str(caught.value))[0] in pinned
