@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
+from torch import nn
 
 from ...errors import UsageError
 from ...plugin import backbones, check_backbone
@@ -25,16 +26,25 @@ def check_model(config: Config) -> None:
     for backbone in backbones(config):
         check_backbone(backbone, config.get('default_scope'))
         if any(entry['position'] != 'after_conv3' for entry in backbone.get('plugins') or ()):
-            _check_widths(backbone, config.get('default_scope') or 'mmengine')
+            _check_widths(built_empty(backbone, config.get('default_scope')))
 
 
-def _check_widths(backbone: dict[str, Any], default_scope: str) -> None:
+def built_empty(backbone: dict[str, Any], default_scope: str | None) -> nn.Module:
+    """A backbone of tensors that have shapes and no content.
+
+    Args:
+        backbone: its dict, left as it is, although mmdet's blocks take entries out of what they are built from.
+        default_scope: the library that resolves a plain type name.
+    """
+    with DefaultScope.overwrite_default_scope(default_scope or 'mmengine'), torch.device('meta'):
+        return MODELS.build(copy.deepcopy({**backbone, 'init_cfg': None}))
+
+
+def _check_widths(model: nn.Module) -> None:
     """Compare what plugins inside a block are built for with what they get.
 
     Res2Net, mmseg's ResNeXt and DetectoRS_ResNeXt widen their inner convolutions and leave the plugins there narrow.
     """
-    with DefaultScope.overwrite_default_scope(default_scope), torch.device('meta'):
-        model = MODELS.build(copy.deepcopy({**backbone, 'init_cfg': None}))
     for block in model.modules():
         for place, width in (('after_conv1', lambda block: block.conv1.out_channels),
                              ('after_conv2', lambda block: block.conv3.in_channels)):

@@ -5,15 +5,14 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import Any
 
-import torch
 from mmengine.config import Config
 from mmengine.model import BaseModule
-from mmengine.registry import MODELS, DefaultScope
 from torch import nn
 
 from ...errors import UsageError
 from ...plugin import backbone_class, backbones
 from .. import checkpoint
+from .model import built_empty
 
 
 def check_weights(config: Config) -> None:
@@ -71,8 +70,7 @@ def _check_fit(backbone: dict[str, Any], weights: str, prefix: str, default_scop
     there = {name.removeprefix('module.').removeprefix(prefix): value.shape
              for name, value in content.get('state_dict', content).items()
              if name.removeprefix('module.').startswith(prefix)}
-    with DefaultScope.overwrite_default_scope(default_scope or 'mmengine'), torch.device('meta'):
-        model = MODELS.build({**backbone, 'init_cfg': None})
+    model = built_empty(backbone, default_scope)
     here = {name: value.shape for name, value in model.state_dict().items()}
     mine = f'the config has {type(model).__name__} of depth {backbone["depth"]}' if 'depth' in backbone else (
         f'the config has {type(model).__name__}')

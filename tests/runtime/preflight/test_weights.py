@@ -85,3 +85,14 @@ def test_checkpoint_to_start_from_is_compared_too(saved):
         backbone=dict(type='mmdet.ResNet', depth=50, **THIN))))
     with pytest.raises(UsageError, match='of another backbone'):
         weights.check_weights(config)
+
+
+def test_comparing_leaves_the_config_as_it_is(saved):
+    """mmdet's Bottleneck takes an entry out of the dict of its deformable convolution."""
+    deformable = dict(dcn=dict(type='DCNv2', deform_groups=1, fallback_on_stride=True),
+                      stage_with_dcn=(False, True, True, True))
+    config = thin_model(50, saved(depth=50), **deformable)
+    before = config.to_dict()
+    with pytest.raises(UsageError, match='of another backbone'):
+        weights.check_weights(config)
+    assert config.to_dict() == before
