@@ -1,6 +1,7 @@
 """The weights that a run starts from: there, whole, and nothing but weights."""
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import Any
@@ -23,7 +24,7 @@ def check_weights(config: Config) -> None:
 
     Raises:
         UsageError: a local file that is missing, cut short or holds code; one whose backbone is another than the
-            config's; torchvision weights without torchvision.
+            config's, or whose plugin had another start; torchvision weights without torchvision.
     """
     for name in _pretrained(config.get('model')):
         if name.startswith(('torchvision://', 'modelzoo://')):
@@ -66,6 +67,7 @@ def _check_fit(backbone: dict[str, Any], weights: str, prefix: str, default_scop
     if getattr(backbone_class(backbone, default_scope), 'init_weights', None) is not BaseModule.init_weights:
         return  # it translates what it loads
     content = checkpoint.read(weights)
+    _check_start(backbone, weights, content)
     prefix = prefix if prefix.endswith('.') or not prefix else f'{prefix}.'
     there = {name.removeprefix('module.').removeprefix(prefix): value.shape
              for name, value in content.get('state_dict', content).items()
@@ -88,6 +90,32 @@ def _check_fit(backbone: dict[str, Any], weights: str, prefix: str, default_scop
         if name in here and here[name] != shape:
             raise UsageError(f'weights {weights} are of another backbone: {name} is {tuple(shape)} there and '
                              f'{tuple(here[name])} here, where {mine}; give the weights of that backbone')
+
+
+def _check_start(backbone: dict[str, Any], weights: str, content: dict[str, Any]) -> None:
+    """Refuse weights of an operator whose gates had another range: nothing in the tensors tells it.
+
+    What tells it is the config that mmengine stores beside them; it is read as text and not executed.
+    """
+    try:
+        lines = ast.parse(content.get('meta', {}).get('cfg', '')).body
+    except SyntaxError:
+        return  # a config in another language
+    model = [line for line in lines if isinstance(line, ast.Assign) and ast.unparse(line.targets[0]) == 'model']
+    stored = [arguments for line in model for arguments in map(_constants, ast.walk(line))]
+    for operator in (entry['cfg'] for entry in backbone.get('plugins') or []):
+        mine = operator.get('init', 'identity')
+        theirs = {one.get('init', 'identity') for one in stored if one.get('type') == operator['type']}
+        if theirs and mine not in theirs:
+            raise UsageError(f'weights {weights} were trained with {operator["type"]} of init={min(theirs)!r}, and the '
+                             f'config has init={mine!r}, whose gates have another range: the same weights would '
+                             "compute something else; give both the same init")
+
+
+def _constants(node: ast.AST) -> dict[str | None, Any]:
+    """The arguments of a ``dict(...)`` in a config's text that are plain values."""
+    arguments = node.keywords if isinstance(node, ast.Call) else []
+    return {one.arg: one.value.value for one in arguments if isinstance(one.value, ast.Constant)}
 
 
 def _plugins(model: nn.Module) -> Iterator[str]:

@@ -96,3 +96,35 @@ def test_comparing_leaves_the_config_as_it_is(saved):
     with pytest.raises(UsageError, match='of another backbone'):
         weights.check_weights(config)
     assert config.to_dict() == before
+
+
+def trained(tmp_path, weights_of, config):
+    """A checkpoint with the config that mmengine stores beside the weights."""
+    content = torch.load(weights_of)
+    path = tmp_path / 'trained.pth'
+    torch.save(dict(content, meta=dict(cfg=config)), path)
+    return str(path)
+
+
+PAPER = dict(dmsca, cfg=dict(type='DMSCA', init='paper'))
+
+
+def test_weights_trained_with_another_range_of_the_gates_are_refused(saved, tmp_path):
+    of_paper = Config(dict(dmsca=dmsca, model=dict(backbone=dict(type='ResNet', plugins=[PAPER])))).pretty_text
+    path = trained(tmp_path, saved(depth=18, plugins=[PAPER]), of_paper)
+    with pytest.raises(UsageError, match="with DMSCA of init='paper', and the config has init='identity'"):
+        weights.check_weights(thin_model(18, path, plugins=[dmsca]))
+    weights.check_weights(thin_model(18, path, plugins=[PAPER]))
+
+
+@pytest.mark.parametrize('config', ['', 'model: {backbone: yaml}', 'optimizer = dict(type="DMSCA", init="paper")',
+                                    Config(dict(model=dict(backbone=dict(plugins=[dmsca])))).pretty_text])
+def test_weights_that_tell_of_no_other_range_pass(saved, tmp_path, config):
+    path = trained(tmp_path, saved(depth=18, plugins=[dmsca]), config)
+    weights.check_weights(thin_model(18, path, plugins=[dmsca]))
+
+
+def test_config_beside_weights_is_not_executed(saved, tmp_path):
+    path = trained(tmp_path, saved(depth=18), f'open({str(tmp_path / "touched")!r}, "w")')
+    weights.check_weights(thin_model(18, path, plugins=[dmsca]))
+    assert not (tmp_path / 'touched').exists()
