@@ -22,7 +22,7 @@ from dmsca_mm.errors import UsageError, exit_on_usage_error
 from dmsca_mm.runtime.report.results import last_test
 
 CLASSIFIER = ROOT / 'configs' / 'pretrain' / 'resnet50_dmsca_digits.py'
-CLASSIFIER_EPOCHS = 6
+CLASSIFIER_EPOCHS = 8
 """As in its config."""
 STARTS = ('scratch', 'pretrained')
 METRICS = {'coco/bbox_mAP': 'mAP', 'coco/bbox_mAP_50': 'mAP_50'}
@@ -45,7 +45,7 @@ class Classifier(Steps):
     def steps(self) -> list[tuple[Path, list[str]]]:
         """One: its training."""
         data = [*(f'{split}_dataloader.dataset.data_root={self.data}' for split in ('train', 'val', 'test')),
-                'train_dataloader.batch_size=32']  # the config's, for two processes, is half of it
+                'train_dataloader.batch_size=64']  # the config's, for two processes, is half of it
         return [(self.weights, ['tools/train.py', str(CLASSIFIER), '--work-dir', str(self.folder), '--resume',
                                 '--cfg-options', *data])]
 

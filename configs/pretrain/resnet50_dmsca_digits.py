@@ -1,7 +1,7 @@
 # The thin ResNet-50 of the digits' detectors as a classifier of single digits (tools/make_digits.py --task
 # classification).
 _base_ = [
-    'mmpretrain::_base_/models/resnet50.py',
+    'mmpretrain::_base_/models/resnet50_label_smooth.py',
     '../_base_/thin_resnet50.py',
     '../_base_/digits_classification.py',
 ]

@@ -15,7 +15,7 @@ from .composing import CONTRAST, HELD_OUT_WRITERS, MAX_ANGLE, PHOTOGRAPHS, compo
 from .folders import Parameters, make
 
 CLASSES = 10
-SCALES = (0.7, 0.95)  # of the image's side: with 48 pixels 34 to 46; the images for detection have 35 to 54 at 128
+SCALES = (0.7, 0.95)  # of the image's side: with 64 pixels 45 to 61; the images for detection have 44 to 67 at 160
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class DigitClassesParameters(Parameters):
     LEAST: ClassVar[dict[str, int]] = dict(training=CLASSES, validation=CLASSES, size=32, seed=0)
 
     training: int = 24000
-    validation: int = 1000
-    size: int = 48
+    validation: int = 2000
+    size: int = 64
 
 
 def make_digit_classes(root: str | Path, parameters: DigitClassesParameters | None = None, overwrite: bool = False
@@ -41,8 +41,12 @@ def make_digit_classes(root: str | Path, parameters: DigitClassesParameters | No
 
 
 def samples(split: str, parameters: DigitClassesParameters) -> Iterator[tuple[np.ndarray, int]]:
-    """Images of `split`, (S, S, 3) uint8 BGR, and their digits; the digits take turns."""
-    photographs, glyphs, digits = material(split)
+    """Images of `split`, (S, S, 3) uint8 BGR, and their digits; the digits take turns.
+
+    The splits share no writer. Both lie on the training photographs of the data set for detection, so that no
+    classifier has seen those that it holds out.
+    """
+    (photographs, *_), (_, glyphs, digits) = material('training'), material(split)
     for index in range(getattr(parameters, split)):
         # The last number sets the stream apart from that of the images for detection.
         rng = np.random.default_rng([parameters.seed, list(PHOTOGRAPHS).index(split), index, CLASSES])
@@ -69,6 +73,6 @@ def _missing(root: Path, parameters: DigitClassesParameters) -> str:
 
 
 def _manifest(parameters: DigitClassesParameters) -> str:
-    content = dict(asdict(parameters), task='classification', photographs=PHOTOGRAPHS,
+    content = dict(asdict(parameters), task='classification', photographs=PHOTOGRAPHS['training'],
                    held_out_writers=HELD_OUT_WRITERS, scales=SCALES, max_angle=MAX_ANGLE, contrast=CONTRAST)
     return json.dumps(content, indent=2) + '\n'

@@ -12,6 +12,7 @@ from mmengine.config import Config
 from mmengine.registry import DATASETS, DefaultScope
 
 from dmsca_mm.datasets import digit_classes, digits
+from dmsca_mm.datasets.composing import Sample, compose, material
 from dmsca_mm.datasets.digit_classes import DigitClassesParameters, make_digit_classes, samples
 from dmsca_mm.errors import UsageError
 
@@ -44,6 +45,22 @@ def test_an_image_does_not_depend_on_how_many_are_made():
     assert all(np.array_equal(a[0], b[0]) and a[1] == b[1] for a, b in zip(few, more[:10], strict=True))
 
 
+def test_splits_share_no_writer_and_show_no_photograph_that_detection_holds_out(monkeypatch):
+    held_out, theirs = (material(split) for split in ('validation', 'training'))
+    drawn = {}
+
+    def compose(rng, photographs, glyphs, numbers, *rest):
+        drawn['photographs'] = {photograph.tobytes() for photograph in photographs}
+        drawn.setdefault('glyphs', set()).update(glyph.tobytes() for glyph in glyphs)
+        return Sample(np.zeros((64, 64, 3), np.uint8), np.zeros((64, 64), np.uint8), [])
+    monkeypatch.setattr(digit_classes, 'compose', compose)
+    for split, glyphs in (('training', theirs[1]), ('validation', held_out[1])):
+        drawn.clear()
+        assert len(list(samples(split, SMALL))) == getattr(SMALL, split)
+        assert drawn['glyphs'] == {glyph.tobytes() for glyph in glyphs}
+        assert drawn['photographs'] == {photograph.tobytes() for photograph in theirs[0]}
+
+
 def test_images_are_not_those_for_detection():
     mine = next(samples('training', replace(SMALL, size=96)))[0]
     theirs = next(digits.samples('training', digits.DigitsParameters(training=1, size=96, seed=3))).image
@@ -53,13 +70,12 @@ def test_images_are_not_those_for_detection():
 def test_classes_take_turns_and_lie_in_folders_of_their_names(made):
     for split, wanted in (('training', [3] * 10), ('validation', [2] + [1] * 9)):
         assert [len(list((made / split / str(digit)).iterdir())) for digit in range(10)] == wanted
-    assert cv2.imread(str(made / 'training/7/000017.jpg')).shape == (48, 48, 3)
+    assert cv2.imread(str(made / 'training/7/000017.jpg')).shape == (64, 64, 3)
 
 
-def test_digits_have_about_the_size_that_they_have_for_detection_at_128_pixels():
-    from dmsca_mm.datasets.composing import compose, material
+def test_digits_have_about_the_size_that_they_have_for_detection():
     tall = {}
-    for name, size, scales in (('detection', 128, digits.SCALES), ('classes', 48, digit_classes.SCALES)):
+    for name, size, scales in (('detection', 160, digits.SCALES), ('classes', 64, digit_classes.SCALES)):
         tall[name] = np.median([compose(np.random.default_rng(index), *material('training'), 1, size, scales)
                                 .boxes[0]['bbox'][3] for index in range(60)])
     assert 0.8 < tall['classes'] / tall['detection'] < 1.1
@@ -76,7 +92,7 @@ def test_loader_of_mmpretrain_gives_the_classes(made, repository):
         assert dataset.metainfo['classes'] == tuple('0123456789')
         labels = Counter(int(dataset[place]['data_samples'].gt_label) for place in range(len(dataset)))
         assert labels == Counter(place % 10 for place in range(len(dataset)))
-        assert dataset[0]['inputs'].shape == (3, 48, 48)
+        assert dataset[0]['inputs'].shape == (3, 64, 64)
 
 
 def test_a_missing_image_is_noticed(tmp_path):

@@ -87,7 +87,7 @@ def test_bad_input_is_one_line_and_writes_nothing(command, words, call_here, tmp
 @pytest.mark.soak
 def test_the_digits_classifier_reaches_97_percent_on_held_out_writers(call_in, repository, tmp_path):
     make_digit_classes(tmp_path / 'data/digit_classes')
-    trained = call_in(tmp_path, 'dist_train.sh', CLASSIFIER, 2, '--work-dir', tmp_path / 'work', timeout=1500)
+    trained = call_in(tmp_path, 'dist_train.sh', CLASSIFIER, 2, '--work-dir', tmp_path / 'work', timeout=3600)
     assert trained.returncode == 0, trained.stderr
     tested = call_in(tmp_path, 'test.py', CLASSIFIER, (tmp_path / 'work/last_checkpoint').read_text(), '--work-dir',
                      tmp_path / 'test')
