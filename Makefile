@@ -11,17 +11,20 @@ demo: setup
 demo-seg: setup
 	@tools/demo.sh upernet_r50_dmsca_digits
 
+# A worker for each core, which computes with one thread.
+PYTEST = OMP_NUM_THREADS=1 $(1)/bin/python -m pytest -n auto --dist worksteal
+
 test: setup
-	.venv/bin/python -m pytest
+	$(call PYTEST,.venv)
 
 # The same tests on the maintained forks of OpenMMLab's packages, in an environment of their own.
 test-forks:
 	@tools/setup.sh forks
-	.venv-forks/bin/python -m pytest
+	$(call PYTEST,.venv-forks)
 
-# The long tests, with what they measure: about half an hour on two cores, bounded at an hour.
+# The long tests, with what they measure: about an hour on two cores, bounded at two.
 soak: setup
-	timeout 3600 .venv/bin/python -m pytest -m soak -v -s --durations=0
+	timeout 7200 .venv/bin/python -m pytest -m soak -v -s --durations=0
 
 lint: setup
 	.venv/bin/ruff check .
