@@ -1,6 +1,7 @@
 """What the tests share: where the repository lies, and tiny data sets in the layouts of COCO and ADE20K."""
 import json
 import os
+import random
 import warnings
 from pathlib import Path
 
@@ -15,26 +16,34 @@ if not torch.cuda.is_available():  # read when Triton is imported: its interpret
 warnings.filterwarnings('ignore', message='pkg_resources is deprecated')
 
 
+@pytest.fixture(autouse=True)
+def _seed():
+    """What a test draws does not depend on those that ran before it in the same process."""
+    random.seed(0)
+    np.random.seed(0)
+    torch.manual_seed(0)
+
+
 @pytest.fixture(scope='session')
 def repository():
     return Path(__file__).parents[1]
 
 
-def _photograph(random, path, size):
+def _photograph(generator, path, size):
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(random.integers(0, 256, (*size, 3), dtype=np.uint8)).save(path)
+    Image.fromarray(generator.integers(0, 256, (*size, 3), dtype=np.uint8)).save(path)
 
 
 @pytest.fixture(scope='session')
 def tiny_coco(tmp_path_factory):
     """Two training and two validation images with a box each, laid out like COCO 2017; all 80 categories."""
     from mmdet.datasets import CocoDataset
-    root, random = tmp_path_factory.mktemp('coco'), np.random.default_rng(0)
+    root, generator = tmp_path_factory.mktemp('coco'), np.random.default_rng(0)
     names = CocoDataset.METAINFO['classes']
     for split in ('train2017', 'val2017'):
         images, boxes = [], []
         for index in (1, 2):
-            _photograph(random, root / split / f'{index:012d}.jpg', (480, 640))
+            _photograph(generator, root / split / f'{index:012d}.jpg', (480, 640))
             images.append(dict(id=index, file_name=f'{index:012d}.jpg', width=640, height=480))
             boxes.append(dict(id=index, image_id=index, category_id=index, bbox=[40, 60, 200, 150], area=30000,
                               iscrowd=0))
@@ -49,13 +58,13 @@ def tiny_coco(tmp_path_factory):
 @pytest.fixture(scope='session')
 def tiny_ade(tmp_path_factory):
     """Two training and two validation images with label maps of 150 classes, laid out like ADE20K."""
-    root, random = tmp_path_factory.mktemp('ade'), np.random.default_rng(0)
+    root, generator = tmp_path_factory.mktemp('ade'), np.random.default_rng(0)
     for split in ('training', 'validation'):
         for index in (1, 2):
-            _photograph(random, root / f'images/{split}/{index:08d}.jpg', (512, 640))
+            _photograph(generator, root / f'images/{split}/{index:08d}.jpg', (512, 640))
             labels = root / f'annotations/{split}/{index:08d}.png'
             labels.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(random.integers(0, 151, (512, 640), dtype=np.uint8)).save(labels)
+            Image.fromarray(generator.integers(0, 151, (512, 640), dtype=np.uint8)).save(labels)
     return root
 
 
