@@ -15,10 +15,12 @@ from mmengine.registry import DATASETS, MODELS, init_default_scope
 from torch import nn
 
 from ..errors import UsageError
+from ..plugin import backbones
 from . import checkpoint, failures, images, loading, preflight
 from .config import load_config, test_pipeline
 from .distributed import replace_sync_batch_norm
 from .preflight.classes import classes_of
+from .preflight.weights import check_start
 
 
 def open_model(name: str, weights: str, options: dict[str, Any] | None = None, plugin: str | None = None
@@ -46,6 +48,8 @@ def open_model(name: str, weights: str, options: dict[str, Any] | None = None, p
         model = MODELS.build(config.model)
     state = content.get('state_dict', content)
     _check_fit(model, state, weights, name)
+    for backbone in backbones(config):
+        check_start(backbone, weights, content)
     model.load_state_dict(state)
     model.dataset_meta = _dataset_meta(config, content)
     model.to('cuda' if torch.cuda.is_available() else 'cpu')

@@ -57,3 +57,12 @@ def test_config_without_a_test_pipeline_is_refused(untrained):
     config.pop('test_dataloader')
     with pytest.raises(UsageError, match='no test_dataloader with a pipeline'):
         Images(config)
+
+
+def test_weights_trained_with_another_range_of_the_gates_are_refused(untrained, tmp_path):
+    name, weights = untrained('detector')
+    stored = "model = dict(backbone=dict(plugins=[dict(cfg=dict(type='DMSCA', init='paper'))]))"
+    torch.save(dict(torch.load(weights), meta=dict(cfg=stored)), tmp_path / 'paper.pth')
+    with pytest.raises(UsageError, match="of init='paper', and the config has init='identity'"):
+        open_model(name, str(tmp_path / 'paper.pth'))
+    open_model(name, str(tmp_path / 'paper.pth'), plugin='dmsca_paper')

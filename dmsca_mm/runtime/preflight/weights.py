@@ -67,7 +67,7 @@ def _check_fit(backbone: dict[str, Any], weights: str, prefix: str, default_scop
     if getattr(backbone_class(backbone, default_scope), 'init_weights', None) is not BaseModule.init_weights:
         return  # it translates what it loads
     content = checkpoint.read(weights)
-    _check_start(backbone, weights, content)
+    check_start(backbone, weights, content)
     prefix = prefix if prefix.endswith('.') or not prefix else f'{prefix}.'
     there = {name.removeprefix('module.').removeprefix(prefix): value.shape
              for name, value in content.get('state_dict', content).items()
@@ -92,10 +92,18 @@ def _check_fit(backbone: dict[str, Any], weights: str, prefix: str, default_scop
                              f'{tuple(here[name])} here, where {mine}; give the weights of that backbone')
 
 
-def _check_start(backbone: dict[str, Any], weights: str, content: dict[str, Any]) -> None:
+def check_start(backbone: dict[str, Any], weights: str, content: dict[str, Any]) -> None:
     """Refuse weights of an operator whose gates had another range: nothing in the tensors tells it.
 
     What tells it is the config that mmengine stores beside them; it is read as text and not executed.
+
+    Args:
+        backbone: its dict, with or without ``plugins``.
+        weights: path of the checkpoint.
+        content: of the checkpoint.
+
+    Raises:
+        UsageError: a plugin of the backbone has another ``init`` here than there.
     """
     try:
         lines = ast.parse(content.get('meta', {}).get('cfg', '')).body
