@@ -106,9 +106,9 @@ def check_start(backbone: dict[str, Any], weights: str, content: dict[str, Any])
         UsageError: a plugin of the backbone has another ``init`` here than there.
     """
     try:
-        lines = ast.parse(content.get('meta', {}).get('cfg', '')).body
-    except SyntaxError:
-        return  # a config in another language
+        lines = ast.parse((content.get('meta') or {}).get('cfg', '')).body
+    except (SyntaxError, ValueError):
+        return  # a config in another language, or no text
     model = [line for line in lines if isinstance(line, ast.Assign) and ast.unparse(line.targets[0]) == 'model']
     stored = [arguments for line in model for arguments in map(_constants, ast.walk(line))]
     for operator in (entry['cfg'] for entry in backbone.get('plugins') or []):

@@ -117,7 +117,8 @@ def test_weights_trained_with_another_range_of_the_gates_are_refused(saved, tmp_
     weights.check_weights(thin_model(18, path, plugins=[PAPER]))
 
 
-@pytest.mark.parametrize('config', ['', 'model: {backbone: yaml}', 'optimizer = dict(type="DMSCA", init="paper")',
+@pytest.mark.parametrize('config', ['', 'model: {backbone: yaml}', 'model = \0',
+                                    'optimizer = dict(type="DMSCA", init="paper")',
                                     Config(dict(model=dict(backbone=dict(plugins=[dmsca])))).pretty_text])
 def test_weights_that_tell_of_no_other_range_pass(saved, tmp_path, config):
     path = trained(tmp_path, saved(depth=18, plugins=[dmsca]), config)
