@@ -16,11 +16,12 @@ from dmsca_mm.errors import UsageError
 @pytest.fixture
 def study(repository, monkeypatch):
     monkeypatch.syspath_prepend(str(repository / 'benchmarks'))
-    for name in ('study', 'study_page', 'draw'):
+    for name in ('study', 'study_rows', 'study_picture', 'study_page', 'draw'):
         sys.modules.pop(name, None)
     import study
     import study_page
-    return SimpleNamespace(run=study, page=study_page)
+    import study_rows
+    return SimpleNamespace(run=study, rows=study_rows, page=study_page)
 
 
 def finish(study, work, task, contender, seed, clean, corrupted):
@@ -34,8 +35,9 @@ def finish(study, work, task, contender, seed, clean, corrupted):
         path = run.folder / name / f'{name}.json'
         path.parent.mkdir(parents=True)
         path.write_text(json.dumps(content))
-    tensors = 2 if contender == 'none' else 3
-    torch.save(dict(state_dict={str(n): torch.zeros(10) for n in range(tensors)}),
+    tensors = {'conv': 20, **({} if contender == 'none' else {'layer1.0.dmsca.gce.fc1.weight': 7,
+                                                              'layer1.0.dmsca.aa.conv.weight': 3})}
+    torch.save(dict(state_dict={name: torch.zeros(size) for name, size in tensors.items()}),
                run.folder / run.task.weights(run.task.length))
 
 
@@ -99,23 +101,48 @@ def test_it_stops_in_time_and_tells_those_at_work(study, tmp_path, monkeypatch):
     assert sorted(path.name for path in tmp_path.glob('*[0-9]')) == ['begun0', 'told0']
 
 
-def test_page_table_and_picture_hold_the_paired_differences(study, tmp_path, monkeypatch, capsys):
+def write(study, folder, monkeypatch):
+    monkeypatch.setattr('sys.argv', ['study_page', '--work-dir', str(folder), '--results', str(folder), '--page',
+                                     str(folder / 'page.md')])
+    study.page.main()
+    return (folder / 'page.md').read_text()
+
+
+def test_page_table_and_picture_hold_the_paired_differences(study, tmp_path, monkeypatch):
     for seed, (plain, other) in enumerate([(0.40, 0.44), (0.50, 0.52), (0.30, 0.36)]):
         finish(study, tmp_path, 'detection', 'none', seed, plain, plain / 2)
         finish(study, tmp_path, 'detection', 'dmsca', seed, other, other / 2)
     finish(study, tmp_path, 'segmentation', 'none', 0, 70.0, 35.0)
-    monkeypatch.setattr('sys.argv', ['study_page', '--work-dir', str(tmp_path), '--results', str(tmp_path), '--page',
-                                     str(tmp_path / 'page.md')])
-    study.page.main()
-    text = (tmp_path / 'page.md').read_text()
-    assert '| plain | 3 | 0.400 ± 0.100 | 0.200 ± 0.050 | 0.500 ± 0.000 | 0.500 ± 0.000 | 1.000 | 1.00, 1.00 |' in text
+    text = write(study, tmp_path, monkeypatch)
+    assert '| plain | 3 | 0.400 ± 0.100 | 0.200 ± 0.050 | 0.500 ± 0.000 | 0.500 ± 0.000 | 1.0000 | 1.00, 1.00 |' in text
     assert '| DMSCA | 3 | 0.440 ± 0.080 (+0.040 ± 0.020) | 0.220 ± 0.040 (+0.020 ± 0.010) |' in text
-    assert '| 1.500 |' in text
-    assert '| plain | 1 | 0.700 | 0.350 | 0.500 | 0.500 | 1.000 |' in text
+    assert '| 1.5000 | 1.24, 1.16 |' in text
+    assert '| plain | 1 | 0.700 | 0.350 | 0.500 | 0.500 | 1.0000 |' in text
     assert '7 runs' in text
     with (tmp_path / 'study.csv').open(newline='') as file:
         assert [float(row['clean']) for row in csv.DictReader(file)] == [0.4, 0.5, 0.3, 0.44, 0.52, 0.36, 0.7]
     assert (tmp_path / 'study.png').stat().st_size > 5000
+
+
+def test_a_part_is_compared_with_the_whole_and_its_parameters_are_not_counted(study, tmp_path, monkeypatch):
+    for contender, clean in (('none', 0.1), ('dmsca', 0.4), ('dmsca_without_gce', 0.3)):
+        finish(study, tmp_path, 'detection', contender, 0, clean, clean)
+    text = write(study, tmp_path, monkeypatch)
+    share = (20 + 3) / (20 + 7 + 3)
+    same = '1.000 (+0.000) | 0.500 (+0.000)'
+    assert f'| without GCE | 1 | 0.300 (-0.100) | 0.300 (-0.100) | {same} | {share:.4f} |' in text
+
+
+def test_only_differences_beyond_their_interval_are_called_found(study, tmp_path, monkeypatch):
+    """With two seeds, Student's t is 12.706: the half of the interval is 12.706 · std / √2."""
+    for seed, (se, eca) in enumerate([(0.50, 0.50), (0.51, 0.60)]):
+        finish(study, tmp_path, 'detection', 'none', seed, 0.4, 0.4)
+        finish(study, tmp_path, 'detection', 'se', seed, se, 0.4)
+        finish(study, tmp_path, 'detection', 'eca', seed, eca, 0.4)
+    text = write(study, tmp_path, monkeypatch)
+    assert f'| detection, clean | SE +0.105 ± {12.706 * 0.01 / 2:.3f} | ' in text
+    assert '| detection, corrupted | none | 0.000 |' in text
+    assert 'Of 8 differences, 2 have' in text, 'the other is the relative one of SE'
 
 
 def test_page_of_nothing_is_refused(study, tmp_path, monkeypatch):
