@@ -13,7 +13,7 @@ Colour = tuple[int, int, int]
 SIDE = 480
 """Pixels of the longer side of a drawn picture: small images are enlarged, so that their labels can be read."""
 IGNORED = 255
-"""The label of pixels that count for nothing."""
+"""The label that mmseg leaves out of loss and metric."""
 
 
 @dataclass(frozen=True)

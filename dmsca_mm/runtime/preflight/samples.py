@@ -8,12 +8,11 @@ import numpy as np
 from PIL import Image
 
 from ...errors import UsageError
+from ...insight.predictions import IGNORED
 
 SAMPLE = 16
 """Files of a folder or list that are opened."""
 SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
-IGNORED = 255
-"""The label that mmseg leaves out of loss and metric."""
 
 
 def check_images(paths: list[Path], loader: str, listed_in: Path | None = None, bad_ones_pass: bool = False) -> None:
