@@ -31,8 +31,8 @@ def page(rows: list[Row]) -> str:
 
 def _schedules() -> str:
     units = {'epochs': 'epochs', 'iters': 'iterations'}
-    return '; '.join(f'{name.capitalize()}: {task.start} {units[task.unit]} for the plain model, then {task.length} '
-                     'for all' for name, task in TASKS.items())
+    return ',\n'.join(f'{name}: {task.start} {units[task.unit]} for the plain model, then {task.length} for all'
+                      for name, task in TASKS.items()).capitalize()
 
 
 def _findings(rows: list[Row]) -> list[str]:
