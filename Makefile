@@ -22,7 +22,7 @@ test-forks:
 	@tools/setup.sh forks
 	$(call PYTEST,.venv-forks)
 
-# The long tests, with what they measure: about an hour on two cores, bounded at two.
+# The long tests, with what they measure: 45 minutes on two cores, bounded at two hours.
 soak: setup
 	timeout 7200 .venv/bin/python -m pytest -m soak -v -s --durations=0
 
