@@ -6,9 +6,9 @@ from statistics import mean, median
 
 from draw import HIGHLIGHT, INK, OTHERS, STYLE, plt
 from study import TASKS
-from study_rows import METRICS, PLAIN, WHOLE, Row, against, costs, differences, label
+from study_rows import METRICS, NUMBERS, PLAIN, WHOLE, Row, against, costs, differences, label
 
-SHOWN = {'clean': 'clean', 'corrupted': 'corrupted', 'alignment': 'Grad-CAM on objects'}
+SHOWN = {number: name for number, name in NUMBERS.items() if number != 'relative'}
 FAR = 4
 """A mean beyond this many times the median of the panel's differences is written at the edge, not drawn."""
 

@@ -18,6 +18,7 @@ PLAIN, WHOLE, WITHOUT = 'none', 'dmsca', 'dmsca_without_'
 NUMBERS = {'clean': 'clean', 'corrupted': 'corrupted', 'relative': 'corrupted / clean',
            'alignment': 'Grad-CAM on objects'}
 """Columns of a run that are compared, and their names on the page."""
+STATISTICS = ('running_mean', 'running_var', 'num_batches_tracked')
 METRICS = {'detection': 'box mAP', 'segmentation': 'mIoU'}
 LABELS = {'none': 'plain', 'se': 'SE', 'eca': 'ECA', 'ca': 'coordinate attention', 'cbam': 'CBAM', 'dmsca': 'DMSCA',
           'dmsca_paper': "DMSCA, paper's start"}
@@ -74,11 +75,11 @@ def _row(run: Run, task: str) -> Row:
 
 
 def _parameters(run: Run) -> int:
-    """Numbers in a run's state_dict, less those of a part that is held."""
+    """Of a run's model, without those of a part that is held and without the statistics of batch norms."""
     weights = torch.load(run.folder / run.task.weights(run.task.length), weights_only=False, map_location='meta')
     held = PARTS.get(run.contender.removeprefix(WITHOUT), ())
     return sum(value.numel() for key, value in weights['state_dict'].items()
-               if not any(f'.{WHOLE}.{part}.' in key for part in held))
+               if not key.endswith(STATISTICS) and not any(f'.{WHOLE}.{part}.' in key for part in held))
 
 
 def differences(rows: list[Row], task: str, contender: str, number: str) -> dict[int, float]:
