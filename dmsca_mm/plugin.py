@@ -14,7 +14,7 @@ from mmengine.config import Config, ConfigDict
 from mmengine.registry import MODELS, init_default_scope
 
 from .attention import CBAM, DMSCA, ECA, SE, CoordinateAttention, DMSCAWithout
-from .attention.ablation import PARTS
+from .attention.dmsca.ablation import PARTS
 from .errors import UsageError
 from .presets import dmsca
 

@@ -19,7 +19,11 @@ esac
 needed_gib=10
 stamp="$venv/complete"
 wanted="$(cat "$requirements" requirements-common.txt requirements-cpu.txt pyproject.toml tools/setup.sh | sha256sum)"
+kernels=dmsca_mm/attention/dmsca/cpu/build.py
 if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then
+    if [ -x "$venv/bin/python" ]; then  # the CPU kernels anew where their sources have changed
+        "$venv/bin/python" "$kernels" --quiet || true
+    fi
     exit 0
 fi
 
@@ -91,5 +95,7 @@ if ! "$venv/bin/python" -W ignore -c 'import torch, mmcv._ext' >> "$log" 2>&1; t
     "$venv/bin/python" -W ignore -c 'import torch, mmcv._ext' >> "$log" 2>&1 || fail "mmcv's operators do not load; the log is in $log"
 fi
 logged "installing dmsca_mm" "${pip[@]}" install --no-build-isolation --no-deps -e .
+say "building the CPU kernels"
+"$venv/bin/python" "$kernels" || true
 echo "$wanted" > "$stamp"
 say "done: $venv is ready"

@@ -11,7 +11,7 @@ from mmengine.optim import AmpOptimWrapper
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
-from ..insight.monitor import Watch, watching
+from ..attention.dmsca.monitor import Watch, watching
 from ..plugin import add_import
 
 

@@ -1,7 +1,7 @@
 """DMSCA, dynamic multi-scale channel-spatial attention, as one module.
 
 Source: L. Zong et al., Scientific Reports 16, 8044 (2026), doi 10.1038/s41598-026-37546-3. No public code was found;
-docs/operator.md tells which lines come from the paper and which are this project's reading of it.
+docs/operator.md separates what comes from the paper from this project's reading of it.
 """
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from . import checks, fast, parts
+from .. import checks
+from . import op, parts, reference
+from .signature import Parameters
 
 INITS = ('identity', 'paper')
 FORMS = ('fast', 'literal')
@@ -49,9 +51,8 @@ class DMSCA(nn.Module):
         temperature: the initial τ of the channel gate, finite, above 0. It is learnt, between 1/20 and 20.
         init: ``'identity'`` starts as Y = X exactly, with gates in (0, 2), safe inside a pretrained network;
             ``'paper'`` has gates in (0, 1) and Kaiming-normal convolutions, for training from scratch.
-        form: ``'fast'`` or ``'literal'``: how it is computed, never what. Both share one state_dict.
-        kernels: whether the fast form may use Triton kernels on a GPU; the environment's ``DMSCA_KERNELS=0`` forbids
-            them everywhere.
+        form: ``'fast'`` or ``'literal'``: how it is computed, never what. Both share one state_dict. The fast form
+            takes native kernels where they cover the call; the environment's ``DMSCA_KERNELS=0`` switches them off.
 
     Shapes:
         input (N, C, H, W), floating point, N >= 0, H and W >= 1, any memory format; the output is its like.
@@ -68,7 +69,7 @@ class DMSCA(nn.Module):
 
     def __init__(self, in_channels: int, reduction: int = 16, kernel_sizes: Sequence[int] = (3, 5, 7),
                  direction_kernel_size: int = 7, temperature: float = 1.0, init: str = 'identity',
-                 form: str = 'fast', kernels: bool = True) -> None:
+                 form: str = 'fast') -> None:
         super().__init__()
         self.in_channels = checks.positive_int('in_channels', in_channels)
         reduction = checks.positive_int('reduction', reduction)
@@ -77,9 +78,7 @@ class DMSCA(nn.Module):
         self.initial_temperature = checks.positive_float('temperature', temperature)
         self.init = checks.one_of('init', init, INITS)
         self.form = checks.one_of('form', form, FORMS)
-        self.kernels = checks.true_or_false('kernels', kernels)
-
-        scale = 2.0 if self.init == 'identity' else 1.0
+        self.scale = scale = 2.0 if self.init == 'identity' else 1.0
         self.gce = parts.GlobalContextEncoder(self.in_channels, max(self.in_channels // reduction, 4))
         self.tca = parts.TemperatureChannelAttention(self.initial_temperature, scale)
         self.msce = parts.MultiScaleSpatialEncoder(kernel_sizes, scale)
@@ -89,12 +88,12 @@ class DMSCA(nn.Module):
         self.init_weights()
 
     def init_weights(self) -> None:
-        """Restore the start that the constructor gave, τ too.
+        """Restore the initialization that the constructor gave, τ too.
 
         A ResNet built with ``init_cfg=None`` applies Kaiming to every convolution below it and calls this afterwards.
         """
-        # Towards a single map, fan_out would start every gate that sees all channels saturated. The paper's start keeps
-        # it by contract; the identity start, whose gates have to learn from small steps, does not.
+        # Towards a single map, fan_out would saturate every gate that takes all channels. init='paper' keeps it by
+        # contract; init='identity', whose gates have to learn from small steps, does not.
         mode = 'fan_in' if self.init == 'identity' else 'fan_out'
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
@@ -109,25 +108,17 @@ class DMSCA(nn.Module):
         """Y of the same shape, dtype, device and memory format as X."""
         checks.feature_map(x, self.in_channels)
         if self.form == 'literal':
-            return self._literal(x)[0]
-        return fast.attend(x, self._folded_gates, self.dff.gate, self.aa.conv, self.aa.scale, self, self.kernels)
+            return reference.attend(x, self).y
+        return op.attend(x, self._arguments(), self.scale)
 
-    def _gates(self, pooled: Tensor, layers: Tensor) -> tuple[Tensor, Tensor]:
-        """A_c, (N, C, 1, 1), from avgpool(X) + maxpool(X), and A_s, (N, 1, H, W), from D, (N, 2, H, W)."""
-        return self.tca(self.gce(pooled)), self.msce(layers, self.dii(layers))
-
-    def _folded_gates(self, pooled: Tensor, layers: Tensor) -> tuple[Tensor, Tensor]:
-        """The same, cheaper."""
-        return self.tca(self.gce(pooled)), self.msce.folded(layers, self.dii(layers))
-
-    def _literal(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        """Y and the four maps A_c, A_s, G, α, one line for each of the paper's steps."""
-        pooled = x.mean((2, 3), keepdim=True) + x.amax((2, 3), keepdim=True)  # (N, C, 1, 1)
-        layers = torch.cat([x.mean(1, keepdim=True), x.amax(1, keepdim=True)], 1)  # (N, 2, H, W)
-        channel, spatial = self._gates(pooled, layers)
-        gate, fused = self.dff(x * channel, x * spatial)
-        activation = self.aa(fused)
-        return (fused * activation).to(x.dtype), channel, spatial, gate, activation
+    def _arguments(self) -> Parameters:
+        """The parameters as the operator takes them."""
+        return Parameters(
+            self.gce.fc1.weight, self.gce.fc1.bias, self.gce.fc2.weight, self.gce.fc2.bias, self.tca.log_temperature,
+            [conv.weight for conv in self.msce.convs], [conv.bias for conv in self.msce.convs],
+            self.msce.fuse.weight, self.msce.fuse.bias, self.dii.conv_h.weight, self.dii.conv_h.bias,
+            self.dii.conv_w.weight, self.dii.conv_w.bias, self.dff.gate.weight, self.dff.gate.bias,
+            self.aa.conv.weight, self.aa.conv.bias)
 
     @torch.no_grad()
     def explain(self, x: Tensor) -> Explanation:
@@ -137,7 +128,7 @@ class DMSCA(nn.Module):
             x: the module's input, (N, C, H, W).
         """
         checks.feature_map(x, self.in_channels)
-        _, channel, spatial, gate, activation = self._literal(x)
+        _, channel, spatial, gate, activation = reference.attend(x, self)
         scale = activation * (gate * channel.mean(1, keepdim=True) + (1 - gate) * spatial)
         return Explanation(channel=channel.flatten(1), spatial=spatial.squeeze(1), gate=gate.squeeze(1),
                            activation=activation.squeeze(1), temperature=self.tca.temperature().item(),

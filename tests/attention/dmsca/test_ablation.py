@@ -4,7 +4,7 @@ import torch
 from torch.nn import functional
 
 from dmsca_mm.attention import DMSCA, DMSCAWithout
-from dmsca_mm.attention.ablation import PARTS
+from dmsca_mm.attention.dmsca.ablation import PARTS
 
 CHANNELS = 8
 

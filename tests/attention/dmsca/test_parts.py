@@ -2,7 +2,7 @@
 import pytest
 import torch
 
-from dmsca_mm.attention import parts
+from dmsca_mm.attention.dmsca import parts
 
 
 def test_blend_returns_equal_inputs_unchanged_bit_for_bit():
@@ -38,10 +38,3 @@ def test_temperature_moves_by_gradient_inside_its_range_only():
     part.log_temperature.grad = None
     part(context).sum().backward()
     assert part.log_temperature.grad == 0
-
-
-@pytest.mark.parametrize('kernel_sizes', [(3, 5, 7), (1,), (5, 3)])
-def test_scales_fold_into_one_convolution(kernel_sizes):
-    part = parts.MultiScaleSpatialEncoder(kernel_sizes, 2.0).double()
-    layers, directional = (torch.randn(2, k, 6, 9, dtype=torch.float64) for k in (2, 1))
-    torch.testing.assert_close(part.folded(layers, directional), part(layers, directional), rtol=1e-12, atol=1e-12)

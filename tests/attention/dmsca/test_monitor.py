@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from dmsca_mm.attention import DMSCA
-from dmsca_mm.insight.monitor import MAPS, watching
+from dmsca_mm.attention.dmsca.monitor import MAPS, watching
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The fast form against the literal one: output and every gradient."""
+"""The fast form against the literal one: output and every gradient, by PyTorch's operators and by native kernels."""
 import math
 
 import pytest
@@ -6,6 +6,18 @@ import torch
 from forms import assert_agree, pair, run
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from dmsca_mm import DMSCA
+from dmsca_mm.attention.dmsca import op, rearranged
+
+
+@pytest.fixture(autouse=True, scope='module', params=['PyTorch', 'native'])
+def _form(request):
+    """Every test for the rearranged form in PyTorch's operators, and for the native kernels where they cover it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(op.SWITCH, str(int(request.param == 'native')))
+        yield
+
 
 SIZES = dict(n=st.integers(0, 3), c=st.integers(1, 20), h=st.integers(1, 9), w=st.integers(1, 9))
 
@@ -21,6 +33,16 @@ def test_forms_agree(dtype, tolerance, n, c, h, w, init, ties, seed, kernel_size
     if ties:  # several maxima along channels and over pixels share one gradient
         x = x.round()
     assert_agree(run(fast, x, dy), run(literal, x, dy), tolerance)
+
+
+@pytest.mark.parametrize('kernel_sizes', [(3, 5, 7), (1,), (5, 3)])
+def test_scales_are_re_parameterized_into_one_convolution(kernel_sizes):
+    module = DMSCA(4, kernel_sizes=kernel_sizes).double()
+    torch.nn.init.normal_(module.msce.fuse.weight)
+    layers = torch.randn(2, 2, 6, 9, dtype=torch.float64)
+    gate = rearranged.spatial_gate(layers, module._arguments(), 2.0)
+    assert gate.kernel.shape == (1, 2, max(kernel_sizes), max(kernel_sizes))
+    torch.testing.assert_close(gate.spatial, module.msce(layers, module.dii(layers)), rtol=1e-12, atol=1e-12)
 
 
 def test_constant_map_shares_the_gradient_of_its_maxima_evenly():
@@ -76,18 +98,21 @@ def test_autocast(dtype, inputs):
     assert_agree((found[0].float(), found[1].float(), found[2]), expected, 0.05 if inputs == 'low' else 1e-6)
 
 
-def test_training_keeps_the_input_and_nothing_else():
-    _, fast = pair(64)
-    x = torch.randn(2, 64, 32, 32, requires_grad=True)
-    kept = set()
+def test_training_keeps_the_input_and_two_maps():
+    n, c, h, w, hidden = 2, 64, 32, 32, 4
+    _, fast = pair(c)
+    x = torch.randn(n, c, h, w, requires_grad=True)
+    kept = {}
 
     def pack(tensor):
-        kept.add(tensor.untyped_storage().data_ptr())
+        kept[tensor.untyped_storage().data_ptr()] = tensor.numel()
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         fast(x)
-    assert kept == {x.data_ptr(), *(parameter.data_ptr() for parameter in fast.parameters())}
+    for tensor in (x, *fast.parameters()):
+        del kept[tensor.data_ptr()]
+    assert sum(kept.values()) == n * (2 * h * w + 3 * c + hidden), 'D, three numbers a channel, the hidden layer'
 
 
 @pytest.mark.parametrize('way', ['functional_call', 'kept elsewhere'])
@@ -171,17 +196,6 @@ def test_inference_and_training_give_the_same_bits():
     for mode in (torch.no_grad, torch.inference_mode):
         with mode():
             assert torch.equal(fast(x), trained)
-
-
-def test_settings_of_onednn_are_left_as_they_were_without_a_warning(recwarn):
-    _, fast = pair(8)
-    before = torch.backends.mkldnn.set_flags()
-    torch.backends.mkldnn.set_flags(*before)
-    run(fast, torch.randn(1, 8, 3, 3), torch.ones(1, 8, 3, 3))
-    after = torch.backends.mkldnn.set_flags()
-    torch.backends.mkldnn.set_flags(*after)
-    assert before == after
-    assert not recwarn.list
 
 
 @pytest.mark.parametrize('value', [math.nan, math.inf])

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from ..attention import DMSCA
+from .module import DMSCA
 
 MAPS = ('channel', 'spatial', 'gate', 'activation')
-"""The maps of :class:`dmsca_mm.attention.dmsca.Explanation` of which mean and spread are told."""
+"""The maps of :class:`dmsca_mm.attention.dmsca.Explanation` whose mean and spread are logged."""
 
 
 class Watch:

@@ -5,8 +5,8 @@ from typing import Any
 
 from torch import nn
 
-from . import checks
-from .dmsca import DMSCA
+from .. import checks
+from .module import DMSCA
 
 PARTS = {
     'gce': ('gce',),

@@ -105,17 +105,6 @@ class MultiScaleSpatialEncoder(nn.Module):
         branches = [conv(layers) for conv in self.convs]
         return self.scale * torch.sigmoid(self.fuse(torch.cat([*branches, directional], 1)))
 
-    def folded(self, layers: Tensor, directional: Tensor) -> Tensor:
-        """The same by a single convolution: scales and fusion are linear, so their kernels add up to one."""
-        shares, last = self.fuse.weight.flatten(1).split([len(self.convs), 1], 1)
-        largest = max(conv.kernel_size[0] for conv in self.convs)
-        kernels = torch.cat([functional.pad(conv.weight, ((largest - conv.kernel_size[0]) // 2,) * 4)
-                             for conv in self.convs])
-        bias = torch.addmv(self.fuse.bias, shares, torch.cat([conv.bias for conv in self.convs]))
-        summed = functional.conv2d(layers, (shares @ kernels.flatten(1)).view_as(kernels[:1]), bias,
-                                   padding=largest // 2)
-        return self.scale * torch.sigmoid(torch.addcmul(summed, directional, last))
-
 
 class DynamicFeatureFusion(nn.Module):
     """DFF: a gate per pixel between the channel-weighted and the space-weighted features.

@@ -1,0 +1,140 @@
+"""Compile the CPU kernels into one small library that knows neither torch nor Python.
+
+Runs by itself, without importing the package: ``setup.py`` and ``tools/setup.sh`` call it before there is a torch.
+"""
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import platform
+import shlex
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+SOURCES = Path(__file__).parent / 'src'
+LIBRARY = Path(__file__).parent / f'libdmsca-{platform.machine()}.so'
+COMMAND = 'python -m dmsca_mm.native'
+"""What builds the library, for messages."""
+FLAGS = ['-std=c++17', '-O3', '-fPIC', '-fopenmp', '-fno-math-errno', '-fno-trapping-math', '-fvisibility=hidden',
+         '-Wall', '-Wextra', '-Wno-psabi']
+"""Not -ffast-math, which takes NaN and infinity for numbers."""
+_X86 = {'avx512': (16, ['-mavx512f', '-mavx512bw', '-mavx512dq', '-mavx512vl', '-mavx2', '-mfma',
+                        '-mprefer-vector-width=512']),
+        'avx2': (8, ['-mavx2', '-mfma'])}
+VARIANTS = {**(_X86 if platform.machine() in ('x86_64', 'AMD64') else {}), 'baseline': (4, [])}
+"""Lanes of a vector and the compiler's flags, by name."""
+
+
+class BuildError(Exception):
+    """Why there is no library, in one line."""
+
+
+def sources_hash() -> str:
+    """What the sources amount to; a library carries that of those it was built from."""
+    digest = hashlib.sha256()
+    for path in sorted(SOURCES.iterdir()):
+        digest.update(path.name.encode() + b'\0' + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def build(target: Path = LIBRARY, flags: tuple[str, ...] = ()) -> str:
+    """Compile and link the library; what was there stays until the new one is complete.
+
+    Args:
+        target: of the library.
+        flags: for compiler and linker, beside ``FLAGS``.
+
+    Returns:
+        what was built, in a line.
+
+    Raises:
+        BuildError: no compiler, a compiler that fails, a folder that takes no file.
+    """
+    compiler = shlex.split(os.environ.get('CXX') or 'c++')
+    if not compiler or shutil.which(compiler[0]) is None:
+        raise BuildError(f'there is no C++ compiler ({" ".join(compiler) or "CXX is empty"}): install one, on Debian: '
+                         f'apt-get install g++; then run "{COMMAND}"')
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix='dmsca-build-') as folder:
+        jobs, objects = {}, []
+        for name, (lanes, instructions) in VARIANTS.items():
+            objects.append(f'{folder}/{name}.o')
+            jobs[name] = subprocess.Popen(
+                [*compiler, *FLAGS, *instructions, *flags, f'-DNAME={name}', f'-DLANES={lanes}', '-c',
+                 str(SOURCES / 'variant.cpp'), '-o', objects[-1]], stderr=subprocess.PIPE, text=True)
+        for name, job in jobs.items():
+            _finished(job, f'the {name} kernels')
+        library = f'{folder}/library.so'
+        _finished(subprocess.Popen(
+            [*compiler, *FLAGS, *flags, f'-DSOURCES="{sources_hash()}"', '-shared', str(SOURCES / 'library.cpp'),
+             *objects, '-o', library], stderr=subprocess.PIPE, text=True), 'the library')
+        _put(Path(library), target)
+    return (f'built {target.name}: {", ".join(VARIANTS)}; {target.stat().st_size // 1000} kB, '
+            f'{time.monotonic() - started:.0f} s with {" ".join(compiler)}')
+
+
+def is_complete(path: Path) -> bool:
+    """Whether an ELF library is as long as its header says; loading a truncated one would end the process."""
+    with path.open('rb') as file:
+        header = file.read(64)
+    if len(header) < 64 or header[:5] != b'\x7fELF\x02':
+        return False
+    order = '<' if header[5] == 1 else '>'
+    (start,), (size, count) = struct.unpack_from(f'{order}Q', header, 40), struct.unpack_from(f'{order}HH', header, 58)
+    return start + size * count <= path.stat().st_size
+
+
+def is_current(path: Path = LIBRARY) -> bool:
+    """Whether the library is there, complete and of these sources."""
+    return path.exists() and is_complete(path) and sources_hash().encode() in path.read_bytes()
+
+
+def _finished(job: subprocess.Popen, what: str) -> None:
+    _, errors = job.communicate()
+    if job.returncode:
+        reason = next((line for line in errors.splitlines() if 'error' in line), errors.strip()[-200:])
+        raise BuildError(f'compiling {what} failed: {reason}; the PyTorch form serves meanwhile')
+
+
+def _put(library: Path, target: Path) -> None:
+    """Move a finished library into its place at once, under a private name first."""
+    part = target.with_name(f'.{target.name}.{os.getpid()}.part')
+    try:
+        try:
+            shutil.copyfile(library, part)
+            with part.open('rb+') as file:
+                os.fsync(file.fileno())
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise BuildError(f'{target} cannot be written: {error.strerror}') from None
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Build unless the library is current, and print a line of what was done."""
+    parser = argparse.ArgumentParser(prog=COMMAND, description="Build DMSCA's CPU kernels with the C++ compiler "
+                                     "(CXX, default c++)")
+    parser.add_argument('--force', action='store_true', help='build although the library is current')
+    parser.add_argument('--quiet', action='store_true', help='print nothing where the library is current')
+    options = parser.parse_args(arguments)
+    if not options.force and is_current():
+        if not options.quiet:
+            print(f'DMSCA CPU kernels: {LIBRARY.name} is current')
+        return 0
+    try:
+        print(f'DMSCA CPU kernels: {build()}')
+    except BuildError as error:
+        print(f'DMSCA CPU kernels: not built, {error}', file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,124 @@
+"""Load the CPU kernels and call them: tensors in, tensors out."""
+from __future__ import annotations
+
+import ctypes
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from ..signature import LISTS, ForwardStats, Parameters
+from . import build
+
+DTYPES = (torch.float32, torch.bfloat16)
+_SIZES = ('batch', 'channels', 'height', 'width', 'hidden', 'branches', 'direction_size', 'channels_last', 'is_bf16',
+          'threads')
+_POINTERS = ('x', 'dy', 'out', 'scratch', 'kernel_sizes', *(f'stats_{name}' for name in ForwardStats._fields),
+             *Parameters._fields, *(f'd_{name}' for name in Parameters._fields))
+
+_FIRST_LIST = Parameters._fields.index(LISTS[0])
+_DIRECTION = -(len(Parameters._fields) - Parameters._fields.index('dii_conv_h_weight'))
+"""Where a list's tensors and a direction's kernel stand in ``Parameters.flat``."""
+
+
+class Call(ctypes.Structure):
+    """``DmscaCall`` of src/call.h."""
+
+    _fields_ = (*((name, ctypes.c_int64) for name in _SIZES), ('scale', ctypes.c_double),
+                *((name, ctypes.c_void_p) for name in _POINTERS))
+
+
+class LoadError(Exception):
+    """Why the library cannot be used, in one line."""
+
+
+@cache
+def load() -> ctypes.CDLL:
+    """The library, of the sources that lie beside it.
+
+    Raises:
+        LoadError: it is missing, truncated, for another machine or built from other sources.
+    """
+    path, remedy = build.LIBRARY, f'run "{build.COMMAND}"'
+    if not path.exists():
+        raise LoadError(f'{path.name} is not built: {remedy}')
+    try:
+        if not build.is_complete(path):
+            raise LoadError(f'{path.name} is truncated: {remedy}')
+        library = ctypes.CDLL(str(path))
+        library.dmsca_sources.restype = library.dmsca_variant.restype = ctypes.c_char_p
+        library.dmsca_scratch.restype = ctypes.c_int64
+        sources = library.dmsca_sources().decode()
+    except (OSError, AttributeError) as error:
+        raise LoadError(f'{path.name} does not load ({error}): {remedy}') from None
+    if sources != build.sources_hash():
+        raise LoadError(f'{path.name} is of another version, built from sources {sources}: {remedy}')
+    return library
+
+
+def not_covered(x: Tensor, parameters: Parameters) -> str | None:
+    """Why the library does not take this call; None when it does."""
+    flat = parameters.flat()
+    if x.dtype not in DTYPES:
+        return f'X is {x.dtype}, the kernels take {" and ".join(map(str, DTYPES))}'
+    if len({tensor.dtype for tensor in flat}) > 1 or {tensor.device for tensor in flat} != {x.device}:
+        return 'the parameters are of several types or on several devices'
+    if flat[0].dtype not in DTYPES:
+        return f'the parameters are {flat[0].dtype}, the kernels take {" and ".join(map(str, DTYPES))}'
+    try:
+        load()
+    except LoadError as error:
+        return str(error)
+    return None
+
+
+def attend(x: Tensor, parameters: Parameters, scale: float) -> tuple[Tensor, ForwardStats]:
+    """Y and what backward keeps; see ``rearranged.attend``. X is dense and not empty."""
+    n, c, h, w = x.shape
+    y, hidden = torch.empty_like(x), len(parameters.gce_fc1_bias)
+    stats = ForwardStats(*(x.new_empty(shape, dtype=torch.float32)
+                           for shape in ((n, c), (n, c), (n, hidden), (n, c), (n, 2, h, w))))
+    _run(x, None, y, stats, _plain(parameters), None, scale)
+    return y, stats
+
+
+def attend_backward(dy: Tensor, x: Tensor, stats: ForwardStats, parameters: Parameters,
+                    scale: float) -> tuple[Tensor, Parameters]:
+    """dX and the gradients of the parameters; see ``rearranged.attend_backward``. dY has X's memory format."""
+    dx, flat = torch.empty_like(x), _plain(parameters)
+    gradients = [torch.empty_like(tensor) for tensor in flat]
+    _run(x, dy, dx, stats, flat, gradients, scale)
+    return dx, parameters.nest(gradients).to(parameters.gce_fc1_bias.dtype)
+
+
+def _plain(parameters: Parameters) -> list[Tensor]:
+    """The parameters as the kernels read them, contiguous and fp32."""
+    return [tensor if tensor.is_contiguous() else tensor.contiguous() for tensor in parameters.to(torch.float32).flat()]
+
+
+def _run(x: Tensor, dy: Tensor | None, out: Tensor, stats: ForwardStats, parameters: list[Tensor],
+         gradients: list[Tensor] | None, scale: float) -> None:
+    """One call of the library."""
+    library, (n, c, h, w), backward = load(), x.shape, dy is not None
+    branches = (len(parameters) - len(Parameters._fields) + len(LISTS)) // len(LISTS)
+    weights = parameters[_FIRST_LIST:_FIRST_LIST + branches]
+    sizes = (ctypes.c_int64 * branches)(*[weight.shape[2] for weight in weights])
+    pointers, arrays = _addresses(parameters, branches)
+    if backward:
+        more, more_arrays = _addresses(gradients, branches)
+        pointers, arrays = pointers + more, arrays + more_arrays
+    call = Call(n, c, h, w, stats.hidden.shape[1], branches, parameters[_DIRECTION].shape[2], not x.is_contiguous(),
+                x.dtype is torch.bfloat16, torch.get_num_threads(), scale, x.data_ptr(),
+                dy.data_ptr() if backward else None, out.data_ptr(), None, ctypes.addressof(sizes),
+                *[tensor.data_ptr() for tensor in stats], *pointers)
+    at = ctypes.byref(call)
+    scratch = torch.empty(library.dmsca_scratch(at, backward), dtype=torch.float32)
+    call.scratch = scratch.data_ptr()
+    library.dmsca_attend(at, backward)
+
+
+def _addresses(flat: list[Tensor], branches: int) -> tuple[list[int], list[ctypes.Array]]:
+    """Where tensors lie, in the order of ``Parameters``, and the arrays that hold the addresses of its lists."""
+    found, end = [tensor.data_ptr() for tensor in flat], _FIRST_LIST + branches
+    arrays = [(ctypes.c_void_p * branches)(*found[start:start + branches]) for start in (_FIRST_LIST, end)]
+    return [*found[:_FIRST_LIST], *map(ctypes.addressof, arrays), *found[end + branches:]], arrays

@@ -1,0 +1,119 @@
+// Forward: X and the parameters to Y and the statistics that backward keeps.
+#pragma once
+#include "gates.h"
+#include "map_nchw.h"
+#include "map_nhwc.h"
+
+namespace dmsca {
+namespace {
+
+template <class T, class S>
+Image<T> image(const Plan& plan, T* data, int64_t n, const S* whole) {
+    const int64_t size = plan.c * plan.pixels;
+    return Image<T>{data + n * size, plan.c, plan.pixels, whole + plan.n * size};
+}
+
+inline ChannelRows channel_rows(const Plan& plan, int64_t n) {
+    const int64_t at = n * plan.c_room;
+    return ChannelRows{plan.u, plan.v, plan.w_row, plan.a_c + at, plan.ua + at, plan.wa + at, nullptr, nullptr, nullptr};
+}
+
+// The blend of one vector of pixels: G, (1 − G)·A_s and α / s.
+struct Blend {
+    vec gate, rest, activation;
+
+    Blend(const DmscaCall& a, vec e_u, vec e_w, vec d_v, vec d_w, vec spatial) {
+        gate = sigmoid(e_u + spatial * d_v + *a.dff_gate_bias);
+        rest = spatial - gate * spatial;
+        activation = sigmoid(gate * e_w + rest * d_w + *a.aa_conv_bias);
+    }
+};
+
+// Maxima where the sum is a NaN: there was one among the numbers, which the maximum is then, or infinities of both signs.
+template <class Map, class S>
+float exact_channel_max(const Plan& plan, const Image<const S>& x, int64_t p) {
+    float most = Map::channel_value(x, 0, p);
+    for (int64_t c = 1; c < plan.c && most == most; c++) {
+        const float value = Map::channel_value(x, c, p);
+        most = value <= most ? most : value;
+    }
+    return most;
+}
+
+template <class Map, class S>
+float exact_spatial_max(const Plan& plan, const Image<const S>& x, int64_t c) {
+    float most = Map::channel_value(x, c, 0);
+    for (int64_t p = 1; p < plan.pixels && most == most; p++) {
+        const float value = Map::channel_value(x, c, p);
+        most = value <= most ? most : value;
+    }
+    return most;
+}
+
+// D of a tile, d_v and d_w, and its share of the pools.
+template <class Map, class S>
+void reduce_forward(const Plan& plan, int64_t n, int64_t t) {
+    const DmscaCall& a = plan.a;
+    const int64_t first = plan.wide.first(t), count = plan.wide.length(t), at = n * plan.p_room + first;
+    const Image<const S> x = image(plan, (const S*)a.x, n, (const S*)a.x);
+    alignas(64) float mean[wide_tile], max[wide_tile], d_v[wide_tile], d_w[wide_tile];
+    float* sums = plan.partial + (n * plan.wide.count + t) * 2 * plan.c_room;
+    Map::reduce(x, first, count, channel_rows(plan, n), PixelSums{mean, max, d_v, d_w}, sums, sums + plan.c_room);
+    float* layers = a.layers + n * 2 * plan.pixels + first;
+    for (int64_t p = 0; p < count; p++)
+        if (mean[p] != mean[p]) max[p] = exact_channel_max<Map>(plan, x, first + p);
+    for (int64_t p = 0; p < count; p++) layers[p] = mean[p] / plan.c;
+    memcpy(layers + plan.pixels, max, count * sizeof(float));
+    memcpy(plan.d_v + at, d_v, count * sizeof(float));
+    memcpy(plan.d_w + at, d_w, count * sizeof(float));
+}
+
+// Y of a tile.
+template <class Map, class S>
+void apply(const Plan& plan, int64_t n, int64_t t) {
+    const DmscaCall& a = plan.a;
+    const int64_t first = plan.tiles.first(t), count = plan.tiles.length(t), at = n * plan.p_room + first;
+    const Image<const S> x = image(plan, (const S*)a.x, n, (const S*)a.x);
+    const Image<S> y = image(plan, (S*)a.out, n, (const S*)a.out);
+    const ChannelRows rows = channel_rows(plan, n);
+    alignas(64) float e_u[widest_tile], e_w[widest_tile];
+    Map::dots(x, first, count, rows, e_u, e_w);
+    for (int64_t i = 0; i < count; i += lanes) {
+        const Blend blend(a, load(e_u + i), load(e_w + i), load(plan.d_v + at + i), load(plan.d_w + at + i),
+                          load(plan.spatial + at + i));
+        const vec activation = (float)a.scale * blend.activation;
+        store(e_u + i, activation * blend.gate), store(e_w + i, activation * blend.rest);  // P and Q in their place
+    }
+    Map::scale(x, y, first, count, rows, e_u, e_w);
+}
+
+template <class Map, class S>
+void forward(const DmscaCall& a) {
+    const Plan plan(a, false);
+    auto exact_maximum = [&](int64_t n, int64_t c) {
+        const Image<const S> x = image(plan, (const S*)a.x, n, (const S*)a.x);
+        return exact_spatial_max<Map>(plan, x, c);
+    };
+    const int64_t wide = plan.wide.count, tiles = plan.tiles.count;
+    prepare_weights(plan);
+    run_team(a.threads, [&](Team team) {
+        team.each(plan.n * wide, [&](int64_t i) { reduce_forward<Map, S>(plan, i / wide, i % wide); });
+        team.barrier();
+        team.each(plan.n * plan.blocks(), [&](int64_t i) {
+            finish_pools(plan, i / plan.blocks(), i % plan.blocks(), exact_maximum);
+        });
+        team.each(plan.n, [&](int64_t n) { directional_gate(plan, n); });
+        team.barrier();
+        team.each(plan.hidden, [&](int64_t j) { hidden_unit(plan, j); });
+        team.each(plan.n * plan.h, [&](int64_t i) { spatial_gate(plan, i / plan.h, i % plan.h); });
+        team.barrier();
+        team.each(plan.blocks(), [&](int64_t block) { channel_gate(plan, block); });
+        team.barrier();
+        team.each(plan.n, [&](int64_t n) { modulate_rows(plan, n); });
+        team.barrier();
+        team.each_backwards(plan.n * tiles, [&](int64_t i) { apply<Map, S>(plan, i / tiles, i % tiles); });
+    });
+}
+
+}  // namespace
+}  // namespace dmsca

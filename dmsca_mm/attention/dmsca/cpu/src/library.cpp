@@ -1,0 +1,85 @@
+// The library's entry points: they pick the widest variant that this processor runs.
+#include <cstring>
+
+#include "call.h"
+
+#define DECLARE(name)                                                    \
+    void dmsca_attend_##name(const DmscaCall* call, int backward);       \
+    int64_t dmsca_scratch_##name(const DmscaCall* call, int backward);
+
+namespace {
+
+struct Variant {
+    const char* name;
+    void (*attend)(const DmscaCall*, int);
+    int64_t (*scratch)(const DmscaCall*, int);
+};
+
+}
+
+extern "C" {
+
+DECLARE(baseline)
+#ifdef __x86_64__
+DECLARE(avx2)
+DECLARE(avx512)
+#endif
+
+}
+
+namespace {
+
+#define VARIANT(name) Variant{#name, dmsca_attend_##name, dmsca_scratch_##name}
+
+const Variant variants[] = {
+#ifdef __x86_64__
+    VARIANT(avx512), VARIANT(avx2),
+#endif
+    VARIANT(baseline)};
+
+bool runs_here([[maybe_unused]] const Variant& variant) {
+#ifdef __x86_64__
+    __builtin_cpu_init();
+    const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    if (!strcmp(variant.name, "avx2")) return avx2;
+    if (!strcmp(variant.name, "avx512"))
+        return avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+               __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+#endif
+    return true;
+}
+
+const Variant* pick() {
+    const Variant* found = variants;
+    while (!runs_here(*found)) found++;
+    return found;
+}
+
+const Variant* used = pick();
+
+}
+
+#pragma GCC visibility push(default)
+extern "C" {
+
+// Sources that the library was built from, as build.py names them.
+const char* dmsca_sources() { return SOURCES; }
+
+const char* dmsca_variant() { return used->name; }
+
+// Uses another variant; 0 where this processor does not run it or there is none of that name.
+int dmsca_use_variant(const char* name) {
+    for (const Variant& variant : variants)
+        if (!strcmp(variant.name, name) && runs_here(variant)) {
+            used = &variant;
+            return 1;
+        }
+    return 0;
+}
+
+int64_t dmsca_scratch(const DmscaCall* call, int backward) { return used->scratch(call, backward); }
+
+void dmsca_attend(const DmscaCall* call, int backward) { used->attend(call, backward); }
+
+}
+#pragma GCC visibility pop

@@ -1,0 +1,48 @@
+// What the passes over the feature map take and give. map_nchw.h and map_nhwc.h hold them, one for each layout; each
+// works on a tile: all channels of `count` pixels from pixel `first` on.
+#pragma once
+#include <cstdint>
+
+namespace dmsca {
+namespace {
+
+// One image of X, dY, Y or dX.
+template <class S>
+struct Image {
+    S* data;
+    int64_t channels, pixels;
+    const S* end;  // of the whole tensor: up to here a vector may be read
+};
+
+// A number for each channel, zero-padded to whole vectors.
+struct ChannelRows {
+    const float *u, *v, *w;         // rows of the gate and of the activation
+    const float *a, *ua, *wa;       // A_c, u ⊙ A_c, w ⊙ A_c
+    const float *spatial_max;       // max over pixels
+    const float *to_max, *to_all;   // gradients of that maximum, for each pixel that equals it, and of the mean
+};
+
+// A number for each pixel of a tile, with room for whole vectors.
+struct PixelSums {
+    float *mean, *max, *d_v, *d_w;  // of reduce: sum and maximum over channels, dot products with v and w
+};
+
+struct PixelDots {
+    float *e_u, *e_w, *d_v, *d_w;   // dot products with u ⊙ A_c, w ⊙ A_c, v, w
+    float *by_channel, *by_pixel;   // Σ_c A_c·dY·X and Σ_c dY·X
+    float *equals;                  // channels that equal the maximum over channels
+};
+
+struct PixelRows {
+    const float *p, *q;                       // Y = X ⊙ (P ⊙ A_c + Q)
+    const float *e_u, *e_w, *d_v, *d_w;       // gradients of the dot products
+    const float *max, *to_max, *to_all;       // maximum over channels; gradients of it, for each channel that equals
+                                              // it, and of the mean
+};
+
+// For each channel, sums over the pixels of a tile: P·dY·X; X times the gradients of e_u, e_w, d_v, d_w; pixels that
+// equal the maximum over pixels.
+constexpr int backward_sums = 6;
+
+}  // namespace
+}  // namespace dmsca

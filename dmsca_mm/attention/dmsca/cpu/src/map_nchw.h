@@ -1,0 +1,195 @@
+// The passes over a feature map in NCHW: a few channel rows at a time, a vector of neighbouring pixels in each.
+#pragma once
+#include "map.h"
+#include "vector.h"
+
+namespace dmsca {
+namespace {
+
+template <class S>
+struct Nchw {
+    template <bool full>
+    static vec read(const Image<const S>& image, const S* from, int64_t count, float fill) {
+        if constexpr (full) return load(from);
+        else return load_part(from, count, image.end, fill);
+    }
+
+    template <bool full>
+    static void write(S* to, vec value, int64_t count) {
+        if constexpr (full) store(to, value);
+        else store_part(to, value, count);
+    }
+
+    // The rows that come next begin in other pages, where the processor does not look ahead by itself.
+    template <int R>
+    static void fetch(const S* at, int64_t pixels) {
+#pragma GCC unroll 4
+        for (int r = 0; r < R; r++) __builtin_prefetch(at + (R + r) * pixels);
+    }
+
+    // Calls `rows(c, constant)` for channels in groups of R, then one by one.
+    template <int R, class Rows>
+    static void for_rows(int64_t channels, Rows rows) {
+        int64_t c = 0;
+        for (; c + R <= channels; c += R) rows(c, std::integral_constant<int, R>());
+        for (; c < channels; c++) rows(c, std::integral_constant<int, 1>());
+    }
+
+    // Sums of a group of channels are added up before they join the total: fewer roundings in a row.
+    static void add(float* to, vec value) { store(to, load(to) + value); }
+
+    // Sums and maxima over channels and over the tile's pixels, d_v and d_w.
+    static void reduce(const Image<const S>& x, int64_t first, int64_t count, const ChannelRows& row,
+                       const PixelSums& out, float* sums, float* maxima) {
+        for (int64_t p = 0; p < count; p += lanes) {
+            store(out.mean + p, vec{}), store(out.d_v + p, vec{}), store(out.d_w + p, vec{});
+            store(out.max + p, broadcast(-infinity));
+        }
+        for_rows<4>(x.channels, [&](int64_t c, auto rows) {
+            constexpr int R = decltype(rows)::value;
+            const S* from = x.data + c * x.pixels + first;
+            vec total[R] = {}, most[R];
+            for (int r = 0; r < R; r++) most[r] = broadcast(-infinity);
+            for_vectors(count, [&](int64_t p, auto full) {
+                vec mean = {}, max = load(out.max + p), d_v = {}, d_w = {};
+                fetch<R>(from + p, x.pixels);
+#pragma GCC unroll 4
+                for (int r = 0; r < R; r++) {
+                    const S* at = from + r * x.pixels + p;
+                    vec value = read<full>(x, at, count - p, 0.0f);
+                    vec low = full ? value : read<full>(x, at, count - p, -infinity);
+                    total[r] += value, most[r] = larger(low, most[r]);
+                    mean += value, max = larger(low, max);
+                    d_v += value * row.v[c + r], d_w += value * row.w[c + r];
+                }
+                add(out.mean + p, mean), store(out.max + p, max), add(out.d_v + p, d_v), add(out.d_w + p, d_w);
+            });
+            for (int r = 0; r < R; r++) sums[c + r] = sum(total[r]), maxima[c + r] = largest(most[r]);
+        });
+    }
+
+    // e_u and e_w.
+    static void dots(const Image<const S>& x, int64_t first, int64_t count, const ChannelRows& row, float* e_u,
+                     float* e_w) {
+        for (int64_t p = 0; p < count; p += lanes) store(e_u + p, vec{}), store(e_w + p, vec{});
+        for_rows<4>(x.channels, [&](int64_t c, auto rows) {
+            constexpr int R = decltype(rows)::value;
+            const S* from = x.data + c * x.pixels + first;
+            for_vectors(count, [&](int64_t p, auto full) {
+                vec u = {}, w = {};
+                fetch<R>(from + p, x.pixels);
+#pragma GCC unroll 4
+                for (int r = 0; r < R; r++) {
+                    vec value = read<full>(x, from + r * x.pixels + p, count - p, 0.0f);
+                    u += value * row.ua[c + r], w += value * row.wa[c + r];
+                }
+                add(e_u + p, u), add(e_w + p, w);
+            });
+        });
+    }
+
+    // Y = X ⊙ (P ⊙ A_c + Q).
+    static void scale(const Image<const S>& x, const Image<S>& y, int64_t first, int64_t count, const ChannelRows& row,
+                      const float* by_channel, const float* by_pixel) {
+        for_rows<4>(x.channels, [&](int64_t c, auto rows) {
+            constexpr int R = decltype(rows)::value;
+            const int64_t start = c * x.pixels + first;
+            for_vectors(count, [&](int64_t p, auto full) {
+                vec by_c = load(by_channel + p), by_p = load(by_pixel + p);
+#pragma GCC unroll 4
+                for (int r = 0; r < R; r++) {
+                    const int64_t at = start + r * x.pixels + p;
+                    vec value = read<full>(x, x.data + at, count - p, 0.0f);
+                    write<full>(y.data + at, value * (by_c * row.a[c + r] + by_p), count - p);
+                }
+            });
+        });
+    }
+
+    // All dot products over channels that backward needs.
+    static void dots_backward(const Image<const S>& x, const Image<const S>& dy, int64_t first, int64_t count,
+                              const ChannelRows& row, const float* max, const PixelDots& out) {
+        for (float* each : {out.e_u, out.e_w, out.d_v, out.d_w, out.by_channel, out.by_pixel, out.equals})
+            for (int64_t p = 0; p < count; p += lanes) store(each + p, vec{});
+        for_rows<4>(x.channels, [&](int64_t c, auto rows) {
+            constexpr int R = decltype(rows)::value;
+            const int64_t start = c * x.pixels + first;
+            for_vectors(count, [&](int64_t p, auto full) {
+                vec e_u = {}, e_w = {}, d_v = {}, d_w = {}, by_c = {}, by_p = {}, equals = {}, most = load(max + p);
+                fetch<R>(x.data + start + p, x.pixels), fetch<R>(dy.data + start + p, x.pixels);
+#pragma GCC unroll 4
+                for (int r = 0; r < R; r++) {
+                    const int64_t at = start + r * x.pixels + p;
+                    vec value = read<full>(x, x.data + at, count - p, 0.0f);
+                    vec product = value * read<full>(dy, dy.data + at, count - p, 0.0f);
+                    e_u += value * row.ua[c + r], e_w += value * row.wa[c + r];
+                    d_v += value * row.v[c + r], d_w += value * row.w[c + r];
+                    by_c += product * row.a[c + r], by_p += product;
+                    equals += value == most ? broadcast(1.0f) : vec{};
+                }
+                add(out.e_u + p, e_u), add(out.e_w + p, e_w), add(out.d_v + p, d_v), add(out.d_w + p, d_w);
+                add(out.by_channel + p, by_c), add(out.by_pixel + p, by_p), add(out.equals + p, equals);
+            });
+        });
+    }
+
+    // All sums over the tile's pixels that backward needs, backward_sums rows of `stride` channels.
+    static void sums_backward(const Image<const S>& x, const Image<const S>& dy, int64_t first, int64_t count,
+                              const ChannelRows& row, const PixelRows& pixel, float* sums, int64_t stride) {
+        for_rows<2>(x.channels, [&](int64_t c, auto rows) {
+            constexpr int R = decltype(rows)::value;
+            const int64_t start = c * x.pixels + first;
+            vec total[R][backward_sums] = {};
+            for_vectors(count, [&](int64_t p, auto full) {
+                vec by_c = load(pixel.p + p), e_u = load(pixel.e_u + p), e_w = load(pixel.e_w + p);
+                vec d_v = load(pixel.d_v + p), d_w = load(pixel.d_w + p);
+#pragma GCC unroll 2
+                for (int r = 0; r < R; r++) {
+                    const int64_t at = start + r * x.pixels + p;
+                    vec value = read<full>(x, x.data + at, count - p, 0.0f);
+                    total[r][0] += value * read<full>(dy, dy.data + at, count - p, 0.0f) * by_c;
+                    total[r][1] += value * e_u, total[r][2] += value * e_w;
+                    total[r][3] += value * d_v, total[r][4] += value * d_w;
+                    ivec equal = value == broadcast(row.spatial_max[c + r]);
+                    if constexpr (!full) equal &= first_lanes(count - p);
+                    total[r][5] += equal ? broadcast(1.0f) : vec{};
+                }
+            });
+            for (int r = 0; r < R; r++)
+                for (int k = 0; k < backward_sums; k++) sums[k * stride + c + r] = sum(total[r][k]);
+        });
+    }
+
+    static void input_gradient(const Image<const S>& x, const Image<const S>& dy, const Image<S>& dx, int64_t first,
+                               int64_t count, const ChannelRows& row, const PixelRows& pixel) {
+        for_rows<4>(x.channels, [&](int64_t c, auto rows) {
+            constexpr int R = decltype(rows)::value;
+            const int64_t start = c * x.pixels + first;
+            for_vectors(count, [&](int64_t p, auto full) {
+                vec by_c = load(pixel.p + p), by_p = load(pixel.q + p), e_u = load(pixel.e_u + p);
+                vec e_w = load(pixel.e_w + p), d_v = load(pixel.d_v + p), d_w = load(pixel.d_w + p);
+                vec max = load(pixel.max + p), to_max = load(pixel.to_max + p), to_all = load(pixel.to_all + p);
+                fetch<R>(x.data + start + p, x.pixels), fetch<R>(dy.data + start + p, x.pixels);
+#pragma GCC unroll 4
+                for (int r = 0; r < R; r++) {
+                    const int64_t at = start + r * x.pixels + p, i = c + r;
+                    vec value = read<full>(x, x.data + at, count - p, 0.0f);
+                    vec d = read<full>(dy, dy.data + at, count - p, 0.0f) * (by_c * row.a[i] + by_p);
+                    d += e_u * row.ua[i] + e_w * row.wa[i] + d_v * row.v[i] + d_w * row.w[i];
+                    d += to_all + row.to_all[i];
+                    d += value == max ? to_max : vec{};
+                    d += value == broadcast(row.spatial_max[i]) ? broadcast(row.to_max[i]) : vec{};
+                    write<full>(dx.data + at, d, count - p);
+                }
+            });
+        });
+    }
+
+    // One number, for the exact maxima where there is a NaN.
+    static float channel_value(const Image<const S>& x, int64_t c, int64_t p) {
+        return load_part(x.data + c * x.pixels + p, 1, x.end, 0.0f)[0];
+    }
+};
+
+}  // namespace
+}  // namespace dmsca

@@ -1,0 +1,151 @@
+// Vectors of LANES floats by the compiler's vector extension: portable, no intrinsics. A variant of the library sets
+// LANES to what its instructions hold; all arithmetic is fp32, storage is fp32 or bf16.
+#pragma once
+#include <cstdint>
+#include <cstring>
+#include <initializer_list>
+#include <limits>
+#include <type_traits>
+
+namespace dmsca {
+namespace {
+
+constexpr int64_t lanes = LANES;
+constexpr float infinity = std::numeric_limits<float>::infinity();
+
+typedef float vec __attribute__((vector_size(LANES * 4)));
+typedef int32_t ivec __attribute__((vector_size(LANES * 4)));
+typedef uint32_t uvec __attribute__((vector_size(LANES * 4)));
+typedef uint16_t hvec __attribute__((vector_size(LANES * 2)));
+
+struct bf16 {
+    uint16_t bits;
+};
+
+inline vec broadcast(float value) { return vec{} + value; }
+
+inline vec load(const float* from) {
+    vec value;
+    std::memcpy(&value, from, sizeof value);
+    return value;
+}
+
+inline vec load(const bf16* from) {
+    hvec bits;
+    std::memcpy(&bits, from, sizeof bits);
+    return (vec)(__builtin_convertvector(bits, uvec) << 16);
+}
+
+inline void store(float* to, vec value) { std::memcpy(to, &value, sizeof value); }
+
+// Rounds to nearest, ties to even. A NaN stays one: its payload might be rounded away.
+inline void store(bf16* to, vec value) {
+    uvec bits = (uvec)value;
+    uvec rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
+    hvec out = __builtin_convertvector((uvec)(value == value ? (ivec)rounded : (ivec)((bits >> 16) | 0x40u)), hvec);
+    std::memcpy(to, &out, sizeof out);
+}
+
+inline ivec first_lanes(int64_t count) {
+    ivec index;
+    for (int32_t i = 0; i < lanes; i++) index[i] = i;
+    return index < (ivec{} + (int32_t)count);
+}
+
+// A vector of scratch memory, where there is always a whole one; zeros from `count` on.
+template <bool full>
+inline vec load_lanes(const float* from, int64_t count) {
+    if constexpr (full) return load(from);
+    else return first_lanes(count) ? load(from) : vec{};
+}
+
+// The first `count` numbers, `fill` behind them. Reads on to a whole vector where memory up to `end` allows it.
+template <class S>
+inline vec load_part(const S* from, int64_t count, const S* end, float fill) {
+    S part[lanes] = {};
+    if (from + lanes > end) {
+        for (int64_t i = 0; i < count; i++) part[i] = from[i];
+        from = part;
+    }
+    return first_lanes(count) ? load(from) : broadcast(fill);
+}
+
+template <class S>
+inline void store_part(S* to, vec value, int64_t count) {
+    S part[lanes];
+    store(part, value);
+    for (int64_t i = 0; i < count; i++) to[i] = part[i];
+}
+
+// Larger of both; a NaN in `value` is passed over, the callers find it by their sums.
+inline vec larger(vec value, vec than) { return value > than ? value : than; }
+
+template <int count>
+struct Lanes {
+    typedef float type __attribute__((vector_size(count * 4)));
+};
+
+// Combines the upper half of the lanes with the lower, until one is left.
+template <int count, class Combine>
+inline float across(typename Lanes<count>::type value, Combine combine) {
+    if constexpr (count == 2) return combine(value[0], value[1]);
+    else {
+        typename Lanes<count / 2>::type low, high;
+        std::memcpy(&low, &value, sizeof low);
+        std::memcpy(&high, (const char*)&value + sizeof low, sizeof high);
+        return across<count / 2>(combine(low, high), combine);
+    }
+}
+
+inline float sum(vec value) {
+    return across<LANES>(value, [](auto a, auto b) { return a + b; });
+}
+
+inline float largest(vec value) {
+    return across<LANES>(value, [](auto a, auto b) { return a > b ? a : b; });
+}
+
+// exp by 2^k · polynomial, 2 units in the last place; exact for 0; a NaN stays one.
+inline vec exponential(vec x) {
+    x = x > 88.0f ? broadcast(88.0f) : x;
+    x = x < -87.0f ? broadcast(-87.0f) : x;
+    const float shift = 12582912.0f;  // 1.5 · 2^23: adding it rounds to an integer
+    vec shifted = x * 1.44269504088896341f + shift;
+    vec k = shifted - shift;
+    vec r = (x - k * 0.693359375f) + k * 2.12194440e-4f;
+    vec p = 1.9875691500e-4f * r + 1.3981999507e-3f;
+    p = p * r + 8.3334519073e-3f;
+    p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f;
+    p = p * r + 5.0000001201e-1f;
+    p = p * r * r + r + 1.0f;
+    return p * (vec)(((uvec)shifted << 23) + (127u << 23));
+}
+
+inline vec sigmoid(vec x) { return 1.0f / (1.0f + exponential(-x)); }
+
+inline float dot(const float* a, const float* b, int64_t count) {
+    vec total = {};
+    int64_t i = 0;
+    for (; i + lanes <= count; i += lanes) total += load(a + i) * load(b + i);
+    float result = sum(total);
+    for (; i < count; i++) result += a[i] * b[i];
+    return result;
+}
+
+inline void add_scaled(float* to, float factor, const float* from, int64_t count) {
+    int64_t i = 0;
+    for (; i + lanes <= count; i += lanes) store(to + i, load(to + i) + factor * load(from + i));
+    for (; i < count; i++) to[i] += factor * from[i];
+}
+
+// Calls `step(i, full)` for every vector of [0, count); `full` is a type, false for a last one that is not full.
+template <class Step>
+inline void for_vectors(int64_t count, Step step) {
+    int64_t i = 0;
+    for (; i + lanes <= count; i += lanes) step(i, std::true_type());
+    if (i < count) step(i, std::false_type());
+}
+
+}  // namespace
+}  // namespace dmsca

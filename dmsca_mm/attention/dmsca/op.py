@@ -1,0 +1,161 @@
+"""``dmsca_mm::attend`` and its backward as operators of PyTorch: one node each for autograd and for compilers.
+
+Each call takes the native kernels that cover it, ``cpu/`` or ``triton/``, and the rearranged form otherwise. All three
+compute the same function and keep the same ``ForwardStats``.
+"""
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Sequence
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from . import cpu, rearranged, triton
+from .signature import LISTS, ForwardStats, Parameters
+
+SWITCH = 'DMSCA_KERNELS'
+"""Environment variable; 0 leaves the native kernels unused."""
+
+_warned: set[str] = set()
+
+
+def attend(x: Tensor, parameters: Parameters, scale: float) -> Tensor:
+    """Y of DMSCA, the fast form.
+
+    Args:
+        x: X, (N, C, H, W), floating point, any memory format.
+        parameters: of the module.
+        scale: s, the upper end of A_c, A_s and α.
+    """
+    if torch.compiler.is_exporting() or torch.jit.is_tracing():
+        return rearranged.attend(x, parameters, scale)[0]  # an exported graph has to run without this package
+    return torch.ops.dmsca_mm.attend(x, *parameters, scale)[0]
+
+
+def _declare(names: tuple[str, ...], prefix: str = '') -> str:
+    """Tensors of these names, as a schema declares them."""
+    return ', '.join(f'Tensor{"[]" * (name in LISTS)} {prefix}{name}' for name in names)
+
+
+_KEPT, _FIRST_LIST = len(ForwardStats._fields), Parameters._fields.index(LISTS[0])
+_PARAMETERS, _STATS = _declare(Parameters._fields), _declare(ForwardStats._fields)
+_GRADIENTS = _declare(Parameters._fields, 'd_')
+torch.library.define('dmsca_mm::attend', f'(Tensor x, {_PARAMETERS}, float scale) -> (Tensor y, {_STATS})')
+torch.library.define('dmsca_mm::attend_backward',
+                     f'(Tensor dy, Tensor x, {_STATS}, {_PARAMETERS}, float scale) -> (Tensor dx, {_GRADIENTS})')
+
+
+@torch.library.impl('dmsca_mm::attend', 'CompositeExplicitAutograd')
+def _attend(x: Tensor, *arguments: Any) -> tuple[Tensor, ...]:
+    *parameters, scale = arguments
+    parameters, dense = Parameters(*parameters), _dense(x)
+    y, stats = _kernels(dense, parameters).attend(dense, parameters, scale)
+    return _laid_out_as(x, y), *stats
+
+
+@torch.library.impl('dmsca_mm::attend_backward', 'CompositeExplicitAutograd')
+def _attend_backward(dy: Tensor, x: Tensor, *arguments: Any) -> tuple[Tensor | list[Tensor], ...]:
+    stats, parameters, scale = ForwardStats(*arguments[:_KEPT]), Parameters(*arguments[_KEPT:-1]), arguments[-1]
+    dense = _dense(x)
+    dy = dy.contiguous(memory_format=_memory_format(dense))
+    dx, gradients = _kernels(dense, parameters).attend_backward(dy, dense, stats, parameters, scale)
+    return _laid_out_as(x, dx), *gradients
+
+
+@torch.library.register_fake('dmsca_mm::attend')
+def _attend_fake(x: Tensor, *arguments: Any) -> tuple[Tensor, ...]:
+    parameters = Parameters(*arguments[:-1])
+    n, c, h, w = x.shape
+    hidden = parameters.gce_fc1_weight.shape[0]
+    shapes = ForwardStats((n, c), (n, c), (n, hidden), (n, c), (n, 2, h, w))
+    return torch.empty_like(x), *(x.new_empty(shape, dtype=parameters.stats_dtype(x)) for shape in shapes)
+
+
+@torch.library.register_fake('dmsca_mm::attend_backward')
+def _attend_backward_fake(dy: Tensor, x: Tensor, *arguments: Any) -> tuple[Tensor | list[Tensor], ...]:
+    parameters = Parameters(*arguments[_KEPT:-1])
+    return torch.empty_like(x), *parameters.nest([torch.empty_like(tensor) for tensor in parameters.flat()])
+
+
+class _Attend(torch.autograd.Function):
+    """The operator with its derivative; ``register_autograd`` would do the same at several times the overhead."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, scale: float, branches: int, *flat: Tensor) -> tuple[Tensor, ...]:
+        parameters = _nest(flat, branches)
+        with torch._C._AutoDispatchBelowAutograd():
+            y, *stats = torch.ops.dmsca_mm.attend.default(x, *parameters, scale)
+        ctx.scale, ctx.branches = scale, branches
+        ctx.set_materialize_grads(False)
+        ctx.mark_non_differentiable(*stats)
+        ctx.save_for_backward(x, *stats, *flat)
+        return y, *stats
+
+    @staticmethod
+    def backward(ctx: Any, dy: Tensor | None, *_: None) -> tuple[Tensor | None, ...]:
+        if dy is None:
+            return (None,) * len(ctx.needs_input_grad)
+        if torch.is_grad_enabled() and not torch.compiler.is_compiling():
+            _refuse_second_derivative()
+        x, *saved = ctx.saved_tensors
+        with torch._C._AutoDispatchBelowAutograd():
+            dx, *gradients = torch.ops.dmsca_mm.attend_backward.default(
+                dy, x, *saved[:_KEPT], *_nest(saved[_KEPT:], ctx.branches), ctx.scale)
+        return dx, None, None, *Parameters(*gradients).flat()
+
+
+@torch.library.impl('dmsca_mm::attend', 'Autograd')
+def _attend_autograd(x: Tensor, *arguments: Any) -> tuple[Tensor, ...]:
+    *parameters, scale = arguments
+    flat = Parameters(*parameters).flat()
+    if torch.is_grad_enabled() and (x.requires_grad or any(tensor.requires_grad for tensor in flat)):
+        return _Attend.apply(x, scale, len(Parameters(*parameters).msce_convs_weight), *flat)
+    with torch._C._AutoDispatchBelowAutograd():
+        return torch.ops.dmsca_mm.attend.default(x, *arguments)
+
+
+def _nest(flat: Sequence[Tensor], branches: int) -> Parameters:
+    """Tensors in the order of ``Parameters.flat`` by their names."""
+    end = _FIRST_LIST + branches
+    return Parameters(*flat[:_FIRST_LIST], list(flat[_FIRST_LIST:end]), list(flat[end:end + branches]),
+                      *flat[end + branches:])
+
+
+def _refuse_second_derivative(*_: Any) -> None:
+    raise RuntimeError("DMSCA(form='fast') has no second derivative: use form='literal'")
+
+
+torch.library.register_autograd('dmsca_mm::attend_backward', _refuse_second_derivative)
+
+
+def _kernels(x: Tensor, parameters: Parameters) -> ModuleType:
+    """What computes this call; the first call that native kernels do not cover gets a warning with the reason."""
+    native = dict(cpu=cpu, cuda=triton).get(x.device.type)
+    if native is None or x.numel() == 0 or os.environ.get(SWITCH) == '0':
+        return rearranged
+    reason = native.not_covered(x, parameters)
+    if reason is None:
+        return native
+    if reason not in _warned:
+        _warned.add(reason)
+        warnings.warn(f"DMSCA runs without its native {x.device.type.upper()} kernels, slower with the same result: "
+                      f"{reason}. {SWITCH}=0 switches them off silently", stacklevel=2)
+    return rearranged
+
+
+def _memory_format(x: Tensor) -> torch.memory_format:
+    return torch.contiguous_format if x.is_contiguous() else torch.channels_last
+
+
+def _dense(x: Tensor) -> Tensor:
+    """X, or where it is neither NCHW nor channels_last, a copy that is."""
+    return x if x.is_contiguous() or x.is_contiguous(memory_format=torch.channels_last) else x.contiguous()
+
+
+def _laid_out_as(x: Tensor, value: Tensor) -> Tensor:
+    """``value`` with the strides of ``empty_like(x)``, which the fake implementation promises."""
+    return value if _dense(x) is x else torch.empty_like(x).copy_(value)

@@ -1,0 +1,64 @@
+"""What the operator ``dmsca_mm::attend`` takes and returns beside the feature map, by name."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+LISTS = ('msce_convs_weight', 'msce_convs_bias')
+"""The parameters with an entry for each kernel size."""
+
+
+class Parameters(NamedTuple):
+    """The parameters of DMSCA in the operator's order, or their gradients; the names are those of the state_dict."""
+
+    gce_fc1_weight: Tensor  # (h, C, 1, 1)
+    gce_fc1_bias: Tensor  # (h,)
+    gce_fc2_weight: Tensor  # (C, h, 1, 1)
+    gce_fc2_bias: Tensor  # (C,)
+    tca_log_temperature: Tensor  # ()
+    msce_convs_weight: list[Tensor]  # (1, 2, k, k) each
+    msce_convs_bias: list[Tensor]  # (1,) each
+    msce_fuse_weight: Tensor  # (1, m + 1, 1, 1)
+    msce_fuse_bias: Tensor  # (1,)
+    dii_conv_h_weight: Tensor  # (1, 2, d, 1)
+    dii_conv_h_bias: Tensor  # (1,)
+    dii_conv_w_weight: Tensor  # (1, 2, 1, d)
+    dii_conv_w_bias: Tensor  # (1,)
+    dff_gate_weight: Tensor  # (1, 2C, 1, 1)
+    dff_gate_bias: Tensor  # (1,)
+    aa_conv_weight: Tensor  # (1, C, 1, 1)
+    aa_conv_bias: Tensor  # (1,)
+
+    def stats_dtype(self, x: Tensor) -> torch.dtype:
+        """The type in which everything small is computed: X's and the parameters' wider one, at least fp32."""
+        return torch.promote_types(torch.promote_types(x.dtype, self.gce_fc1_weight.dtype), torch.float32)
+
+    def flat(self) -> list[Tensor]:
+        """Every tensor, the lists unrolled."""
+        return [*self[:5], *self.msce_convs_weight, *self.msce_convs_bias, *self[7:]]
+
+    def nest(self, flat: Sequence[Tensor]) -> Parameters:
+        """Tensors in the order of ``flat`` in place of these."""
+        end = 5 + len(self.msce_convs_weight)
+        middle = end + len(self.msce_convs_bias)
+        return Parameters(*flat[:5], list(flat[5:end]), list(flat[end:middle]), *flat[middle:])
+
+    def to(self, dtype: torch.dtype) -> Parameters:
+        """The same in another type; what is not of the first one's type is left, for PyTorch to refuse."""
+        own = self.gce_fc1_weight.dtype
+        if own == dtype:
+            return self
+        return self.nest([tensor.to(dtype) if tensor.dtype == own else tensor for tensor in self.flat()])
+
+
+class ForwardStats(NamedTuple):
+    """The small tensors that backward keeps beside X, of type ``Parameters.stats_dtype``."""
+
+    pooled: Tensor  # avgpool(X) + maxpool(X), (N, C)
+    spatial_max: Tensor  # maxpool(X), (N, C)
+    hidden: Tensor  # relu(fc1(pooled)), (N, h)
+    channel: Tensor  # A_c, (N, C)
+    layers: Tensor  # D: mean and maximum over channels, (N, 2, H, W)

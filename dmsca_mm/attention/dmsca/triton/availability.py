@@ -1,0 +1,80 @@
+"""Which calls the kernels cover. Triton is not imported."""
+from __future__ import annotations
+
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+
+import torch
+from torch import Tensor
+
+from ..signature import Parameters
+
+DTYPES = (torch.float32, torch.bfloat16, torch.float16)
+OLDEST_TRITON = (3, 2)
+OLDEST_CAPABILITY = (8, 0)
+MOST_MAPS = 65535  # of a grid's second axis
+MOST_ELEMENTS = 2 ** 31 - 1  # offsets within a map are 32-bit
+PIXEL_MAPS = 8  # maps that backward keeps for each pixel: they count as a map with so many channels
+LARGEST_KERNEL = 31  # a program goes over all taps; beyond, the convolutions of PyTorch are the better choice
+
+
+def not_covered(x: Tensor, parameters: Parameters) -> str | None:
+    """Why no kernel takes this call; None when the kernels do.
+
+    Args:
+        x: X, (N, C, H, W), dense, on a CUDA device.
+        parameters: of the module.
+    """
+    return _no_triton() or (_old_card(x.device) if x.is_cuda else None) or _input(x) or _parameters(x, parameters)
+
+
+@cache
+def _no_triton() -> str | None:
+    try:
+        found = version('triton')
+    except PackageNotFoundError:
+        return 'Triton is not installed (pip install triton)'
+    if tuple(map(int, found.split('.')[:2])) < OLDEST_TRITON:
+        return f'Triton {found} is older than {".".join(map(str, OLDEST_TRITON))}'
+    return None
+
+
+@cache
+def _old_card(device: torch.device) -> str | None:
+    found = torch.cuda.get_device_capability(device)
+    if torch.version.cuda and found < OLDEST_CAPABILITY:
+        return '{} has compute capability {}.{}, the kernels need {}.{}'.format(
+            torch.cuda.get_device_name(device), *found, *OLDEST_CAPABILITY)
+    return None
+
+
+def _input(x: Tensor) -> str | None:
+    if x.dtype not in DTYPES:
+        return f'X is {x.dtype}, the kernels take {", ".join(map(str, DTYPES))}'
+    if len(x) > MOST_MAPS:
+        return f'a batch of {len(x)} maps, the kernels take up to {MOST_MAPS}'
+    elements = max(x.shape[1], PIXEL_MAPS) * x.shape[2] * x.shape[3]
+    if elements > MOST_ELEMENTS:
+        return f'a map of {elements} elements, the kernels take up to {MOST_ELEMENTS}'
+    return None
+
+
+def _parameters(x: Tensor, parameters: Parameters) -> str | None:
+    tensors = parameters.flat()
+    dtypes = {tensor.dtype for tensor in tensors}
+    if len(dtypes) > 1:
+        return f'the parameters are of several types: {", ".join(sorted(map(str, dtypes)))}'
+    if not dtypes <= set(DTYPES):
+        return f'the parameters are {dtypes.pop()}, the kernels take {", ".join(map(str, DTYPES))}'
+    if any(tensor.device != x.device for tensor in tensors):
+        return f'a parameter is not on {x.device}, where X is'
+    convolutions = [*parameters.msce_convs_weight, parameters.dii_conv_h_weight, parameters.dii_conv_w_weight]
+    dense = [tensor.is_contiguous() for tensor in convolutions]
+    channels_last = [tensor.is_contiguous(memory_format=torch.channels_last) for tensor in convolutions]
+    if not ((all(dense) or all(channels_last)) and all(
+            tensor.is_contiguous() for tensor in tensors if not any(tensor is other for other in convolutions))):
+        return 'the parameters are neither contiguous nor all channels_last'
+    largest = max(max(tensor.shape[2:]) for tensor in convolutions)
+    if largest > LARGEST_KERNEL:
+        return f'a convolution of size {largest}, the kernels take up to {LARGEST_KERNEL}'
+    return None

@@ -1,0 +1,1 @@
+"""Being here, it lets the tests in the folders below import ``forms``."""

@@ -1,0 +1,163 @@
+"""The operator as PyTorch sees it: schema, derivative, one node for compilers, and what computes it."""
+import warnings
+
+import pytest
+import torch
+from forms import assert_agree, pair, run
+from torch._dynamo.testing import CompileCounterWithBackend
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from dmsca_mm import DMSCA
+from dmsca_mm.attention.dmsca import cpu, op, rearranged
+
+
+def inputs(channels_last=False, channels=8, **arguments):
+    """X, dY and the arguments of both operators."""
+    module = pair(channels, **arguments)[1]
+    x, dy = torch.randn(2, channels, 5, 6), torch.randn(2, channels, 5, 6)
+    if channels_last:
+        x, dy = (value.to(memory_format=torch.channels_last) for value in (x, dy))
+    return x, dy, module._arguments(), module.scale
+
+
+@pytest.mark.parametrize('kernels', ['0', '1'])
+@pytest.mark.parametrize('channels_last', [False, True])
+@pytest.mark.parametrize('kernel_sizes', [(3, 5, 7), (1,)])
+def test_both_operators_pass_pytorchs_own_checks(channels_last, kernel_sizes, kernels, monkeypatch):
+    monkeypatch.setenv(op.SWITCH, kernels)
+    x, dy, parameters, scale = inputs(channels_last, kernel_sizes=kernel_sizes)
+    torch.library.opcheck(torch.ops.dmsca_mm.attend.default, (x.requires_grad_(), *parameters, scale))
+    with torch.no_grad():
+        _, *stats = torch.ops.dmsca_mm.attend(x, *parameters, scale)
+    parameters = parameters.nest([tensor.detach() for tensor in parameters.flat()])
+    torch.library.opcheck(torch.ops.dmsca_mm.attend_backward.default,
+                          (dy, x.detach(), *stats, *parameters, scale))
+
+
+def test_the_schema_names_every_tensor():
+    names = [argument.name for argument in torch.ops.dmsca_mm.attend.default._schema.arguments]
+    state = [name.replace('.', '_') for name in DMSCA(4, kernel_sizes=(3,)).state_dict()]
+    assert names[0] == 'x'
+    assert names[-1] == 'scale'
+    assert {name.replace('convs_', 'convs_0_') for name in names[1:-1]} == set(state)
+
+
+class Seen(TorchDispatchMode):
+    """The operators that run."""
+
+    def __init__(self):
+        super().__init__()
+        self.names = []
+
+    def __torch_dispatch__(self, function, types, arguments=(), keywords=None):
+        self.names.append(function._schema.name)
+        return function(*arguments, **keywords or {})
+
+
+def test_a_training_step_is_one_operator_forward_and_one_backward():
+    module, x = pair(8)[1], torch.randn(2, 8, 5, 5, requires_grad=True)
+    with Seen() as seen:
+        y = module(x)
+    assert [name for name in seen.names if name != 'aten::detach'] == ['dmsca_mm::attend']
+    dy = torch.ones_like(y)
+    with Seen() as seen:
+        torch.autograd.grad(y, [x, *module.parameters()], dy)
+    assert [name for name in seen.names if name != 'aten::detach'] == ['dmsca_mm::attend_backward']
+
+
+@pytest.mark.parametrize('dtype', [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize('channels_last', [False, True])
+def test_fake_tensors_have_the_shapes_strides_and_types_of_real_ones(channels_last, dtype):
+    x, dy, parameters, scale = inputs(channels_last)
+    x, dy = x.to(dtype), dy.to(dtype)
+    parameters = parameters.nest([tensor.detach() for tensor in parameters.flat()])
+
+    def call(convert):
+        small = [convert(tensor) for tensor in parameters.flat()]
+        y, *stats = torch.ops.dmsca_mm.attend(convert(x), *parameters.nest(small), scale)
+        dx, *gradients = torch.ops.dmsca_mm.attend_backward(convert(dy), convert(x), *stats, *parameters.nest(small),
+                                                            scale)
+        return [y, *stats, dx, *parameters._replace(**dict(zip(parameters._fields, gradients, strict=True))).flat()]
+
+    real = call(lambda tensor: tensor)
+    with FakeTensorMode() as mode:
+        fake = call(mode.from_tensor)
+    assert [(a.shape, a.stride(), a.dtype) for a in real] == [(a.shape, a.stride(), a.dtype) for a in fake]
+
+
+def test_compiled_it_stays_one_node_and_is_not_compiled_again_for_other_sizes():
+    module = pair(8)[1]
+    torch._dynamo.reset()
+    counter = CompileCounterWithBackend('aot_eager')
+    compiled = torch.compile(module, fullgraph=True, backend=counter)
+    for size in ((2, 8, 6, 5), (3, 8, 7, 9), (5, 8, 11, 4), (4, 8, 12, 12)):
+        x, dy = torch.randn(size), torch.randn(size)
+        assert_agree(run(compiled, x, dy), run(module, x, dy), 1e-6)
+    assert counter.frame_count == 2, 'the first size, then one for all'
+    calls = [node.target for node in counter.graphs[-1].graph.nodes if node.op == 'call_function']
+    assert [call for call in calls if 'attend' in str(call)] == [torch.ops.dmsca_mm.attend]
+
+
+def test_an_exported_graph_does_not_need_this_package():
+    program = torch.export.export(pair(8)[1].eval(), (torch.randn(2, 8, 6, 5),))
+    names = {str(node.target) for node in program.graph.nodes if node.op == 'call_function'}
+    assert names
+    assert not any('dmsca' in name for name in names)
+
+
+def test_a_meta_tensor_has_a_shape_and_no_content():
+    with torch.device('meta'):
+        module, x = DMSCA(8), torch.empty(2, 8, 5, 5, requires_grad=True)
+    y = module(x)
+    y.sum().backward()
+    assert y.shape == x.grad.shape == x.shape
+    assert y.is_meta
+
+
+def test_the_switch_leaves_the_kernels_unused_silently(monkeypatch):
+    monkeypatch.setattr(cpu, 'attend', None)
+    monkeypatch.setenv(op.SWITCH, '0')
+    x, _, parameters, scale = inputs()
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        found = op.attend(x, parameters, scale)
+    assert torch.equal(found, rearranged.attend(x, parameters, scale)[0])
+
+
+def test_what_the_kernels_do_not_cover_is_computed_anyway_and_named_once(monkeypatch):
+    monkeypatch.setattr(op, '_warned', set())
+    monkeypatch.delenv(op.SWITCH, raising=False)
+    literal, fast = pair(4, torch.float64)
+    x = torch.randn(1, 4, 3, 3, dtype=torch.float64)
+    with pytest.warns(UserWarning, match='without its native CPU kernels, slower with the same result: X is torch.fl'):
+        found = fast(x)
+    torch.testing.assert_close(found, literal(x), rtol=1e-12, atol=1e-12)
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        fast(x)
+
+
+def test_a_parameter_on_another_device_is_not_taken_by_the_kernels():
+    module = DMSCA(4)
+    module.gce.fc2.to('meta')
+    assert 'several devices' in cpu.not_covered(torch.randn(1, 4, 3, 3), module._arguments())
+
+
+def test_gradients_that_nobody_asks_for_are_not_made():
+    module, x = pair(4)[1], torch.randn(1, 4, 3, 3)
+    for parameter in module.parameters():
+        parameter.requires_grad_(False)
+    assert not module(x).requires_grad
+    y = module(x.requires_grad_())
+    y.sum().backward()
+    assert all(parameter.grad is None for parameter in module.parameters())
+
+
+def test_a_second_derivative_is_refused_at_the_operator_too():
+    x, dy, parameters, scale = inputs()
+    with torch.no_grad():
+        _, *stats = torch.ops.dmsca_mm.attend(x, *parameters, scale)
+    dx, *_ = torch.ops.dmsca_mm.attend_backward(dy.requires_grad_(), x, *stats, *parameters, scale)
+    with pytest.raises(RuntimeError, match="no second derivative: use form='literal'"):
+        dx.sum().backward()
