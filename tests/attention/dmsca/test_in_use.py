@@ -1,9 +1,11 @@
 """The fast form in every way in which people run a module: checkpointed, distributed, compiled, exported."""
+import warnings
 
 import pytest
 import torch
 import torch.distributed as dist
 from forms import assert_agree, pair, run
+from torch._dynamo.testing import CompileCounterWithBackend
 from torch.utils.checkpoint import checkpoint
 
 from dmsca_mm import DMSCA
@@ -70,6 +72,21 @@ def test_whole_backbone_compiles_into_one_graph_with_the_same_gradients():
     found = backbone_step(torch.compile(thin_resnet().double(), fullgraph=True, backend='aot_eager'), x)
     for a, b in zip(found, expected, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-9 * b.abs().max().item())
+
+
+def test_compiled_backbone_keeps_the_native_operator_as_one_node_and_takes_other_sizes():
+    torch._dynamo.reset()
+    backbone, counter = thin_resnet(), CompileCounterWithBackend('aot_eager')
+    compiled = torch.compile(backbone, fullgraph=True, backend=counter)
+    with warnings.catch_warnings():
+        warnings.filterwarnings('error', message='DMSCA runs without')
+        for size in ((2, 3, 64, 64), (3, 3, 96, 128), (4, 3, 128, 96), (5, 3, 160, 64)):
+            x = torch.randn(size)
+            backbone_step(compiled, x)
+    blocks = sum(isinstance(module, DMSCA) for module in backbone.modules())
+    nodes = [node.target for node in counter.graphs[-1].graph.nodes if node.op == 'call_function']
+    assert nodes.count(torch.ops.dmsca_mm.attend) == blocks == 16
+    assert counter.frame_count == 2, 'the first size, then one for all'
 
 
 def test_operator_compiles_to_machine_code():

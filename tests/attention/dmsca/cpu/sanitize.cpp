@@ -47,6 +47,9 @@ struct Buffer {
     T* get() { return data.get(); }
 };
 
+bool is_finite(float value) { return std::isfinite(value); }
+bool is_finite(uint16_t bits) { return (bits & 0x7f80) != 0x7f80; }
+
 struct Problem {
     DmscaCall call{};
     std::vector<int64_t> sizes;
@@ -57,6 +60,13 @@ struct Problem {
     float* take(int64_t count) {
         kept.emplace_back(count);
         return kept.back().get();
+    }
+
+    // What the kernels have to write: NaN so far.
+    float* take_empty(int64_t count) {
+        float* start = take(count);
+        std::memset(start, 0xff, count * sizeof(float));
+        return start;
     }
 
     // Calls `parameter(pointer to const, pointer to its gradient, numbers)` for all but the lists.
@@ -90,14 +100,17 @@ bool run(int64_t index) {
     a.kernel_sizes = problem.sizes.data();
     const int64_t n = a.batch, c = a.channels, pixels = a.height * a.width;
     Buffer<S> x(n * c * pixels), dy(n * c * pixels), y(n * c * pixels), dx(n * c * pixels);
-    a.pooled = problem.take(n * c), a.spatial_max = problem.take(n * c), a.hidden_units = problem.take(n * a.hidden);
-    a.channel = problem.take(n * c), a.layers = problem.take(n * 2 * pixels);
+    std::memset(y.get(), 0xff, n * c * pixels * sizeof(S)), std::memset(dx.get(), 0xff, n * c * pixels * sizeof(S));
+    a.pooled = problem.take_empty(n * c), a.spatial_max = problem.take_empty(n * c);
+    a.hidden_units = problem.take_empty(n * a.hidden), a.channel = problem.take_empty(n * c);
+    a.layers = problem.take_empty(n * 2 * pixels);
     problem.parameters([&](const float*& value, float*& gradient, int64_t count) {
-        value = problem.take(count), gradient = problem.take(count);
+        value = problem.take(count), gradient = problem.take_empty(count);
     });
     for (int64_t size : problem.sizes) {
         problem.weights.push_back(problem.take(2 * size * size)), problem.biases.push_back(problem.take(1));
-        problem.d_weights.push_back(problem.take(2 * size * size)), problem.d_biases.push_back(problem.take(1));
+        problem.d_weights.push_back(problem.take_empty(2 * size * size));
+        problem.d_biases.push_back(problem.take_empty(1));
     }
     a.msce_convs_weight = problem.weights.data(), a.msce_convs_bias = problem.biases.data();
     a.d_msce_convs_weight = problem.d_weights.data(), a.d_msce_convs_bias = problem.d_biases.data();
@@ -112,11 +125,15 @@ bool run(int64_t index) {
         dmsca_attend(&a, backward);
     }
     bool finite = true;
+    for (int64_t i = 0; i < n * c * pixels; i++) finite = finite && is_finite(y.get()[i]) && is_finite(dx.get()[i]);
     problem.parameters([&](const float*&, float*& gradient, int64_t count) {
         for (int64_t i = 0; i < count; i++) finite = finite && std::isfinite(gradient[i]);
     });
+    for (size_t i = 0; i < problem.sizes.size(); i++)
+        for (int64_t j = 0; j < 2 * problem.sizes[i] * problem.sizes[i]; j++)
+            finite = finite && std::isfinite(problem.d_weights[i][j]) && std::isfinite(*problem.d_biases[i]);
     if (!finite)
-        std::printf("a gradient is not finite: N=%ld C=%ld H=%ld W=%ld channels_last=%ld bf16=%ld\n", (long)n, (long)c,
+        std::printf("a result is not finite: N=%ld C=%ld H=%ld W=%ld channels_last=%ld bf16=%ld\n", (long)n, (long)c,
                     (long)a.height, (long)a.width, (long)a.channels_last, (long)a.is_bf16);
     return finite;
 }

@@ -29,22 +29,12 @@ struct Blend {
     }
 };
 
-// Maxima where the sum is a NaN: there was one among the numbers, which the maximum is then, or infinities of both signs.
-template <class Map, class S>
-float exact_channel_max(const Plan& plan, const Image<const S>& x, int64_t p) {
-    float most = Map::channel_value(x, 0, p);
-    for (int64_t c = 1; c < plan.c && most == most; c++) {
-        const float value = Map::channel_value(x, c, p);
-        most = value <= most ? most : value;
-    }
-    return most;
-}
-
-template <class Map, class S>
-float exact_spatial_max(const Plan& plan, const Image<const S>& x, int64_t c) {
-    float most = Map::channel_value(x, c, 0);
-    for (int64_t p = 1; p < plan.pixels && most == most; p++) {
-        const float value = Map::channel_value(x, c, p);
+// A maximum where the sum is a NaN: there is a NaN among the numbers, which it is then, or infinities of both signs.
+template <class Number>
+float exact_maximum(int64_t count, Number number) {
+    float most = number(0);
+    for (int64_t i = 1; i < count && most == most; i++) {
+        const float value = number(i);
         most = value <= most ? most : value;
     }
     return most;
@@ -61,7 +51,8 @@ void reduce_forward(const Plan& plan, int64_t n, int64_t t) {
     Map::reduce(x, first, count, channel_rows(plan, n), PixelSums{mean, max, d_v, d_w}, sums, sums + plan.c_room);
     float* layers = a.layers + n * 2 * plan.pixels + first;
     for (int64_t p = 0; p < count; p++)
-        if (mean[p] != mean[p]) max[p] = exact_channel_max<Map>(plan, x, first + p);
+        if (mean[p] != mean[p])
+            max[p] = exact_maximum(plan.c, [&](int64_t c) { return Map::number(x, c, first + p); });
     for (int64_t p = 0; p < count; p++) layers[p] = mean[p] / plan.c;
     memcpy(layers + plan.pixels, max, count * sizeof(float));
     memcpy(plan.d_v + at, d_v, count * sizeof(float));
@@ -90,9 +81,9 @@ void apply(const Plan& plan, int64_t n, int64_t t) {
 template <class Map, class S>
 void forward(const DmscaCall& a) {
     const Plan plan(a, false);
-    auto exact_maximum = [&](int64_t n, int64_t c) {
+    auto spatial_maximum = [&](int64_t n, int64_t c) {
         const Image<const S> x = image(plan, (const S*)a.x, n, (const S*)a.x);
-        return exact_spatial_max<Map>(plan, x, c);
+        return exact_maximum(plan.pixels, [&](int64_t p) { return Map::number(x, c, p); });
     };
     const int64_t wide = plan.wide.count, tiles = plan.tiles.count;
     prepare_weights(plan);
@@ -100,7 +91,7 @@ void forward(const DmscaCall& a) {
         team.each(plan.n * wide, [&](int64_t i) { reduce_forward<Map, S>(plan, i / wide, i % wide); });
         team.barrier();
         team.each(plan.n * plan.blocks(), [&](int64_t i) {
-            finish_pools(plan, i / plan.blocks(), i % plan.blocks(), exact_maximum);
+            finish_pools(plan, i / plan.blocks(), i % plan.blocks(), spatial_maximum);
         });
         team.each(plan.n, [&](int64_t n) { directional_gate(plan, n); });
         team.barrier();

@@ -44,7 +44,7 @@ inline float folded_bias(const DmscaCall& a) {
     return bias;
 }
 
-// A row of a map into its place inside a border of zeros; the border is written with the first row.
+// A map inside a border of zeros.
 inline void pad(const Plan& plan, const float* map, float* padded) {
     const int64_t r = plan.radius, width = plan.pad_width;
     for (int64_t y = 0; y < plan.h + 2 * r; y++) {
@@ -143,8 +143,8 @@ inline void spatial_gate(const Plan& plan, int64_t n, int64_t y) {
 }
 
 // Pools of a block of channels from the sums of the tiles, in their order.
-template <class Exact>
-inline void finish_pools(const Plan& plan, int64_t n, int64_t block, Exact exact_maximum) {
+template <class Maximum>
+inline void finish_pools(const Plan& plan, int64_t n, int64_t block, Maximum spatial_maximum) {
     const DmscaCall& a = plan.a;
     const int64_t end = (block + 1) * Plan::block < plan.c ? (block + 1) * Plan::block : plan.c;
     for (int64_t c = block * Plan::block; c < end; c++) {
@@ -155,7 +155,7 @@ inline void finish_pools(const Plan& plan, int64_t n, int64_t block, Exact exact
             total += sums[0];
             most = sums[plan.c_room] > most ? sums[plan.c_room] : most;
         }
-        if (total != total) most = exact_maximum(n, c);
+        if (total != total) most = spatial_maximum(n, c);
         a.spatial_max[n * plan.c + c] = most;
         a.pooled[n * plan.c + c] = (float)(total / plan.pixels) + most;
     }

@@ -1,7 +1,7 @@
 // What the passes over the feature map take and give. map_nchw.h and map_nhwc.h hold them, one for each layout; each
 // works on a tile: all channels of `count` pixels from pixel `first` on.
 #pragma once
-#include <cstdint>
+#include "vector.h"
 
 namespace dmsca {
 namespace {
@@ -39,6 +39,27 @@ struct PixelRows {
     const float *max, *to_max, *to_all;       // maximum over channels; gradients of it, for each channel that equals
                                               // it, and of the mean
 };
+
+// A vector of a map, `fill` behind the first `count` numbers where it is not full.
+template <bool full, class S>
+inline vec read(const Image<const S>& image, const S* from, int64_t count, float fill) {
+    if constexpr (full) return load(from);
+    else return load_part(from, count, image.end, fill);
+}
+
+template <bool full, class S>
+inline void write(S* to, vec value, int64_t count) {
+    if constexpr (full) store(to, value);
+    else store_part(to, value, count);
+}
+
+// Calls `group(i, constant)` for [0, count) in groups of R, the constant, then one by one.
+template <int R, class Group>
+inline void for_groups(int64_t count, Group group) {
+    int64_t i = 0;
+    for (; i + R <= count; i += R) group(i, std::integral_constant<int, R>());
+    for (; i < count; i++) group(i, std::integral_constant<int, 1>());
+}
 
 // For each channel, sums over the pixels of a tile: P·dY·X; X times the gradients of e_u, e_w, d_v, d_w; pixels that
 // equal the maximum over pixels.

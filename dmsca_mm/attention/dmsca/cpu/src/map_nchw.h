@@ -1,38 +1,17 @@
 // The passes over a feature map in NCHW: a few channel rows at a time, a vector of neighbouring pixels in each.
 #pragma once
 #include "map.h"
-#include "vector.h"
 
 namespace dmsca {
 namespace {
 
 template <class S>
 struct Nchw {
-    template <bool full>
-    static vec read(const Image<const S>& image, const S* from, int64_t count, float fill) {
-        if constexpr (full) return load(from);
-        else return load_part(from, count, image.end, fill);
-    }
-
-    template <bool full>
-    static void write(S* to, vec value, int64_t count) {
-        if constexpr (full) store(to, value);
-        else store_part(to, value, count);
-    }
-
     // The rows that come next begin in other pages, where the processor does not look ahead by itself.
     template <int R>
     static void fetch(const S* at, int64_t pixels) {
 #pragma GCC unroll 4
         for (int r = 0; r < R; r++) __builtin_prefetch(at + (R + r) * pixels);
-    }
-
-    // Calls `rows(c, constant)` for channels in groups of R, then one by one.
-    template <int R, class Rows>
-    static void for_rows(int64_t channels, Rows rows) {
-        int64_t c = 0;
-        for (; c + R <= channels; c += R) rows(c, std::integral_constant<int, R>());
-        for (; c < channels; c++) rows(c, std::integral_constant<int, 1>());
     }
 
     // Sums of a group of channels are added up before they join the total: fewer roundings in a row.
@@ -45,11 +24,11 @@ struct Nchw {
             store(out.mean + p, vec{}), store(out.d_v + p, vec{}), store(out.d_w + p, vec{});
             store(out.max + p, broadcast(-infinity));
         }
-        for_rows<4>(x.channels, [&](int64_t c, auto rows) {
+        for_groups<4>(x.channels, [&](int64_t c, auto rows) {
             constexpr int R = decltype(rows)::value;
             const S* from = x.data + c * x.pixels + first;
-            vec total[R] = {}, most[R];
-            for (int r = 0; r < R; r++) most[r] = broadcast(-infinity);
+            vec total[4] = {}, most[4];
+            for (int r = 0; r < 4; r++) most[r] = broadcast(-infinity);
             for_vectors(count, [&](int64_t p, auto full) {
                 vec mean = {}, max = load(out.max + p), d_v = {}, d_w = {};
                 fetch<R>(from + p, x.pixels);
@@ -64,7 +43,7 @@ struct Nchw {
                 }
                 add(out.mean + p, mean), store(out.max + p, max), add(out.d_v + p, d_v), add(out.d_w + p, d_w);
             });
-            for (int r = 0; r < R; r++) sums[c + r] = sum(total[r]), maxima[c + r] = largest(most[r]);
+            dmsca::sums(total, R, sums + c), dmsca::maxima(most, R, maxima + c);
         });
     }
 
@@ -72,7 +51,7 @@ struct Nchw {
     static void dots(const Image<const S>& x, int64_t first, int64_t count, const ChannelRows& row, float* e_u,
                      float* e_w) {
         for (int64_t p = 0; p < count; p += lanes) store(e_u + p, vec{}), store(e_w + p, vec{});
-        for_rows<4>(x.channels, [&](int64_t c, auto rows) {
+        for_groups<4>(x.channels, [&](int64_t c, auto rows) {
             constexpr int R = decltype(rows)::value;
             const S* from = x.data + c * x.pixels + first;
             for_vectors(count, [&](int64_t p, auto full) {
@@ -91,7 +70,7 @@ struct Nchw {
     // Y = X ⊙ (P ⊙ A_c + Q).
     static void scale(const Image<const S>& x, const Image<S>& y, int64_t first, int64_t count, const ChannelRows& row,
                       const float* by_channel, const float* by_pixel) {
-        for_rows<4>(x.channels, [&](int64_t c, auto rows) {
+        for_groups<4>(x.channels, [&](int64_t c, auto rows) {
             constexpr int R = decltype(rows)::value;
             const int64_t start = c * x.pixels + first;
             for_vectors(count, [&](int64_t p, auto full) {
@@ -111,7 +90,7 @@ struct Nchw {
                               const ChannelRows& row, const float* max, const PixelDots& out) {
         for (float* each : {out.e_u, out.e_w, out.d_v, out.d_w, out.by_channel, out.by_pixel, out.equals})
             for (int64_t p = 0; p < count; p += lanes) store(each + p, vec{});
-        for_rows<4>(x.channels, [&](int64_t c, auto rows) {
+        for_groups<4>(x.channels, [&](int64_t c, auto rows) {
             constexpr int R = decltype(rows)::value;
             const int64_t start = c * x.pixels + first;
             for_vectors(count, [&](int64_t p, auto full) {
@@ -136,10 +115,10 @@ struct Nchw {
     // All sums over the tile's pixels that backward needs, backward_sums rows of `stride` channels.
     static void sums_backward(const Image<const S>& x, const Image<const S>& dy, int64_t first, int64_t count,
                               const ChannelRows& row, const PixelRows& pixel, float* sums, int64_t stride) {
-        for_rows<2>(x.channels, [&](int64_t c, auto rows) {
+        for_groups<2>(x.channels, [&](int64_t c, auto rows) {
             constexpr int R = decltype(rows)::value;
             const int64_t start = c * x.pixels + first;
-            vec total[R][backward_sums] = {};
+            vec total[2][8] = {};
             for_vectors(count, [&](int64_t p, auto full) {
                 vec by_c = load(pixel.p + p), e_u = load(pixel.e_u + p), e_w = load(pixel.e_w + p);
                 vec d_v = load(pixel.d_v + p), d_w = load(pixel.d_w + p);
@@ -155,14 +134,18 @@ struct Nchw {
                     total[r][5] += equal ? broadcast(1.0f) : vec{};
                 }
             });
+            const vec last[4] = {total[0][4], total[0][5], total[1][4], total[1][5]};
+            float rest[4];
+            for (int r = 0; r < R; r++) dmsca::sums(total[r], 4, sums + c + r, stride);
+            dmsca::sums(last, 4, rest);
             for (int r = 0; r < R; r++)
-                for (int k = 0; k < backward_sums; k++) sums[k * stride + c + r] = sum(total[r][k]);
+                sums[4 * stride + c + r] = rest[2 * r], sums[5 * stride + c + r] = rest[2 * r + 1];
         });
     }
 
     static void input_gradient(const Image<const S>& x, const Image<const S>& dy, const Image<S>& dx, int64_t first,
                                int64_t count, const ChannelRows& row, const PixelRows& pixel) {
-        for_rows<4>(x.channels, [&](int64_t c, auto rows) {
+        for_groups<4>(x.channels, [&](int64_t c, auto rows) {
             constexpr int R = decltype(rows)::value;
             const int64_t start = c * x.pixels + first;
             for_vectors(count, [&](int64_t p, auto full) {
@@ -186,7 +169,7 @@ struct Nchw {
     }
 
     // One number, for the exact maxima where there is a NaN.
-    static float channel_value(const Image<const S>& x, int64_t c, int64_t p) {
+    static float number(const Image<const S>& x, int64_t c, int64_t p) {
         return load_part(x.data + c * x.pixels + p, 1, x.end, 0.0f)[0];
     }
 };

@@ -1,41 +1,20 @@
 // The passes over a feature map in channels_last: a few pixels at a time, a vector of neighbouring channels in each.
 #pragma once
 #include "map.h"
-#include "vector.h"
 
 namespace dmsca {
 namespace {
 
 template <class S>
 struct Nhwc {
-    template <bool full>
-    static vec read(const Image<const S>& image, const S* from, int64_t count, float fill) {
-        if constexpr (full) return load(from);
-        else return load_part(from, count, image.end, fill);
-    }
-
-    template <bool full>
-    static void write(S* to, vec value, int64_t count) {
-        if constexpr (full) store(to, value);
-        else store_part(to, value, count);
-    }
-
-    // Calls `pixels(p, constant)` for pixels in groups of R, then one by one.
-    template <int R, class Pixels>
-    static void for_pixels(int64_t count, Pixels pixels) {
-        int64_t p = 0;
-        for (; p + R <= count; p += R) pixels(p, std::integral_constant<int, R>());
-        for (; p < count; p++) pixels(p, std::integral_constant<int, 1>());
-    }
-
     static void reduce(const Image<const S>& x, int64_t first, int64_t count, const ChannelRows& row,
                        const PixelSums& out, float* sums, float* maxima) {
         for (int64_t c = 0; c < x.channels; c += lanes) store(sums + c, vec{}), store(maxima + c, broadcast(-infinity));
-        for_pixels<4>(count, [&](int64_t p, auto pixels) {
+        for_groups<4>(count, [&](int64_t p, auto pixels) {
             constexpr int R = decltype(pixels)::value;
             const S* from = x.data + (first + p) * x.channels;
-            vec mean[R] = {}, max[R], d_v[R] = {}, d_w[R] = {};
-            for (int r = 0; r < R; r++) max[r] = broadcast(-infinity);
+            vec mean[4] = {}, max[4], d_v[4] = {}, d_w[4] = {};
+            for (int r = 0; r < 4; r++) max[r] = broadcast(-infinity);
             for_vectors(x.channels, [&](int64_t c, auto full) {
                 vec total = load(sums + c), most = load(maxima + c), v = load(row.v + c), w = load(row.w + c);
 #pragma GCC unroll 4
@@ -48,19 +27,17 @@ struct Nhwc {
                 }
                 store(sums + c, total), store(maxima + c, most);
             });
-            for (int r = 0; r < R; r++) {
-                out.mean[p + r] = sum(mean[r]), out.max[p + r] = largest(max[r]);
-                out.d_v[p + r] = sum(d_v[r]), out.d_w[p + r] = sum(d_w[r]);
-            }
+            dmsca::sums(mean, R, out.mean + p), dmsca::maxima(max, R, out.max + p);
+            dmsca::sums(d_v, R, out.d_v + p), dmsca::sums(d_w, R, out.d_w + p);
         });
     }
 
     static void dots(const Image<const S>& x, int64_t first, int64_t count, const ChannelRows& row, float* e_u,
                      float* e_w) {
-        for_pixels<4>(count, [&](int64_t p, auto pixels) {
+        for_groups<4>(count, [&](int64_t p, auto pixels) {
             constexpr int R = decltype(pixels)::value;
             const S* from = x.data + (first + p) * x.channels;
-            vec u[R] = {}, w[R] = {};
+            vec u[4] = {}, w[4] = {};
             for_vectors(x.channels, [&](int64_t c, auto full) {
                 vec ua = load(row.ua + c), wa = load(row.wa + c);
 #pragma GCC unroll 4
@@ -69,13 +46,13 @@ struct Nhwc {
                     u[r] += value * ua, w[r] += value * wa;
                 }
             });
-            for (int r = 0; r < R; r++) e_u[p + r] = sum(u[r]), e_w[p + r] = sum(w[r]);
+            dmsca::sums(u, R, e_u + p), dmsca::sums(w, R, e_w + p);
         });
     }
 
     static void scale(const Image<const S>& x, const Image<S>& y, int64_t first, int64_t count, const ChannelRows& row,
                       const float* by_channel, const float* by_pixel) {
-        for_pixels<4>(count, [&](int64_t p, auto pixels) {
+        for_groups<4>(count, [&](int64_t p, auto pixels) {
             constexpr int R = decltype(pixels)::value;
             const int64_t start = (first + p) * x.channels;
             for_vectors(x.channels, [&](int64_t c, auto full) {
@@ -92,10 +69,10 @@ struct Nhwc {
 
     static void dots_backward(const Image<const S>& x, const Image<const S>& dy, int64_t first, int64_t count,
                               const ChannelRows& row, const float* max, const PixelDots& out) {
-        for_pixels<2>(count, [&](int64_t p, auto pixels) {
+        for_groups<2>(count, [&](int64_t p, auto pixels) {
             constexpr int R = decltype(pixels)::value;
             const int64_t start = (first + p) * x.channels;
-            vec e_u[R] = {}, e_w[R] = {}, d_v[R] = {}, d_w[R] = {}, by_c[R] = {}, by_p[R] = {}, equals[R] = {};
+            vec dots[R][4] = {}, rest[R][4] = {};
             for_vectors(x.channels, [&](int64_t c, auto full) {
                 vec a = load(row.a + c), ua = load(row.ua + c), wa = load(row.wa + c);
                 vec v = load(row.v + c), w = load(row.w + c);
@@ -104,18 +81,20 @@ struct Nhwc {
                     const int64_t at = start + r * x.channels + c;
                     vec value = read<full>(x, x.data + at, x.channels - c, 0.0f);
                     vec product = value * read<full>(dy, dy.data + at, x.channels - c, 0.0f);
-                    e_u[r] += value * ua, e_w[r] += value * wa, d_v[r] += value * v, d_w[r] += value * w;
-                    by_c[r] += product * a, by_p[r] += product;
+                    dots[r][0] += value * ua, dots[r][1] += value * wa;
+                    dots[r][2] += value * v, dots[r][3] += value * w;
+                    rest[r][0] += product * a, rest[r][1] += product;
                     ivec equal = value == broadcast(max[p + r]);
                     if constexpr (!full) equal &= first_lanes(x.channels - c);
-                    equals[r] += equal ? broadcast(1.0f) : vec{};
+                    rest[r][2] += equal ? broadcast(1.0f) : vec{};
                 }
             });
             for (int r = 0; r < R; r++) {
-                out.e_u[p + r] = sum(e_u[r]), out.e_w[p + r] = sum(e_w[r]);
-                out.d_v[p + r] = sum(d_v[r]), out.d_w[p + r] = sum(d_w[r]);
-                out.by_channel[p + r] = sum(by_c[r]), out.by_pixel[p + r] = sum(by_p[r]);
-                out.equals[p + r] = sum(equals[r]);
+                float found[8];
+                dmsca::sums(dots[r], 4, found), dmsca::sums(rest[r], 4, found + 4);
+                out.e_u[p + r] = found[0], out.e_w[p + r] = found[1], out.d_v[p + r] = found[2];
+                out.d_w[p + r] = found[3], out.by_channel[p + r] = found[4], out.by_pixel[p + r] = found[5];
+                out.equals[p + r] = found[6];
             }
         });
     }
@@ -124,7 +103,7 @@ struct Nhwc {
                               const ChannelRows& row, const PixelRows& pixel, float* sums, int64_t stride) {
         for (int k = 0; k < backward_sums; k++)
             for (int64_t c = 0; c < x.channels; c += lanes) store(sums + k * stride + c, vec{});
-        for_pixels<4>(count, [&](int64_t p, auto pixels) {
+        for_groups<4>(count, [&](int64_t p, auto pixels) {
             constexpr int R = decltype(pixels)::value;
             const int64_t start = (first + p) * x.channels;
             for_vectors(x.channels, [&](int64_t c, auto full) {
@@ -146,7 +125,7 @@ struct Nhwc {
 
     static void input_gradient(const Image<const S>& x, const Image<const S>& dy, const Image<S>& dx, int64_t first,
                                int64_t count, const ChannelRows& row, const PixelRows& pixel) {
-        for_pixels<4>(count, [&](int64_t p, auto pixels) {
+        for_groups<4>(count, [&](int64_t p, auto pixels) {
             constexpr int R = decltype(pixels)::value;
             const int64_t start = (first + p) * x.channels;
             for_vectors(x.channels, [&](int64_t c, auto full) {
@@ -168,7 +147,7 @@ struct Nhwc {
         });
     }
 
-    static float channel_value(const Image<const S>& x, int64_t c, int64_t p) {
+    static float number(const Image<const S>& x, int64_t c, int64_t p) {
         return load_part(x.data + p * x.channels + c, 1, x.end, 0.0f)[0];
     }
 };

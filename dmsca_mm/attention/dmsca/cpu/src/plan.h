@@ -7,15 +7,9 @@
 namespace dmsca {
 namespace {
 
-#ifndef TILE_BYTES
-#define TILE_BYTES (512 * 1024)
-#endif
-#ifndef WIDE
-#define WIDE 512
-#endif
-constexpr int64_t tile_bytes = TILE_BYTES;  // of X, or of X and dY together, that are read twice: stay in a second cache
+constexpr int64_t tile_bytes = 512 * 1024;  // of X, or of X and dY together, read twice: stays in a second cache
 constexpr int64_t widest_tile = 1024;       // pixels
-constexpr int64_t wide_tile = WIDE;         // pixels, where a tile is read once: long rows, and its sums in a first cache
+constexpr int64_t wide_tile = 512;          // pixels of what is read once: long rows, with its sums in a first cache
 
 inline int64_t round_up(int64_t value, int64_t to) { return (value + to - 1) / to * to; }
 

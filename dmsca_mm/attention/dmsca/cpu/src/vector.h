@@ -80,29 +80,52 @@ inline void store_part(S* to, vec value, int64_t count) {
 // Larger of both; a NaN in `value` is passed over, the callers find it by their sums.
 inline vec larger(vec value, vec than) { return value > than ? value : than; }
 
-template <int count>
-struct Lanes {
-    typedef float type __attribute__((vector_size(count * 4)));
-};
+inline vec shuffle(vec a, vec b, ivec from) {
+#ifdef __clang__
+    vec result;
+    for (int i = 0; i < LANES; i++) result[i] = from[i] < LANES ? a[from[i]] : b[from[i] - LANES];
+    return result;
+#else
+    return __builtin_shuffle(a, b, from);
+#endif
+}
 
-// Combines the upper half of the lanes with the lower, until one is left.
-template <int count, class Combine>
-inline float across(typename Lanes<count>::type value, Combine combine) {
-    if constexpr (count == 2) return combine(value[0], value[1]);
-    else {
-        typename Lanes<count / 2>::type low, high;
-        std::memcpy(&low, &value, sizeof low);
-        std::memcpy(&high, (const char*)&value + sizeof low, sizeof high);
-        return across<count / 2>(combine(low, high), combine);
+// Both vectors hold groups of 2·size lanes. Takes the lower (part 0) or upper (part 1) half of every group, all of the
+// first vector, then all of the second.
+template <int size>
+inline vec halves(vec a, vec b, int part) {
+    ivec from;
+    for (int i = 0; i < LANES; i++) from[i] = i / size * 2 * size + i % size + part * size;
+    return shuffle(a, b, from);
+}
+
+// Combines each of four vectors across its lanes, four numbers for the price of two, and writes the first `count`.
+template <class Combine>
+inline void across(const vec* four, int count, float* results, int64_t stride, Combine combine) {
+    vec first = combine(halves<LANES / 2>(four[0], four[1], 0), halves<LANES / 2>(four[0], four[1], 1));
+    vec second = combine(halves<LANES / 2>(four[2], four[3], 0), halves<LANES / 2>(four[2], four[3], 1));
+    vec value = combine(halves<LANES / 4>(first, second, 0), halves<LANES / 4>(first, second, 1));
+    for (int distance = LANES / 8; distance; distance /= 2) {  // now a quarter of the lanes belongs to each
+        ivec from;
+        for (int i = 0; i < LANES; i++) from[i] = i ^ distance;
+        value = combine(value, shuffle(value, value, from));
     }
+    for (int i = 0; i < count; i++) results[i * stride] = value[i * (LANES / 4)];
+}
+
+inline void sums(const vec* four, int count, float* results, int64_t stride = 1) {
+    across(four, count, results, stride, [](vec a, vec b) { return a + b; });
+}
+
+inline void maxima(const vec* four, int count, float* results) {
+    across(four, count, results, 1, [](vec a, vec b) { return larger(a, b); });
 }
 
 inline float sum(vec value) {
-    return across<LANES>(value, [](auto a, auto b) { return a + b; });
-}
-
-inline float largest(vec value) {
-    return across<LANES>(value, [](auto a, auto b) { return a > b ? a : b; });
+    const vec four[4] = {value};
+    float result;
+    sums(four, 1, &result);
+    return result;
 }
 
 // exp by 2^k · polynomial, 2 units in the last place; exact for 0; a NaN stays one.
