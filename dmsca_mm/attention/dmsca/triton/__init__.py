@@ -1,8 +1,8 @@
 """The GPU implementation of the operator: kernels in Triton, which is imported when one first runs.
 
-The stages are those of ``rearranged.py``. ``plan.py`` divides the work, ``launch.py`` launches it; the kernels are in
-``map_kernels.py`` (the passes over the map) and ``gate_kernels.py`` (all between them, by ``channel_kernels.py`` and
-``spatial_kernels.py``).
+The stages are those of ``rearranged.py``; ``passes.py`` has them in their order. ``map_stages.py`` launches the kernels
+in ``map_kernels.py``, the passes over the map; ``gate_stages.py`` launches those in ``gate_kernels.py``, all between
+them, made of the functions in ``channel_kernels.py`` and ``spatial_kernels.py``. ``plan.py`` divides the work.
 """
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ __all__ = ['attend', 'attend_backward', 'not_covered']
 
 def attend(x: Tensor, parameters: Parameters, scale: float) -> tuple[Tensor, ForwardStats]:
     """Y and what backward keeps, as ``rearranged.attend``; X is dense, and ``not_covered`` gives no reason."""
-    from . import launch
-    return launch.attend(x, parameters, scale)
+    from . import passes
+    return passes.attend(x, parameters, scale)
 
 
 def attend_backward(dy: Tensor, x: Tensor, stats: ForwardStats, parameters: Parameters,
                     scale: float) -> tuple[Tensor, Parameters]:
     """dX and the gradients of the parameters, as ``rearranged.attend_backward``; dY has X's memory format."""
-    from . import launch
-    return launch.attend_backward(dy, x, stats, parameters, scale)
+    from . import passes
+    return passes.attend_backward(dy, x, stats, parameters, scale)

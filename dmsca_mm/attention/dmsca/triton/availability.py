@@ -13,7 +13,7 @@ DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 OLDEST_TRITON = (3, 2)
 OLDEST_CAPABILITY = (8, 0)
 MOST_MAPS = 65535  # of a grid's second axis
-MOST_ELEMENTS = 2 ** 31 - 1  # offsets within a map are 32-bit
+MOST_ELEMENTS = 2 ** 31 - 1  # offsets within a map, a weight or a small tensor are 32-bit
 PIXEL_MAPS = 8  # maps that backward keeps for each pixel: they count as a map with so many channels
 LARGEST_KERNEL = 31  # a program goes over all taps; beyond, the convolutions of PyTorch are the better choice
 
@@ -56,25 +56,35 @@ def _input(x: Tensor) -> str | None:
     elements = max(x.shape[1], PIXEL_MAPS) * x.shape[2] * x.shape[3]
     if elements > MOST_ELEMENTS:
         return f'a map of {elements} elements, the kernels take up to {MOST_ELEMENTS}'
+    longest = 2 * len(x) * max(x.shape[1:])
+    if longest > MOST_ELEMENTS:
+        return f'{longest} means of rows, columns or channels, the kernels take up to {MOST_ELEMENTS}'
     return None
 
 
 def _parameters(x: Tensor, parameters: Parameters) -> str | None:
-    tensors = parameters.flat()
-    dtypes = {tensor.dtype for tensor in tensors}
-    if len(dtypes) > 1:
-        return f'the parameters are of several types: {", ".join(sorted(map(str, dtypes)))}'
-    if not dtypes <= set(DTYPES):
-        return f'the parameters are {dtypes.pop()}, the kernels take {", ".join(map(str, DTYPES))}'
+    tensors, dtype = parameters.flat(), parameters.gce_fc1_weight.dtype
+    if dtype not in DTYPES:
+        return f'the parameters are {dtype}, the kernels take {", ".join(map(str, DTYPES))}'
+    if any(tensor.dtype is not dtype for tensor in tensors):
+        return f'the parameters are of several types: {", ".join(sorted({str(tensor.dtype) for tensor in tensors}))}'
     if any(tensor.device != x.device for tensor in tensors):
         return f'a parameter is not on {x.device}, where X is'
-    convolutions = [*parameters.msce_convs_weight, parameters.dii_conv_h_weight, parameters.dii_conv_w_weight]
-    dense = [tensor.is_contiguous() for tensor in convolutions]
-    channels_last = [tensor.is_contiguous(memory_format=torch.channels_last) for tensor in convolutions]
-    if not ((all(dense) or all(channels_last)) and all(
-            tensor.is_contiguous() for tensor in tensors if not any(tensor is other for other in convolutions))):
-        return 'the parameters are neither contiguous nor all channels_last'
-    largest = max(max(tensor.shape[2:]) for tensor in convolutions)
+    convolutions = (*parameters.msce_convs_weight, parameters.dii_conv_h_weight, parameters.dii_conv_w_weight)
+    if not all(tensor.is_contiguous() for tensor in tensors) and not _channels_last(parameters, convolutions):
+        return 'the parameters are neither all contiguous nor all channels_last'
+    largest = max(size for weight in convolutions for size in weight.shape[2:])
     if largest > LARGEST_KERNEL:
         return f'a convolution of size {largest}, the kernels take up to {LARGEST_KERNEL}'
+    elements = max(parameters.gce_fc1_weight.numel(), parameters.gce_fc2_weight.numel())
+    if elements > MOST_ELEMENTS:
+        return f'a weight of {elements} elements, the kernels take up to {MOST_ELEMENTS}'
     return None
+
+
+def _channels_last(parameters: Parameters, convolutions: tuple[Tensor, ...]) -> bool:
+    """Whether the convolutions with larger kernels than 1×1 are channels_last and all else is contiguous."""
+    rest = parameters._replace(msce_convs_weight=[], dii_conv_h_weight=parameters.dii_conv_h_bias,
+                               dii_conv_w_weight=parameters.dii_conv_w_bias)
+    return (all(tensor.is_contiguous(memory_format=torch.channels_last) for tensor in convolutions)
+            and all(tensor.is_contiguous() for tensor in rest.flat()))

@@ -43,13 +43,13 @@ STRIPS, CHANNELS = tl.constexpr(plan.STRIPS), tl.constexpr(plan.CHANNELS)
 OUTPUTS, INPUTS = tl.constexpr(plan.OUTPUTS), tl.constexpr(plan.INPUTS)
 VECTOR = tl.constexpr(plan.VECTOR)
 
-# What differs between the shapes of a network's stages; a kernel for each of its classes would be no faster.
+# Triton compiles a kernel anew for numbers that 16 divides or that are 1; with these nothing would be faster.
 SHAPES = ['images', 'height', 'width', 'strips', 'span', 'parts', 'first', 'scales',
           *(f'end_{name}' for name in 'abcdefg')]
 
 
 def _jit(kernel):
-    """Triton's jit, with no code of its own for special values of the arguments in SHAPES."""
+    """Triton's jit, with one code for all values of the arguments in SHAPES."""
     arguments = kernel.__code__.co_varnames[:kernel.__code__.co_argcount]
     return triton.jit(kernel, do_not_specialize=[name for name in SHAPES if name in arguments])
 
@@ -146,7 +146,8 @@ def parameters_layers_backward(
         images, channels, units, height, width, parts, first, scales, end_a, end_b, end_c, end_d, end_e, end_f, end_g,
         SIZE_0: tl.constexpr, SIZE_1: tl.constexpr, SIZE_2: tl.constexpr, SIZE_3: tl.constexpr,
         LARGEST: tl.constexpr, DIRECTION: tl.constexpr, LAST: tl.constexpr,
-        BLOCK_FOLDED: tl.constexpr, BLOCK_PARTS: tl.constexpr, BLOCK_DIRECTION: tl.constexpr,
+        BLOCK_FOLDED: tl.constexpr, BLOCK_PARTS: tl.constexpr,
+        BLOCK_DIRECTION: tl.constexpr, BLOCK_LINES: tl.constexpr,
         BLOCK_N: tl.constexpr, BLOCK_O: tl.constexpr, BLOCK_I: tl.constexpr):
     """Gradients of D, of fc1's output, and of all parameters that are left but fc1's and τ."""
     program, totals = tl.program_id(0), images * height
@@ -165,10 +166,10 @@ def parameters_layers_backward(
                      LINE)
     elif program < end_e:
         direction_weight_gradient(d_rows_ptr, row_means_ptr, d_conv_h_weight_ptr, d_conv_h_bias_ptr, images, height,
-                                  DIRECTION, LAST, BLOCK_DIRECTION, LINE)
+                                  DIRECTION, LAST, BLOCK_DIRECTION, BLOCK_LINES)
     elif program < end_f:
         direction_weight_gradient(d_columns_ptr, column_means_ptr, d_conv_w_weight_ptr, d_conv_w_bias_ptr, images,
-                                  width, DIRECTION, LAST, BLOCK_DIRECTION, LINE)
+                                  width, DIRECTION, LAST, BLOCK_DIRECTION, BLOCK_LINES)
     elif program < end_g:
         fuse_gradient(products_ptr, totals_ptr, d_fuse_weight_ptr + scales, d_fuse_bias_ptr, totals, VECTOR)
     elif program == end_g:

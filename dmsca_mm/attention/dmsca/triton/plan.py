@@ -8,7 +8,7 @@ import math
 from typing import NamedTuple
 
 TILE = 1024
-"""Elements of a tile of the map: eight for each thread of eight warps, one load of 16-bit numbers."""
+"""Elements of a tile of the map: eight for each thread of four warps, one load of 16-bit numbers."""
 TILE_WARPS = 4
 WIDEST, WIDEST_LAST, NARROWEST = 256, 64, 32
 """Pixels of a strip, in NCHW and in channels_last, where more channels lie together. Wide strips leave fewer sums to
@@ -16,8 +16,8 @@ write; a small map gets narrow ones, to be shared by enough programs."""
 PROGRAMS = 512
 """About four for each multiprocessor of a large card."""
 CACHED_BYTES = 128 * 1024
-"""What a program reads twice: with two programs on each of 132 multiprocessors, 34 MB, which the L2 cache of an A100
-(40 MB) or an H100 (50 MB) holds until the second time."""
+"""What a program reads twice. Registers allow three such programs on a multiprocessor, 42 MB on an A100 and 52 MB on an
+H100: about their L2 caches of 40 and 50 MB; the second time goes backwards, from what was read last."""
 HELD_CHANNELS, HELD_TILE, HELD_NARROWEST = 1024, 8192, 16
 """Up to so many channels ``apply`` keeps a strip in registers between its dot products and its output."""
 
@@ -34,9 +34,9 @@ VECTOR = 1024
 PRODUCT, INPUTS_AT_ONCE, IMAGES_AT_ONCE = 4096, 256, 4
 """A tile of a fully connected layer, images × outputs × inputs."""
 TAPS_TILE, SPANS = 2048, 512
-"""A tile of the folded kernel's gradient, taps of a row × pixels; and about how many programs share that gradient."""
+"""A tile of a convolution's gradient, taps × pixels; and about how many programs give a part of the folded kernel's."""
 PARTS_TILE = 4096
-"""A tile where those programs' parts are added up."""
+"""A tile where one program adds up those parts."""
 SLOTS = 4
 """Scales that one launch folds or unfolds; each four more cost a launch forward and two backward."""
 
@@ -104,3 +104,77 @@ def span(images: int, pixels: int, taps: int) -> tuple[int, int]:
     """
     block = TAPS_TILE // taps
     return cdiv(cdiv(images * pixels, SPANS), block) * block, block
+
+
+class Traffic(NamedTuple):
+    """Distinct bytes that one launch reads and writes, and those that its programs read a second time."""
+
+    launch: str  # the stage's name
+    reads: int
+    writes: int
+    rereads: int  # out of the cache, if it still holds them; of the map alone
+
+
+def floor(shape: tuple[int, ...], itemsize: int) -> tuple[int, int]:
+    """The bytes that no implementation can save, forward and backward: X twice and Y; X and dY twice and dX.
+
+    The pools over pixels must be complete before the gates are known, and these before Y or dX: hence two reads.
+    """
+    map_bytes = math.prod(shape) * itemsize
+    return 3 * map_bytes, 5 * map_bytes
+
+
+def traffic(shape: tuple[int, ...], itemsize: int, parameter_itemsize: int = 4, channels_last: bool = False,
+            reduction: int = 16, kernel_sizes: tuple[int, ...] = (3, 5, 7),
+            direction: int = 7) -> tuple[list[Traffic], list[Traffic]]:
+    """What each launch of a forward and of a backward moves, for up to four scales; computed, not measured.
+
+    Args:
+        shape: of X, (N, C, H, W).
+        itemsize: bytes of an element of X.
+        parameter_itemsize: bytes of an element of a parameter.
+        channels_last: X's memory format.
+        reduction, kernel_sizes, direction: of the module, whose defaults these are.
+    """
+    n, c, h, w = shape
+    pixels, lines, units = h * w, h + w, max(c // reduction, 4)
+    large = math.prod(shape) * itemsize
+    largest, scales = max(kernel_sizes), len(kernel_sizes)
+    convolutions = sum(2 * size ** 2 + 1 for size in kernel_sizes)
+    folded, directions, linear_weight = 2 * largest ** 2 + 1, 2 * (2 * direction + 1), c * units
+    blend = 3 * c + 2
+    forward_strips = n * strips(shape, channels_last).count
+    backward_strips = n * strips(shape, channels_last, 2 * itemsize).count
+    parts = n * cdiv(pixels, span(n, pixels, power_of_2(largest))[0]) * 2 * largest ** 2
+    held = c <= HELD_CHANNELS
+
+    def entry(name: str, reads: tuple[int, int, int], writes: tuple[int, int, int], rereads: int = 0) -> Traffic:
+        """Reads and writes as bytes of maps, numbers of small entries in fp32, and numbers of parameters' entries."""
+        return Traffic(name, *(maps + 4 * small + parameter_itemsize * own for maps, small, own in (reads, writes)),
+                       rereads)
+
+    d = 2 * n * pixels  # D's entries
+    forward = [
+        entry('reduce_forward', (large, 0, 2 * c), (0, 2 * d + 2 * forward_strips * c, 0)),
+        entry('pools_means_fold', (0, 2 * forward_strips * c + d, convolutions + scales + 1),
+              (0, 2 * n * c + 2 * n * lines + folded, 0)),
+        entry('hidden_spatial', (0, n * c + d + 2 * n * lines + folded, linear_weight + units + directions + 1),
+              (0, n * units + n * pixels, 0)),
+        entry('channel_gate', (0, n * units, linear_weight + c + 1), (0, n * c, 0)),
+        entry('apply', (large, n * c + n * pixels + d, 2 * c + 2), (large, 0, 0), 0 if held else large)]
+    backward = [
+        entry('means_fold', (0, d, convolutions + scales + 1), (0, 2 * n * lines + folded, 0)),
+        entry('spatial_gate', (0, d + 2 * n * lines + folded, directions + 1), (0, n * pixels, 0)),
+        entry('apply_backward', (2 * large, 2 * n * c + 2 * n * pixels, blend),
+              (0, 8 * n * pixels + backward_strips * (5 * c + 2), 0), 2 * large),
+        entry('gates_backward',
+              (0, backward_strips * (5 * c + 2) + n * c + n * pixels + d + 2 * n * lines, directions + 2),
+              (0, 5 * n * c + n * lines + 2 * n * h + parts, 2)),
+        entry('parameters_layers_backward',
+              (0, n * pixels + 4 * n * c + n * lines + 2 * n * h + parts + 2 * n * lines + folded - 1 + n * units,
+               linear_weight + convolutions + scales + 4 * direction),
+              (0, n * units + d, linear_weight + c + 3 * c + convolutions + scales + 2 + directions)),
+        entry('pooled_fc1_backward', (0, 2 * n * units + 2 * n * c, linear_weight + c + 1),
+              (0, n * c, linear_weight + units + 1)),
+        entry('input_gradient', (2 * large, 4 * n * c + n * pixels + d + 7 * n * pixels, 3 * c), (large, 0, 0))]
+    return forward, backward

@@ -192,18 +192,25 @@ def kernel_gradient(program, maps_ptr,  # as apply_backward writes them
     d_logit_ptr = _d_logit(maps_ptr, n, pixels)
     layers_ptr += n * 2 * pixels
     parts_ptr += program.to(tl.int64) * 2 * LARGEST * LARGEST
-    column = tl.arange(0, TAPS)  # of the kernel, LARGEST of them
-    for row in range(2 * LARGEST):  # of the kernel, both layers
-        shift = row % LARGEST - LARGEST // 2
-        total = tl.zeros((TAPS, BLOCK), tl.float32)
-        for first in range(begin, tl.minimum(begin + span, pixels), BLOCK):
-            p = first + tl.arange(0, BLOCK)
-            y = p // width + shift
-            x = (p % width)[None, :] + column[:, None] - LARGEST // 2
-            inside = ((y >= 0) & (y < height) & (p < pixels))[None, :] & (x >= 0) & (x < width)
-            value = tl.load(layers_ptr + row // LARGEST * pixels + y[None, :] * width + x, inside, other=0.0)
-            total += value * vector(d_logit_ptr, p, pixels)[None, :]
-        tl.store(parts_ptr + row * LARGEST + column, tl.sum(total, 1), column < LARGEST)
+    row, column = tl.arange(0, TAPS), tl.arange(0, TAPS)  # of the kernel, LARGEST of them
+    d_mean = tl.zeros((TAPS, TAPS), tl.float32)
+    d_max = tl.zeros((TAPS, TAPS), tl.float32)
+    for first in range(begin, tl.minimum(begin + span, pixels), BLOCK):
+        p = first + tl.arange(0, BLOCK)
+        d_logit = vector(d_logit_ptr, p, pixels)[None, :]
+        x = (p % width)[None, :] + column[:, None] - LARGEST // 2
+        inside_x = (p < pixels)[None, :] & (x >= 0) & (x < width)
+        for taken in range(LARGEST):
+            y = p // width + taken - LARGEST // 2
+            inside = inside_x & ((y >= 0) & (y < height))[None, :]
+            at = y[None, :] * width + x
+            by_mean = tl.sum(tl.load(layers_ptr + at, inside, other=0.0) * d_logit, 1)
+            by_max = tl.sum(tl.load(layers_ptr + pixels + at, inside, other=0.0) * d_logit, 1)
+            d_mean += tl.where((row == taken)[:, None], by_mean[None, :], 0.0)
+            d_max += tl.where((row == taken)[:, None], by_max[None, :], 0.0)
+    at, inside = row[:, None] * LARGEST + column[None, :], (row < LARGEST)[:, None] & (column < LARGEST)[None, :]
+    tl.store(parts_ptr + at, d_mean, inside)
+    tl.store(parts_ptr + LARGEST * LARGEST + at, d_max, inside)
 
 
 @triton.jit

@@ -1,0 +1,222 @@
+"""All between the passes over the map: tensors in, tensors out, one launch each for up to four scales.
+
+``means_fold`` and ``parameters_layers_backward`` launch once more for each four scales after the first four. Small
+tensors are contiguous and fp32; gradients of parameters have the parameter's type and layout. Importing this module
+needs Triton.
+"""
+from __future__ import annotations
+
+from itertools import accumulate
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ..signature import ForwardStats, Parameters
+from . import gate_kernels, plan
+from .launcher import launch, new
+from .map_stages import MapGradients, Reduced
+
+
+class SpatialContext(NamedTuple):
+    """What A_s is made of beside D."""
+
+    row_means: Tensor  # (N, 2, H)
+    column_means: Tensor  # (N, 2, W)
+    folded: Tensor  # all scales as one convolution: kernel, (2, k, k), and bias, flat
+
+
+class GateGradients(NamedTuple):
+    """What ``gates_backward`` writes beside the gradients of two biases."""
+
+    context: Tensor  # gradient of fc2's output, (N, C)
+    equals: Tensor  # pixels of a channel that equal its maximum, (N, C)
+    weight_rows: Tensor  # the images' parts of the gradients of u, v and w, (N, 3, C)
+    rows: Tensor  # gradient of R, (N, H)
+    columns: Tensor  # gradient of K, (N, W)
+    products: Tensor  # of the share of B_dir, (N, H)
+    totals: Tensor  # sums over rows of the gradient of A_s's logit, (N, H)
+    parts: Tensor  # of the folded kernel's gradient, (N·spans, 2, k, k)
+
+
+def pools_means_fold(reduced: Reduced, parameters: Parameters) -> tuple[Tensor, Tensor, SpatialContext]:
+    """avgpool(X) + maxpool(X) and maxpool(X), each (N, C), and the spatial context."""
+    n, strips, c = reduced.sums.shape
+    pooled, spatial_max = new(reduced.sums, n, c), new(reduced.sums, n, c)
+    pools = reduced.sums, reduced.maxima, pooled, spatial_max
+    return pooled, spatial_max, _context(reduced.layers, parameters, pools, n * plan.cdiv(c, plan.CHANNELS), strips, c)
+
+
+def means_fold(layers: Tensor, parameters: Parameters) -> SpatialContext:
+    """The spatial context again, for backward; from D, (N, 2, H, W)."""
+    return _context(layers, parameters, (layers,) * 4, 0, 0, 0)  # no program touches pools
+
+
+def _context(layers: Tensor, parameters: Parameters, pools: tuple[Tensor, ...], pool_programs: int, strips: int,
+             channels: int) -> SpatialContext:
+    n, _, h, w = layers.shape
+    kernel = 2 * _largest(parameters) ** 2
+    rows, columns, folded = new(layers, n, 2, h), new(layers, n, 2, w), new(layers, kernel + 1)
+    programs, previous = (pool_programs, *_line_programs(2 * n, h, w)), folded
+    for first in range(0, len(parameters.msce_convs_weight), plan.SLOTS):
+        if first:  # only the fold is left to do
+            programs, folded = (0, 0, 0), torch.empty_like(previous)
+        *ends, total = accumulate((*programs, 1))
+        launch(gate_kernels.pools_means_fold, (total,), *pools, layers, rows, columns,
+               *_slots(parameters.msce_convs_weight, first), *_slots(parameters.msce_convs_bias, first),
+               parameters.msce_fuse_weight, parameters.msce_fuse_bias, previous, folded, first, strips, channels, h, w,
+               *ends, **_slot_sizes(parameters, first), LARGEST=_largest(parameters), LAST=_last(parameters),
+               BLOCK_FOLDED=plan.power_of_2(kernel))
+        previous = folded
+    return SpatialContext(rows, columns, folded)
+
+
+def hidden_spatial(pooled: Tensor, layers: Tensor, context: SpatialContext, parameters: Parameters,
+                   scale: float) -> tuple[Tensor, Tensor]:
+    """relu(fc1(pooled)), (N, h), and A_s, (N, H, W)."""
+    hidden = new(pooled, len(pooled), len(parameters.gce_fc1_bias))
+    programs = _linear_programs(*pooled.shape, hidden.shape[1])
+    return hidden, _spatial(pooled, hidden, layers, context, parameters, scale, programs)
+
+
+def spatial_gate(stats: ForwardStats, context: SpatialContext, parameters: Parameters, scale: float) -> Tensor:
+    """A_s again, for backward, (N, H, W)."""
+    return _spatial(stats.pooled, stats.hidden, stats.layers, context, parameters, scale, 0)
+
+
+def _spatial(pooled: Tensor, hidden: Tensor, layers: Tensor, context: SpatialContext, parameters: Parameters,
+             scale: float, hidden_programs: int) -> Tensor:
+    (n, c), (h, w) = pooled.shape, layers.shape[2:]
+    spatial, tiles = new(layers, n, h, w), _tiles(layers)
+    launch(gate_kernels.hidden_spatial, (tiles + hidden_programs,), pooled, parameters.gce_fc1_weight,
+           parameters.gce_fc1_bias, hidden, layers, *context, parameters.msce_fuse_weight, *_directions(parameters),
+           spatial, n, c, hidden.shape[1], h, w, len(parameters.msce_convs_weight), scale, tiles,
+           **_convolutions(parameters), **_linear(n, c))
+    return spatial
+
+
+def channel_gate(hidden: Tensor, parameters: Parameters, scale: float) -> Tensor:
+    """A_c, (N, C)."""
+    n, units = hidden.shape
+    channel = new(hidden, n, len(parameters.gce_fc2_bias))
+    launch(gate_kernels.channel_gate, (_linear_programs(n, units, channel.shape[1]),), hidden,
+           parameters.gce_fc2_weight, parameters.gce_fc2_bias, parameters.tca_log_temperature, channel, n, units,
+           channel.shape[1], scale, **_linear(n, units))
+    return channel
+
+
+def gates_backward(by_map: MapGradients, stats: ForwardStats, context: SpatialContext, parameters: Parameters,
+                   gradients: Parameters, scale: float) -> GateGradients:
+    """Back through A_c, A_s and B_dir; fills the gradients of the biases of dff and aa."""
+    n, strips, _, c = by_map.sums.shape
+    h, w = by_map.maps.shape[2:]
+    largest = _largest(parameters)
+    taps = plan.power_of_2(largest)
+    span, block = plan.span(n, h * w, taps)
+    spans = plan.cdiv(h * w, span)
+    by_gate = GateGradients(*(new(stats.layers, *shape) for shape in (
+        (n, c), (n, c), (n, 3, c), (n, h), (n, w), (n, h), (n, h), (n * spans, 2, largest, largest))))
+    *ends, total = accumulate((n * spans, n * plan.cdiv(c, plan.CHANNELS), *_line_programs(n, h, w), 1))
+    launch(gate_kernels.gates_backward, (total,), *by_map, stats.channel, stats.layers, context.row_means,
+           context.column_means, parameters.tca_log_temperature, parameters.msce_fuse_weight, *_directions(parameters),
+           *by_gate, gradients.dff_gate_bias, gradients.aa_conv_bias, n, strips, c, h, w, span,
+           len(parameters.msce_convs_weight), scale, *ends, **_convolutions(parameters), TAPS=taps, BLOCK_P=block)
+    return by_gate
+
+
+def parameters_layers_backward(maps: Tensor, by_gate: GateGradients, stats: ForwardStats, context: SpatialContext,
+                               parameters: Parameters, gradients: Parameters) -> tuple[Tensor, Tensor]:
+    """Gradients of fc1's output, (N, h), and of D, (N, 2, H, W); fills those of all parameters but fc1's and τ."""
+    (n, c), (h, w) = by_gate.context.shape, stats.layers.shape[2:]
+    units, scales = stats.hidden.shape[1], len(parameters.msce_convs_weight)
+    d_hidden, d_layers = torch.empty_like(stats.hidden), torch.empty_like(stats.layers)
+    kernel = plan.power_of_2(2 * _largest(parameters) ** 2)
+    direction = plan.power_of_2(2 * parameters.dii_conv_h_weight.shape[2])
+    programs = (_tiles(stats.layers), _linear_programs(n, c, units), _outer_programs(c, units),
+                3 * plan.cdiv(c, plan.LINE), 1, 1, 1)
+    for first in range(0, scales, plan.SLOTS):
+        if first:  # only the scales' gradients are left to do
+            programs = (0,) * len(programs)
+        *ends, total = accumulate((*programs, min(plan.SLOTS, scales - first)))
+        launch(gate_kernels.parameters_layers_backward, (total,), maps, *by_gate, *context, stats.hidden, d_hidden,
+               d_layers, parameters.gce_fc2_weight, gradients.gce_fc2_weight, gradients.gce_fc2_bias,
+               gradients.dff_gate_weight, gradients.aa_conv_weight,
+               *_slots(parameters.msce_convs_weight, first), *_slots(parameters.msce_convs_bias, first),
+               parameters.msce_fuse_weight,
+               *_slots(gradients.msce_convs_weight, first), *_slots(gradients.msce_convs_bias, first),
+               gradients.msce_fuse_weight, gradients.msce_fuse_bias,
+               parameters.dii_conv_h_weight, parameters.dii_conv_w_weight, *_directions(gradients),
+               n, c, units, h, w, len(by_gate.parts), first, scales, *ends,
+               **_slot_sizes(parameters, first), **_convolutions(parameters), **_linear(n, c), BLOCK_FOLDED=kernel,
+               BLOCK_PARTS=max(plan.PARTS_TILE // kernel, 1), BLOCK_DIRECTION=direction,
+               BLOCK_LINES=plan.TAPS_TILE // direction)
+    return d_hidden, d_layers
+
+
+def pooled_fc1_backward(d_hidden: Tensor, d_context: Tensor, stats: ForwardStats, parameters: Parameters,
+                        gradients: Parameters) -> Tensor:
+    """Gradient of pooled, (N, C); fills those of fc1 and τ."""
+    (n, units), c = d_hidden.shape, stats.pooled.shape[1]
+    d_pooled = torch.empty_like(stats.pooled)
+    *ends, total = accumulate((_linear_programs(n, units, c), _outer_programs(units, c), 1))
+    launch(gate_kernels.pooled_fc1_backward, (total,), d_hidden, d_context, stats.pooled, stats.hidden,
+           parameters.gce_fc1_weight, parameters.gce_fc2_bias, parameters.tca_log_temperature, d_pooled,
+           gradients.gce_fc1_weight, gradients.gce_fc1_bias, gradients.tca_log_temperature, n, c, units, *ends,
+           **_linear(n, units))
+    return d_pooled
+
+
+def _directions(parameters: Parameters) -> tuple[Tensor, ...]:
+    return (parameters.dii_conv_h_weight, parameters.dii_conv_h_bias, parameters.dii_conv_w_weight,
+            parameters.dii_conv_w_bias)
+
+
+def _slots(tensors: list[Tensor], first: int) -> list[Tensor]:
+    """The scales' tensors from the first on, one for each slot; a slot without a scale gets one that is not used."""
+    found = list(tensors[first:first + plan.SLOTS])
+    return found + [tensors[0]] * (plan.SLOTS - len(found))
+
+
+def _slot_sizes(parameters: Parameters, first: int) -> dict[str, int]:
+    sizes = [weight.shape[2] for weight in parameters.msce_convs_weight[first:first + plan.SLOTS]]
+    return {f'SIZE_{slot}': size for slot, size in enumerate(sizes + [0] * (plan.SLOTS - len(sizes)))}
+
+
+def _largest(parameters: Parameters) -> int:
+    return max(weight.shape[2] for weight in parameters.msce_convs_weight)
+
+
+def _last(parameters: Parameters) -> bool:
+    """Whether the convolutions' weights are channels_last."""
+    return not all(weight.is_contiguous() for weight in (
+        *parameters.msce_convs_weight, parameters.dii_conv_h_weight, parameters.dii_conv_w_weight))
+
+
+def _convolutions(parameters: Parameters) -> dict[str, int]:
+    return dict(LARGEST=_largest(parameters), DIRECTION=parameters.dii_conv_h_weight.shape[2], LAST=_last(parameters))
+
+
+def _tiles(layers: Tensor) -> int:
+    """Programs that convolve D."""
+    n, _, h, w = layers.shape
+    return n * plan.cdiv(h, plan.TILE_Y) * plan.cdiv(w, plan.TILE_X)
+
+
+def _line_programs(maps: int, height: int, width: int) -> tuple[int, int]:
+    """Programs that sum rows, and that sum columns."""
+    return maps * plan.cdiv(height, plan.ACROSS), maps * plan.cdiv(width, plan.LINE)
+
+
+def _linear(images: int, inputs: int) -> dict[str, int]:
+    return dict(zip(('BLOCK_N', 'BLOCK_O', 'BLOCK_I'), plan.linear(images, inputs), strict=True))
+
+
+def _linear_programs(images: int, inputs: int, outputs: int) -> int:
+    """Programs of a fully connected layer."""
+    images_at_once, outputs_at_once, _ = plan.linear(images, inputs)
+    return plan.cdiv(images, images_at_once) * plan.cdiv(outputs, outputs_at_once)
+
+
+def _outer_programs(outputs: int, inputs: int) -> int:
+    """Programs of a fully connected layer's weight gradient."""
+    return plan.cdiv(outputs, plan.OUTPUTS) * plan.cdiv(inputs, plan.INPUTS)

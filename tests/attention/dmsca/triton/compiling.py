@@ -1,0 +1,89 @@
+"""Compile what one forward and one backward launch for a card that need not be here.
+
+As a script, in a process of its own: Triton must not have been imported as an interpreter. It prints a line of JSON for
+each kernel: its name, registers of a thread, bytes that a thread spills, and numbers that one load takes at most.
+"""
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import torch
+
+DTYPES = {torch.bfloat16: 'bf16', torch.float16: 'fp16', torch.float32: 'fp32'}
+
+
+def compiled(kernels, cache, **setting):
+    """The kernels of a module, ``'map_kernels'`` or ``'gate_kernels'``, in the order of their launches.
+
+    Settings: capability (80 for 8.0), dtype and parameter_dtype ('bfloat16'), shape of X, channels_last, and arguments
+    of DMSCA as module.
+    """
+    environment = {name: value for name, value in os.environ.items() if name != 'TRITON_INTERPRET'}
+    done = subprocess.run([sys.executable, __file__, kernels, json.dumps(setting)], capture_output=True, text=True,
+                          env=dict(environment, TRITON_CACHE_DIR=str(cache)), timeout=600)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def _main(kernels, capability, dtype, parameter_dtype, shape, channels_last=False, module=()):
+    from dmsca_mm import DMSCA
+    from dmsca_mm.attention.dmsca.triton import gate_stages, map_stages, passes
+
+    def launch(kernel, grid, *arguments, **options):
+        if kernel.__module__.endswith(kernels):
+            print(json.dumps(dict(name=kernel.__name__, **_compile(kernel, capability, arguments, options))))
+
+    gate_stages.launch = map_stages.launch = launch
+    with torch.device('meta'):
+        attention = DMSCA(shape[1], **dict(module)).to(getattr(torch, parameter_dtype))
+        x = torch.empty(shape, dtype=getattr(torch, dtype))
+    if channels_last:
+        x, attention = (value.to(memory_format=torch.channels_last) for value in (x, attention))
+    parameters = attention._arguments()
+    y, stats = passes.attend(x, parameters, attention.scale)
+    passes.attend_backward(y, x, stats, parameters, attention.scale)
+
+
+def _compile(kernel, capability, arguments, options):
+    """As Triton would for these arguments, tensors with aligned storage."""
+    from triton import compile
+    from triton.backends.compiler import GPUTarget
+    from triton.compiler import ASTSource
+    values = dict(zip(kernel.arg_names, arguments, strict=False))
+    signature, constants, aligned = {}, {}, {}
+    for index, parameter in enumerate(kernel.params):
+        name = parameter.name
+        if parameter.is_constexpr:
+            signature[name], constants[name] = 'constexpr', options.pop(name)
+            continue
+        value = values.pop(name)
+        signature[name] = ('*' + DTYPES[value.dtype] if isinstance(value, torch.Tensor)
+                           else 'fp32' if isinstance(value, float) else 'i32')
+        if isinstance(value, torch.Tensor) or (
+                isinstance(value, int) and value % 16 == 0 and not parameter.do_not_specialize):
+            aligned[index,] = [['tt.divisibility', 16]]
+    assert not values
+    found = compile(ASTSource(fn=kernel, signature=signature, constexprs=constants, attrs=aligned),
+                    target=GPUTarget('cuda', capability, 32), options=options)
+    widest = max(width for width in (1, 2, 4) if width == 1 or f'.v{width}.' in found.asm['ptx'])
+    return dict(widest=widest, **_resources(found.asm['cubin']))
+
+
+def _resources(cubin):
+    import triton
+    tool = Path(triton.__file__).parent / 'backends/nvidia/bin/cuobjdump'
+    with tempfile.NamedTemporaryFile(suffix='.cubin') as file:
+        file.write(cubin)
+        file.flush()
+        text = subprocess.run([tool, '--dump-resource-usage', file.name], check=True, capture_output=True,
+                              text=True).stdout
+    registers, stack, local = re.search(r'REG:(\d+) STACK:(\d+) .*LOCAL:(\d+)', text).groups()
+    return dict(registers=int(registers), spilled=int(stack) + int(local))
+
+
+if __name__ == '__main__':
+    _main(sys.argv[1], **json.loads(sys.argv[2]))

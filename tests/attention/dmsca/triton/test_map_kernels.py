@@ -1,0 +1,31 @@
+"""The kernels over the map compile for data-centre cards, also where there is none: no interpreter would show it."""
+import pytest
+from compiling import compiled
+
+NAMES = ['reduce_forward', 'apply', 'apply_backward', 'input_gradient']
+SPILLS = 8  # bytes of a thread: what one kernel spills for one combination of card, type and layout
+
+
+def check(found, aligned):
+    assert [entry['name'] for entry in found] == NAMES
+    assert all(entry['spilled'] <= SPILLS for entry in found), found
+    if aligned:  # rows that are aligned are loaded sixteen bytes at a time
+        assert all(entry['widest'] == 4 for entry in found)
+
+
+@pytest.mark.parametrize(('capability', 'dtype', 'channels_last', 'shape'), [
+    (80, 'float16', False, (2, 256, 200, 336)), (90, 'bfloat16', True, (8, 2048, 25, 42)),
+    (100, 'float32', False, (2, 64, 37, 53))])
+def test_they_compile_without_spilling(capability, dtype, channels_last, shape, tmp_path):
+    check(compiled('map_kernels', tmp_path, capability=capability, dtype=dtype, parameter_dtype='float32',
+                   channels_last=channels_last, shape=shape), aligned=channels_last or shape[3] % 16 == 0)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize('channels_last', [False, True])
+@pytest.mark.parametrize('dtype', ['bfloat16', 'float16', 'float32'])
+@pytest.mark.parametrize('capability', [80, 90, 100])
+def test_they_compile_for_every_card_type_and_layout(capability, dtype, channels_last, tmp_path):
+    for shape in ((2, 256, 200, 336), (8, 512, 100, 168), (8, 1024, 50, 84), (8, 2048, 25, 42)):
+        check(compiled('map_kernels', tmp_path, capability=capability, dtype=dtype, parameter_dtype='bfloat16',
+                       channels_last=channels_last, shape=shape), aligned=channels_last or shape[3] % 16 == 0)

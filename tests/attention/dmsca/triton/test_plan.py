@@ -1,0 +1,66 @@
+"""How work is divided, and the bytes that this moves, against what the interpreter sees the kernels move."""
+import subprocess
+import sys
+
+import pytest
+import torch
+from recording import SHAPES, record
+from stages import SMALL
+
+from dmsca_mm.attention.dmsca.triton import plan
+
+STAGES = [(256, 200, 336), (512, 100, 168), (1024, 50, 84), (2048, 25, 42)]
+"""Of a ResNet on images of 800×1344."""
+
+
+def test_planning_needs_neither_torch_nor_triton():
+    code = ('import importlib.util, sys; spec = importlib.util.spec_from_file_location("plan", sys.argv[1]); '
+            'plan = importlib.util.module_from_spec(spec); sys.modules["plan"] = plan; spec.loader.exec_module(plan); '
+            'plan.traffic((2, 8, 4, 4), 2); assert not {"torch", "triton"} & set(sys.modules)')
+    subprocess.run([sys.executable, '-c', code, plan.__file__], check=True)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs Triton's interpreter")
+@pytest.mark.parametrize(('shape', 'channels_last'), SHAPES)
+def test_traffic_is_what_the_kernels_move(shape, channels_last):
+    forward, backward = plan.traffic(shape, 4, channels_last=channels_last, kernel_sizes=SMALL['kernel_sizes'],
+                                     direction=SMALL['direction_kernel_size'])
+    for planned, found in zip(forward + backward, record(shape, channels_last), strict=True):
+        assert (planned.reads, planned.writes) == (found.read_bytes, found.written_bytes), planned.launch
+
+
+def test_floor_counts_the_maps():
+    assert plan.floor((2, 3, 4, 5), 2) == (3 * 240, 5 * 240)
+
+
+@pytest.mark.parametrize('channels_last', [False, True])
+@pytest.mark.parametrize('batch', [2, 8])
+@pytest.mark.parametrize('stage', STAGES)
+def test_traffic_stays_near_the_floor(stage, batch, channels_last):
+    shape = batch, *stage
+    for launches, least in zip(plan.traffic(shape, 2, channels_last=channels_last), plan.floor(shape, 2), strict=True):
+        assert least < sum(launch.reads + launch.writes for launch in launches) < 1.25 * least
+
+
+@pytest.mark.parametrize('shape', [(1, 1, 1, 1), (2, 256, 200, 336), (3, 2048, 7, 7), (1, 5000, 1, 3)])
+@pytest.mark.parametrize('channels_last', [False, True])
+def test_strips_cover_the_map_with_tiles_that_fit(shape, channels_last):
+    for strips in (plan.strips(shape, channels_last), plan.strips(shape, channels_last, 8), plan.held_strips(shape)):
+        pixels = shape[2] * shape[3]
+        assert (strips.count - 1) * strips.pixels < pixels <= strips.count * strips.pixels
+        assert strips.channels & (strips.channels - 1) == strips.pixels & (strips.pixels - 1) == 0
+    assert plan.held_strips(shape).channels >= shape[1]
+    narrow = plan.strips(shape, channels_last, 8)
+    assert narrow.pixels == plan.NARROWEST or narrow.pixels * shape[1] * 8 <= plan.CACHED_BYTES
+
+
+@pytest.mark.parametrize(('pixels', 'group'), [(25 * 42, 2), (50 * 84, 8), (16 * 16, 16), (5 * 5, 1)])
+def test_alignment_of_rows_follows_from_the_pixels(pixels, group):
+    assert plan.group(pixels) == group
+
+
+@pytest.mark.parametrize(('images', 'pixels', 'taps'), [(1, 1, 1), (8, 67200, 8), (2, 1050, 32)])
+def test_spans_of_the_kernel_gradient_are_whole_blocks(images, pixels, taps):
+    span, block = plan.span(images, pixels, taps)
+    assert span % block == 0
+    assert images * plan.cdiv(pixels, span) <= plan.SPANS + images
