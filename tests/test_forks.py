@@ -1,5 +1,6 @@
 """mmengine finds a fork by its import name, and installs nothing over it."""
 import os
+import shlex
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -34,7 +35,7 @@ def test_fork_is_found_and_nothing_is_installed_over_it(repository, tmp_path):
         if not path.name.startswith('mmsegmentation-'):
             (packages / path.name).symlink_to(path)
     commands.mkdir()
-    (commands / 'python').write_text(f'#!/bin/sh\necho "$@" >> {asked}\n')
+    (commands / 'python').write_text(f'#!/bin/sh\necho "$@" >> {shlex.quote(str(asked))}\n')
     (commands / 'python').chmod(0o755)
     (tmp_path / 'mine.py').write_text(f'_base_ = {UPERNET!r}\n')
     finished = subprocess.run(

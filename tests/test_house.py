@@ -8,6 +8,7 @@ import pytest
 ROOMS = {
     'errors': set(), 'version': set(), 'presets': set(),
     'attention': {'torch', 'triton'},
+    'native': {'attention'},
     'insight': {'attention', 'errors', 'torch', 'numpy', 'PIL', 'matplotlib', 'captum', 'sklearn'},
     'datasets': {'errors', 'numpy', 'cv2', 'PIL', 'skimage', 'sklearn'},
     'robustness': {'errors', 'numpy', 'imagecorruptions', 'matplotlib'},

@@ -50,9 +50,11 @@ def test_all_attentions_and_every_part_removed_are_compared(study):
 def test_contenders_share_start_seed_schedule_and_data(study, tmp_path):
     commands = {}
     for contender in study.run.CONTENDERS:
-        (_, train), *tests = study.run.Run('detection', contender, 1, tmp_path, Path('data')).steps()
-        assert train[train.index('--plugin') + 1] == contender
-        commands[contender] = [word.replace(f'/{contender}/', '/X/') for word in train if word != contender]
+        run = study.run.Run('detection', contender, 1, tmp_path, Path('data'))
+        (_, train), *tests = run.steps()
+        assert train.pop(train.index('--plugin') + 1) == contender
+        assert train.pop(train.index('--work-dir') + 1) == str(run.folder)
+        commands[contender] = train
         assert [Path(command[0]).name for _, command in tests] == ['test_robustness.py', 'test_alignment.py']
     assert all(command == commands['none'] for command in commands.values())
     start, = study.run.Run('detection', 'start', 1, tmp_path, Path('data')).steps()

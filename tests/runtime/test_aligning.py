@@ -1,5 +1,6 @@
 """Objects as they are annotated, maps of every kind against them, and nothing written on a mistake."""
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -45,7 +46,8 @@ def test_connected_areas_of_a_label_map_are_objects(untrained, options, digits):
     data = annotated('segmenter', untrained, options)
     for place in range(len(data)):
         path, objects = data.image(place)
-        labels = np.asarray(Image.open(path.replace('images', 'annotations').replace('.jpg', '.png')))
+        image = Path(path)
+        labels = np.asarray(Image.open(digits / 'annotations' / image.parent.name / f'{image.stem}.png'))
         assert np.array_equal(objects.masks.any(0), labels > BACKGROUND_LABEL)
         assert np.array_equal(objects.ignored, labels == 0)
         assert all(len(np.unique(labels[mask])) == 1 for mask in objects.masks)
@@ -66,7 +68,7 @@ def test_classes_that_are_not_chosen_count_neither_way(untrained, options, digit
 def test_every_map_is_measured_at_every_stage(untrained, options, tmp_path):
     plain = untrained('detector', 'none')
     config = tmp_path / 'plain.py'
-    config.write_text(f"_base_ = '{plain[0]}'\nmodel = dict(backbone=dict(plugins=None))\n")
+    config.write_text(f"_base_ = {plain[0]!r}\nmodel = dict(backbone=dict(plugins=None))\n")
     rows = aligning.measure_alignment(*untrained('detector'), str(tmp_path / 'out'), beside=[(str(config), plain[1])],
                                    images=2, cfg_options=options)
     every = {(row['map'], row['stage']) for row in rows if row['size'] == 'all'}

@@ -1,4 +1,5 @@
 """From a name to a config that is ready to run, without running it; tests/tools runs it."""
+import re
 from pathlib import Path
 
 import pytest
@@ -100,7 +101,7 @@ def test_overwrite_does_not_drop_what_the_run_starts_from(tmp_path, monkeypatch)
     monkeypatch.setattr(launch.preflight, 'check_test', lambda config: None)
     start = tmp_path / 'epoch_1.pth'
     start.touch()
-    with pytest.raises(UsageError, match=f'--overwrite would drop {start}'):
+    with pytest.raises(UsageError, match=re.escape(f'--overwrite would drop {start}')):
         launch.train(RETINANET, work_dir=str(tmp_path), overwrite=True, cfg_options=dict(load_from=str(start)))
     assert start.exists()
 

@@ -1,6 +1,7 @@
 """Weights by path or address go through the same door: weights only, their hash checked, safetensors too."""
 import hashlib
 import os
+import shlex
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -24,7 +25,7 @@ class Hostile:
         self.marker = marker
 
     def __reduce__(self):
-        return os.system, (f'touch {self.marker}',)
+        return os.system, (f'touch {shlex.quote(str(self.marker))}',)
 
 
 @pytest.fixture

@@ -98,7 +98,7 @@ def test_models_stand_side_by_side_in_one_figure(untrained, image, tmp_path):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(showing.draw, 'cam_figure', keep)
         plain_config = tmp_path / 'plain.py'
-        plain_config.write_text(f"_base_ = '{plain[0]}'\nmodel = dict(backbone=dict(plugins=None))\n")
+        plain_config.write_text(f"_base_ = {plain[0]!r}\nmodel = dict(backbone=dict(plugins=None))\n")
         figure, = show_attention(*first, [image], str(tmp_path / 'out'), beside=[(str(plain_config), plain[1])])
     assert figure.name.endswith('.grad_cam.png')
     assert figure.exists()

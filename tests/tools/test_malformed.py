@@ -5,6 +5,7 @@ import json
 import os
 import pickle
 import random
+import shlex
 import string
 import zipfile
 
@@ -280,7 +281,7 @@ def buried(thing, seeded, depth):
 
 
 def bad_checkpoint(seeded, marker):
-    command = f'touch {marker}'
+    command = f'touch {shlex.quote(str(marker))}'
     inner = b'cos\nsystem\n(S"' + command.encode() + b'"\ntR.'
     call = seeded.choice([
         (os.system, command), (eval, f'__import__("os").system({command!r})'), (getattr, os.path.join, '__globals__'),

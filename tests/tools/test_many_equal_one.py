@@ -56,7 +56,7 @@ def trained(request, alike, repository, tmp_path_factory, call_in):
     name, changes = CONFIGS[request.param]
     folder = tmp_path_factory.mktemp(request.param)
     config = folder / 'config.py'
-    config.write_text(f"_base_ = '{repository}/configs/digits/{name}'\n{SHARED}{changes}")
+    config.write_text(f"_base_ = {str(repository / 'configs/digits' / name)!r}\n{SHARED}{changes}")
     done = {}
 
     def run(processes):

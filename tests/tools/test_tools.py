@@ -2,6 +2,7 @@
 import importlib.util
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -46,7 +47,7 @@ def test_two_processes_train_resume_and_test(config, first, second, digits, call
 def test_one_process_trains_a_plain_config_with_the_plugin_and_writes_predictions(digits, call, call_here, repository,
                                                                                   tmp_path):
     baseline = tmp_path / 'plain.py'
-    baseline.write_text(f"_base_ = '{repository}/{DETECTOR}'\nmodel = dict(backbone=dict(plugins=None))\n")
+    baseline.write_text(f"_base_ = {str(repository / DETECTOR)!r}\nmodel = dict(backbone=dict(plugins=None))\n")
     work = tmp_path / 'work'
     trained = call('train.py', baseline, '--plugin', 'dmsca', '--work-dir', work, *short_run(digits, True, 1))
     assert trained.returncode == 0, trained.stderr
@@ -63,7 +64,7 @@ def test_one_process_trains_a_plain_config_with_the_plugin_and_writes_prediction
 def test_resnet_18_trains_with_the_plugin_and_is_looked_into(digits, call, repository, tmp_path):
     """With plugins=[...] in a config of the library's own ResNet, which refuses them at this depth."""
     shallow, work = tmp_path / 'shallow.py', tmp_path / 'work'
-    shallow.write_text(f"_base_ = '{repository}/{DETECTOR}'\n"
+    shallow.write_text(f"_base_ = {str(repository / DETECTOR)!r}\n"
                        'model = dict(backbone=dict(depth=18), neck=dict(in_channels=[16, 32, 64, 128]))\n')
     trained = call('train.py', shallow, '--work-dir', work, *short_run(digits, True, 1))
     assert trained.returncode == 0, trained.stderr
@@ -159,7 +160,7 @@ class Hostile:
         self.marker = marker
 
     def __reduce__(self):
-        return os.system, (f'touch {self.marker}',)
+        return os.system, (f'touch {shlex.quote(str(self.marker))}',)
 
 
 def test_check_finds_nothing_or_the_first_thing_and_writes_nothing(digits, call_here, tmp_path):
@@ -185,8 +186,8 @@ def test_bad_checkpoint(kind, words, use, digits, call_here, repository, tmp_pat
     if kind == 'cut':
         path.write_bytes(path.read_bytes()[:2000])
     options = ['--cfg-options', *data_options(digits, True)]
-    (tmp_path / 'mine.py').write_text(f"_base_ = '{repository}/{DETECTOR}'\nmodel = dict(backbone=dict("
-                                      f"init_cfg=dict(_delete_=True, type='Pretrained', checkpoint='{path}')))\n")
+    (tmp_path / 'mine.py').write_text(f"_base_ = {str(repository / DETECTOR)!r}\nmodel = dict(backbone=dict("
+                                      f"init_cfg=dict(_delete_=True, type='Pretrained', checkpoint={str(path)!r})))\n")
     command = {
         'test': ['test.py', DETECTOR, path, *options],
         'resume': ['train.py', DETECTOR, '--resume', path, *options],

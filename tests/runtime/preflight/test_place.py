@@ -1,4 +1,5 @@
 """Where a run writes: nothing in the way, room enough."""
+import re
 import shutil
 from types import SimpleNamespace
 
@@ -28,7 +29,8 @@ def test_room_for_checkpoints(free, kept, expected, tmp_path, monkeypatch):
     config = Config(dict(default_hooks=dict(checkpoint=dict(interval=1, max_keep_ckpts=kept)),
                          train_cfg=dict(max_epochs=10)))
     if expected == 'error':
-        with pytest.raises(UsageError, match=rf'{tmp_path} has 6 MB free, and two checkpoints take about 6 MB'):
+        said = f'{tmp_path} has 6 MB free, and two checkpoints take about 6 MB'
+        with pytest.raises(UsageError, match=re.escape(said)):
             place.check_room(tmp_path / 'new' / 'run', config, model)
     else:
         found = place.check_room(tmp_path / 'new' / 'run', config, model)

@@ -48,8 +48,7 @@ def test_report_of_a_log_alone_says_what_is_not_there(write_run, tmp_path):
 
 
 def test_checkpoint_that_is_not_whole_is_said_in_its_place(write_run, repository, tmp_path):
-    config = (repository / 'configs/digits/faster_rcnn_r50_dmsca_digits.py').read_text().replace(
-        "'../", f"'{repository}/configs/")
+    config = f"_base_ = {str(repository / 'configs/digits/faster_rcnn_r50_dmsca_digits.py')!r}\n"
     write_run('20260101_000000', [trained(1)], config=config)
     (tmp_path / 'work/epoch_1.pth').write_bytes(b'PK\x03\x04')
     page = write_report(tmp_path / 'work').read_text()
