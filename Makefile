@@ -1,4 +1,4 @@
-.PHONY: setup demo demo-seg test test-forks soak lint bench bench-gpu study transfer
+.PHONY: setup demo demo-seg test test-forks soak sanitize lint bench bench-gpu gpu-report study transfer
 
 ROUNDS ?= 12
 
@@ -26,21 +26,37 @@ test-forks:
 soak: setup
 	timeout 7200 .venv/bin/python -m pytest -m soak -v -s --durations=0
 
+# The CPU kernels over 1,000 random shapes under AddressSanitizer and UndefinedBehaviorSanitizer: in make soak, too.
+sanitize: setup
+	.venv/bin/python -m pytest -m soak -v -s tests/attention/dmsca/cpu/test_sanitize.py
+
 lint: setup
 	.venv/bin/ruff check .
 
+# What it costs on the CPU, each setting in a table of its own.
+COST = .venv/bin/python benchmarks/cost.py --rounds $(ROUNDS)
 bench: setup
-	for depth in 50 18; do .venv/bin/python benchmarks/cost.py --level backbone --depth $$depth --rounds $(ROUNDS) || exit; done
-	.venv/bin/python benchmarks/cost.py --level operator --rounds $(ROUNDS)
+	$(COST) --level backbone --depth 50
+	$(COST) --level backbone --depth 18
+	$(COST) --level backbone --depth 50 --size 800x1344 --batch 1 --contenders se cbam ca fast
+	$(COST) --level backbone --depth 50 --memory-format channels_last --contenders se eca cbam ca fast
+	$(COST) --level backbone --depth 50 --dtype amp --contenders se eca cbam ca fast
+	$(COST) --level operator
 	.venv/bin/python benchmarks/scaling.py --rounds $(ROUNDS)
+	.venv/bin/python benchmarks/gpu_traffic.py
 	.venv/bin/python benchmarks/page.py
 
 # The shapes of detection, in the three precisions that people train in.
 bench-gpu: setup
 	for dtype in bf16 amp fp32; do for level in backbone operator; do \
-	.venv/bin/python benchmarks/cost.py --level $$level --size 800x1344 --batch 8 --device cuda --dtype $$dtype --rounds $(ROUNDS) || exit; \
+	$(COST) --level $$level --size 800x1344 --batch 8 --device cuda --dtype $$dtype || exit; \
 	done; done
 	.venv/bin/python benchmarks/page.py
+
+# For who has a card: at most 30 minutes, and two files to send back.
+GPUS ?= 1
+gpu-report: setup
+	.venv/bin/python benchmarks/gpu_report.py --gpus $(GPUS)
 
 # Hours; the same command goes on where it stopped.
 study: setup

@@ -1,8 +1,12 @@
 """What is compared: each attention alone on a feature map, or after every block of a ResNet."""
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from unittest.mock import patch
 
 import torch
 from mmengine.registry import MODELS
@@ -28,14 +32,14 @@ class Contender:
     Attributes:
         label: its name in tables and pictures.
         cfg: the plugin's config without ``in_channels``; None for the plain network.
-        compiled: whether ``torch.compile`` works on it; the network around it stays as it is.
-        gpu: whether it is of interest on a GPU alone.
+        compiled: whether ``torch.compile`` works on it, on a GPU alone; the network around it stays as it is.
+        kernels: whether DMSCA's native kernels are used where there are any.
     """
 
     label: str
     cfg: dict[str, Any] | None
     compiled: bool = False
-    gpu: bool = False
+    kernels: bool = True
 
     def operator(self, channels: int) -> nn.Module:
         """The attention alone, for maps of this many channels; a copy in place of none."""
@@ -47,6 +51,12 @@ class Contender:
         plugins = self.cfg and [dict(cfg=self.cfg, stages=(True,) * 4, position='after_conv3')]
         return MODELS.build(dict(type='PluginResNet', base='mmdet.ResNet', depth=depth, plugins=plugins,
                                  norm_eval=False))
+
+    @contextmanager
+    def kernels_switched(self) -> Iterator[None]:
+        """Forward and backward run in this context: DMSCA reads the environment at each call."""
+        with patch.dict(os.environ, {} if self.kernels else {'DMSCA_KERNELS': '0'}):
+            yield
 
     def compile(self, model: nn.Module) -> None:
         """Compile the attentions in a model, if this contender says so."""
@@ -69,10 +79,9 @@ CONTENDERS = {
     'attention': Contender('GeneralizedAttention', dict(type='GeneralizedAttention', spatial_range=-1, num_heads=8,
                                                         attention_type='0010', kv_stride=2)),
     'literal': Contender('DMSCA literal', dict(type=DMSCA, form='literal')),
-    'fast': Contender('DMSCA fast', dict(type=DMSCA, form='fast')),
-    'no-kernels': Contender('DMSCA fast, no kernels', dict(type=DMSCA, kernels=False), gpu=True),
-    'literal-compiled': Contender('DMSCA literal compiled', dict(type=DMSCA, form='literal'), compiled=True, gpu=True),
-    'compiled': Contender('DMSCA fast compiled', dict(type=DMSCA, form='fast'), compiled=True),
+    'fast': Contender('DMSCA fast', dict(type=DMSCA)),
+    'no-kernels': Contender('DMSCA fast, no kernels', dict(type=DMSCA), kernels=False),
+    'literal-compiled': Contender('DMSCA literal compiled', dict(type=DMSCA, form='literal'), compiled=True),
 }
 
 
@@ -87,7 +96,7 @@ def chosen(names: list[str] | None, device: str) -> list[Contender]:
         UsageError: an unknown name.
     """
     if names is None:
-        return [contender for contender in CONTENDERS.values() if device == 'cuda' or not contender.gpu]
+        return [contender for contender in CONTENDERS.values() if device == 'cuda' or not contender.compiled]
     for name in names:
         if name not in CONTENDERS:
             raise UsageError(f'unknown contender {name!r}: choose from {", ".join(CONTENDERS)}')

@@ -1,8 +1,8 @@
 """What an attention costs: time, memory, parameters and multiply-adds beside its peers.
 
-``python benchmarks/cost.py --level backbone`` measures a whole ResNet-50, or one of another ``--depth``, and
-``--level operator`` the attention alone on the feature maps of a ResNet-50's four stages. ``measure.py`` tells how,
-``contenders.py`` what is compared.
+``python benchmarks/cost.py --level backbone`` measures a ResNet-50, or one of another ``--depth``, with each attention
+in every block, and ``--level operator`` the attention alone on the feature maps of a ResNet-50's four stages.
+``measure.py`` has the method, ``contenders.py`` what is compared, ``launches.py`` the count of GPU kernels.
 """
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from pathlib import Path
 import draw
 import torch
 from contenders import CONTENDERS, Contender, chosen
-from measure import DTYPES, Row, Setting, measure
+from launches import of_block
+from measure import DTYPES, MEMORY_FORMATS, Row, Setting, measure
 
 from dmsca_mm.errors import UsageError, exit_on_usage_error
 from dmsca_mm.runtime.stack import require
@@ -21,8 +22,16 @@ from dmsca_mm.runtime.stack import require
 
 def measure_backbone(contenders: list[Contender], depth: int, size: tuple[int, int], batch: int, setting: Setting
                      ) -> list[Row]:
-    """A whole ResNet of this depth; ``plain`` is the one without attention."""
-    return measure(contenders, lambda contender: contender.backbone(depth), torch.randn(batch, 3, *size), setting)
+    """A ResNet of this depth with an attention in every block; ``plain`` is the one without.
+
+    Adds the number of GPU kernels that a block of the attention launches.
+    """
+    rows = measure(contenders, lambda contender: contender.backbone(depth), torch.randn(batch, 3, *size), setting)
+    launches = {contender.label: of_block(contender) for contender in contenders if not contender.compiled}
+    for row in rows:
+        if row['contender'] in launches:
+            row.update(zip(('launches_forward', 'launches_backward'), launches[row['contender']], strict=True))
+    return rows
 
 
 def measure_operator(contenders: list[Contender], shape: tuple[int, int, int, int], setting: Setting) -> list[Row]:
@@ -50,8 +59,11 @@ def stage_shapes(size: tuple[int, int], batch: int) -> list[tuple[int, int, int,
 COLUMNS = ('contender', 'shape', 'parameters', 'flops',
            *(f'{name}_{unit}{quartile}' for name in ('inference', 'train') for unit in ('ms', 'ratio')
              for quartile in ('', '_q1', '_q3')),
-           'peak_mb', 'extra_mb', 'floor_ms', 'floor_share', 'backward_floor_share', 'copy_gb_per_s', 'note',
-           'rounds', 'device', 'dtype', 'machine', 'cores', 'threads', 'torch', 'date')
+           'peak_mb', 'extra_mb', 'launches_forward', 'launches_backward', 'floor_ms', 'floor_share',
+           'backward_floor_share', 'copy_gb_per_s', 'note', 'rounds', 'device', 'dtype', 'memory_format', 'machine',
+           'cores', 'threads', 'torch', 'date')
+DEFAULTS = dict(backbone=((256, 256), 4), operator=((800, 1344), 1))
+"""Size of the images and batch for each level."""
 
 
 def write_csv(rows: list[Row], path: Path, columns: tuple[str, ...] = COLUMNS) -> None:
@@ -65,23 +77,25 @@ def write_csv(rows: list[Row], path: Path, columns: tuple[str, ...] = COLUMNS) -
 
 def table(rows: list[Row]) -> str:
     """The rows for a person: medians, their quartiles in brackets."""
-    lines = [f'{"":22}{"parameters":>12}{"multiply-adds":>15}{"inference ms":>28}{"ratio":>9}'
-             f'{"train step ms":>28}{"ratio":>9}{"extra MB":>10}{"floor/time: forward":>21}{"backward":>10}']
+    lines = [f'{"":26}{"parameters":>12}{"multiply-adds":>15}{"inference ms":>28}{"ratio":>9}'
+             f'{"train step ms":>28}{"ratio":>9}{"extra MB":>10}{"GPU launches":>14}'
+             f'{"floor/time: forward":>21}{"backward":>10}']
     for shape in dict.fromkeys(row['shape'] for row in rows):
         lines.append(f'input {shape}')
         for row in rows:
             if row['shape'] != shape:
                 continue
             if 'note' in row:
-                lines.append(f'  {row["contender"]:20}{row["note"]}')
+                lines.append(f'  {row["contender"]:24}{row["note"]}')
                 continue
             times = [f'{row[f"{name}_ms"]:10.2f} [{row[f"{name}_ms_q1"]:.2f}, {row[f"{name}_ms_q3"]:.2f}]'
                      for name in ('inference', 'train')]
+            launches = f'{row["launches_forward"]}; {row["launches_backward"]}' if 'launches_forward' in row else ''
             share = ('' if 'floor_share' not in row else
                      f'{row["floor_share"]:21.2f}{row["backward_floor_share"]:10.2f}')
-            lines.append(f'  {row["contender"]:20}{row["parameters"] / 1e6:10.3f} M{row["flops"] / 1e9:13.3f} G'
+            lines.append(f'  {row["contender"]:24}{row["parameters"] / 1e6:10.3f} M{row["flops"] / 1e9:13.3f} G'
                          f'{times[0]:>28}{row["inference_ratio"]:9.2f}{times[1]:>28}{row["train_ratio"]:9.2f}'
-                         f'{row["extra_mb"]:10.1f}{share}')
+                         f'{row["extra_mb"]:10.1f}{launches:>14}{share}')
     return '\n'.join(lines)
 
 
@@ -105,6 +119,8 @@ def parser(description: str) -> argparse.ArgumentParser:
     result = argparse.ArgumentParser(description=description)
     result.add_argument('--device', choices=('cpu', 'cuda'), default='cpu')
     result.add_argument('--dtype', choices=DTYPES, default='fp32')
+    result.add_argument('--memory-format', choices=MEMORY_FORMATS, default='contiguous',
+                        help='of all contenders, the plain one too')
     result.add_argument('--rounds', type=positive, default=20, help='default 20')
     result.add_argument('--contenders', nargs='+', metavar='NAME',
                         help=f'some of {", ".join(CONTENDERS)}; default all that matter on the device')
@@ -126,7 +142,14 @@ def prepare(arguments: argparse.Namespace) -> tuple[list[Contender], Setting]:
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     torch.manual_seed(0)
-    return chosen(arguments.contenders, arguments.device), Setting(arguments.device, arguments.dtype, arguments.rounds)
+    return (chosen(arguments.contenders, arguments.device),
+            Setting(arguments.device, arguments.dtype, arguments.rounds, arguments.memory_format))
+
+
+def file_name(subject: str, setting: Setting) -> str:
+    """Of a table, without suffix; the usual memory format goes without saying."""
+    usual = setting.memory_format == 'contiguous'
+    return '_'.join([subject, setting.device, setting.dtype, *([] if usual else [setting.memory_format])])
 
 
 def main() -> None:
@@ -140,15 +163,17 @@ def main() -> None:
     command.add_argument('--batch', type=positive, help='default 4 (backbone), 1 (operator)')
     arguments = command.parse_args()
     contenders, setting = prepare(arguments)
+    usual = DEFAULTS[arguments.level]
+    size, batch = arguments.size or usual[0], arguments.batch or usual[1]
     subject, network = arguments.level, None
     if arguments.level == 'backbone':
         subject, network = f'resnet{arguments.depth}', f'ResNet-{arguments.depth}'
-        rows = measure_backbone(contenders, arguments.depth, arguments.size or (256, 256), arguments.batch or 4,
-                                setting)
+        rows = measure_backbone(contenders, arguments.depth, size, batch, setting)
     else:
-        shapes = stage_shapes(arguments.size or (800, 1344), arguments.batch or 1)
-        rows = [row for shape in shapes for row in measure_operator(contenders, shape, setting)]
-    path = arguments.out / f'cost_{subject}_{setting.device}_{setting.dtype}.csv'
+        rows = [row for shape in stage_shapes(size, batch) for row in measure_operator(contenders, shape, setting)]
+    if (size, batch) != usual:
+        subject = f'{subject}_{size[0]}x{size[1]}_b{batch}'
+    path = arguments.out / f'cost_{file_name(subject, setting)}.csv'
     write_csv(rows, path)
     print(table(rows))
     draw.costs(rows, network, path.with_suffix('.png'))

@@ -26,8 +26,9 @@ def caption(rows: list[Row], what: str) -> str:
     """What was measured, where and when, and who was left out."""
     row = rows[0]
     where = f'{row["machine"]}, threads: {row["threads"]}' if row['device'] == 'cpu' else row['machine']
+    memory_format = '' if row['memory_format'] == 'contiguous' else f', {row["memory_format"]}'
     left_out = dict.fromkeys(f'{row["contender"]} {row["note"]}' for row in rows if 'note' in row)
-    return '\n'.join([f'{what}.', f'{where}, {row["dtype"]}, torch {row["torch"]}, {row["date"]}. '
+    return '\n'.join([f'{what}.', f'{where}, {row["dtype"]}{memory_format}, torch {row["torch"]}, {row["date"]}. '
                       f'Medians of {row["rounds"]} rounds, lines from first to third quartile.', *left_out])
 
 

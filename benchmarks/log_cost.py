@@ -1,6 +1,6 @@
 """What it costs a training to log its attention: ``python benchmarks/log_cost.py CONFIG``.
 
-A plain step and a step that is watched and told take turns; the extra time comes once in every log interval.
+A plain step and one that is watched and logged take turns; the extra time comes once in every log interval.
 """
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from mmengine.dataset import pseudo_collate
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import DATASETS, init_default_scope
 
+from dmsca_mm.attention.dmsca.monitor import watching
 from dmsca_mm.errors import exit_on_usage_error
-from dmsca_mm.insight.monitor import watching
 from dmsca_mm.runtime.config import load_config
 from dmsca_mm.runtime.preflight import check_build
 

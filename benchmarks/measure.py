@@ -32,22 +32,36 @@ from dmsca_mm.errors import UsageError
 
 Row = dict[str, Any]
 DTYPES = ('fp32', 'bf16', 'amp')
+MEMORY_FORMATS = dict(contiguous=torch.contiguous_format, channels_last=torch.channels_last)
 SHORTEST = 0.005
 """Seconds that one reading of the clock lasts at least; a faster action is repeated within it."""
+LEAST_ROUNDS = 3
+"""That are measured even where the time is over."""
 MEGABYTE = 1e6
 
 
 @dataclass(frozen=True)
 class Setting:
-    """Where and how everything is measured: ``cpu`` or ``cuda``, one of ``DTYPES``, and the number of rounds."""
+    """Where and how everything is measured.
+
+    Attributes:
+        device: ``'cpu'`` or ``'cuda'``.
+        dtype: one of ``DTYPES``; ``'amp'`` is torch's autocast, to bfloat16 on the CPU and float16 on CUDA.
+        rounds: at most so many.
+        memory_format: of models and inputs, one of ``MEMORY_FORMATS``.
+        seconds: after which no further round begins, once there are ``LEAST_ROUNDS``.
+    """
 
     device: str = 'cpu'
     dtype: str = 'fp32'
     rounds: int = 20
+    memory_format: str = 'contiguous'
+    seconds: float = float('inf')
 
     def place(self, value: Any) -> Any:
-        """A model or tensor on the device, in the type of its numbers."""
-        return value.to(self.device, torch.bfloat16 if self.dtype == 'bf16' else torch.float32)
+        """A model or tensor on the device, in the type of its numbers and in the memory format."""
+        return value.to(self.device, torch.bfloat16 if self.dtype == 'bf16' else torch.float32,
+                        memory_format=MEMORY_FORMATS[self.memory_format])
 
     def autocast(self) -> Any:
         """The context of a forward."""
@@ -60,7 +74,8 @@ class Setting:
 
     def describe(self) -> Row:
         """The machine, as columns."""
-        return dict(date=date.today().isoformat(), device=self.device, dtype=self.dtype, rounds=self.rounds,
+        return dict(date=date.today().isoformat(), device=self.device, dtype=self.dtype,
+                    memory_format=self.memory_format,
                     machine=torch.cuda.get_device_name() if self.device == 'cuda' else processor(),
                     cores=os.cpu_count(), threads=torch.get_num_threads(), torch=torch.__version__)
 
@@ -85,7 +100,7 @@ class Subject:
     """
 
     def __init__(self, contender: Contender, model: nn.Module, x: Tensor, setting: Setting) -> None:
-        self.label, self.setting = contender.label, setting
+        self.contender, self.setting = contender, setting
         self.parameters = sum(parameter.numel() for parameter in model.parameters())
         self.flops = multiply_adds(model, x[:1].detach())
         self.model = setting.place(model)
@@ -120,19 +135,21 @@ class Subject:
     def seconds(self, name: str, action: Callable[[], None], repeats: int) -> float:
         """Time of one action."""
         self.model.train(name == 'train')
-        self.setting.synchronize()
-        start = time.perf_counter()
-        for _ in range(repeats):
-            action()
-        self.setting.synchronize()
-        return (time.perf_counter() - start) / repeats
+        with self.contender.kernels_switched():
+            self.setting.synchronize()
+            start = time.perf_counter()
+            for _ in range(repeats):
+                action()
+            self.setting.synchronize()
+            return (time.perf_counter() - start) / repeats
 
     def peak_bytes(self) -> int:
         """What a training step holds at its fullest beyond model and input, by the allocator's own count.
 
         The same at every step; but on a busy machine the CPU's profiler may lose events, so the most of three counts.
         """
-        return max(self._peak_of_a_step() for _ in range(3))
+        with self.contender.kernels_switched():
+            return max(self._peak_of_a_step() for _ in range(3))
 
     def _peak_of_a_step(self) -> int:
         self.model.train()
@@ -146,12 +163,25 @@ class Subject:
         cpu = torch.profiler.ProfilerActivity.CPU
         with torch.profiler.profile(activities=[cpu], profile_memory=True) as profile:
             self.train()
-        with tempfile.TemporaryDirectory() as directory:
-            path = Path(directory) / 'trace.json'
-            profile.export_chrome_trace(str(path))
-            events = json.loads(path.read_text())['traceEvents']
-        changes = sorted((event['ts'], event['args']['Bytes']) for event in events if event['name'] == '[memory]')
-        return int(np.cumsum([change for _, change in changes]).max(initial=0))
+        return most_allocated(trace(profile))
+
+
+def trace(profile: torch.profiler.profile) -> list[Row]:
+    """The events of a profile that has ended, as its Chrome trace names them."""
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / 'trace.json'
+        profile.export_chrome_trace(str(path))
+        return json.loads(path.read_text())['traceEvents']
+
+
+def most_allocated(events: list[Row]) -> int:
+    """Bytes that the CPU's allocator had handed out at most beyond those at the beginning.
+
+    Args:
+        events: of a profile with ``profile_memory``.
+    """
+    changes = sorted((event['ts'], event['args']['Bytes']) for event in events if event['name'] == '[memory]')
+    return int(np.cumsum([change for _, change in changes]).max(initial=0))
 
 
 def multiply_adds(model: nn.Module, x: Tensor) -> int:
@@ -179,6 +209,7 @@ def measure(contenders: list[Contender], build: Callable[[Contender], nn.Module]
     Raises:
         UsageError: not even the plain one runs.
     """
+    end = time.monotonic() + setting.seconds
     subjects, left_out = {}, []
     for contender in tqdm(contenders, 'warming up'):
         try:
@@ -190,11 +221,13 @@ def measure(contenders: list[Contender], build: Callable[[Contender], nn.Module]
             left_out.append(dict(contender=contender.label, note=reason))
     times = {label: {name: [] for name in subject.actions} for label, subject in subjects.items()}
     for turn in tqdm(range(setting.rounds), 'rounds'):
+        if turn >= LEAST_ROUNDS and time.monotonic() > end:
+            break
         order = list(subjects.values())
         random.Random(turn).shuffle(order)
         for subject in order:
             for name, action in subject.actions.items():
-                times[subject.label][name].append(subject.seconds(name, action, subject.repeats[name]))
+                times[subject.contender.label][name].append(subject.seconds(name, action, subject.repeats[name]))
     plain, rows = contenders[0].label, []
     plain_peak = subjects[plain].peak_bytes()
     for label, subject in tqdm(subjects.items(), 'memory'):
@@ -205,5 +238,5 @@ def measure(contenders: list[Contender], build: Callable[[Contender], nn.Module]
                 row[f'{key}_q1'], row[key], row[f'{key}_q3'] = np.percentile(numbers, (25, 50, 75)).round(4).tolist()
         peak = subject.peak_bytes()
         rows.append(dict(row, peak_mb=round(peak / MEGABYTE, 2), extra_mb=round((peak - plain_peak) / MEGABYTE, 2)))
-    shared = dict(shape='x'.join(map(str, x.shape)), **setting.describe())
+    shared = dict(shape='x'.join(map(str, x.shape)), rounds=len(times[plain]['train']), **setting.describe())
     return [dict(row, **shared) for row in rows + left_out]

@@ -4,20 +4,29 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+from contenders import CONTENDERS, chosen
+
 from dmsca_mm.errors import UsageError, exit_on_usage_error
 
 ROOT = Path(__file__).parents[1]
-HEAD = """# What it costs
+MAIN, TRAFFIC = 'cost_resnet50_cpu_fp32', 'gpu_traffic.csv'
+"""The table that the page shows, and that of the bytes which the GPU kernels move; the others are linked."""
+COMPARED = ('SE', 'CBAM', 'DMSCA fast')
+NAMES = {'DMSCA fast': 'DMSCA'}
+"""What the text calls a contender, where that differs from its label."""
+NO_GPU = ("No GPU has been measured: the kernels for it are tested in Triton's interpreter. `make gpu-report` "
+          'measures one in at most 30 minutes and writes two files to send back.')
+METHOD = """## How it is measured
 
-Made by `make bench` and, with a GPU, `make bench-gpu`: every figure on this page comes from the tables in
-`benchmarks/results/`, and each section names its command, date and machine. All contenders take turns in one process,
-in an order shuffled each round; ratios are taken within a round, and the medians are shown. Extra memory is the highest
-amount that the allocator had handed out during a training step, less the plain network's. The multiply-adds are of
-convolutions and matrix products.
+`make bench` measures on the CPU, `make bench-gpu` on a GPU. All contenders take turns in one process, in an order
+shuffled each round; ratios are taken within a round, and medians are shown. Extra memory is the highest amount that the
+allocator had handed out during a training step, less the plain network's. Multiply-adds are of convolutions and matrix
+products. GPU launches are the kernels that a block launches, forward; backward, counted without a GPU
+(`python benchmarks/launches.py`). The tables have more columns: quartiles, milliseconds, and for the attention alone
+the share of the speed of a copy.
 """
-NO_GPU = """**No GPU has been measured.** The kernels for it are tested in Triton's interpreter and compiled for two
-generations of cards; what they gain there is not known.
-"""
+
+Rows = list[dict[str, str]]
 
 
 def page(results: Path) -> str:
@@ -27,61 +36,128 @@ def page(results: Path) -> str:
         results: where ``cost.py`` and ``scaling.py`` wrote.
 
     Raises:
-        UsageError: there are no tables.
+        UsageError: the main table is missing.
     """
-    tables = sorted(results.glob('cost_*.csv')) + sorted(results.glob('scaling_*.csv'))
-    if not tables:
-        raise UsageError(f'no tables in {results}: run "make bench"')
-    measured = any('_cuda_' in path.name for path in tables)
-    return '\n'.join([HEAD, *([] if measured else [NO_GPU]), *(_section(path) for path in tables)])
-
-
-def _section(path: Path) -> str:
-    with path.open(newline='') as file:
-        rows = list(csv.DictReader(file))
-    first, kind = rows[0], path.stem.split('_')
-    setting = f'--device {first["device"]} --dtype {first["dtype"]} --rounds {first["rounds"]}'
-    if kind[0] == 'scaling':
-        title, command, body = 'Pixels and channels', f'benchmarks/scaling.py {setting}', []
-    else:
-        batch, _, *size = first['shape'].split('x')
-        if kind[1] == 'operator':
-            title, subject, images = 'The attention alone', 'operator', '800x1344'
-        else:
-            depth, images = kind[1].removeprefix('resnet'), 'x'.join(size)
-            title, subject = f'A whole ResNet-{depth}', f'backbone --depth {depth}'
-        command = f'benchmarks/cost.py --level {subject} --size {images} --batch {batch} {setting}'
-        body = [line for shape in dict.fromkeys(row['shape'] for row in rows)
-                for line in _table([row for row in rows if row['shape'] == shape], shape)]
-    picture = path.with_suffix('.png')
+    paths = [path for pattern in ('cost_*.csv', 'scaling_*.csv') for path in sorted(results.glob(pattern))]
+    tables = {path.stem: _read(path) for path in paths}
+    if MAIN not in tables:
+        raise UsageError(f'no {MAIN}.csv in {results}: run "make bench"')
+    others = [f'- {_linked(stem, rows)}' for stem, rows in tables.items() if stem != MAIN]
     return '\n'.join([
-        f'## {title}, {first["device"]}, {first["dtype"]}', '',
-        f'`python {command}`, {first["date"]}, {first["machine"]}, {first["threads"]} threads, torch {first["torch"]}, '
-        f'{first["rounds"]} rounds.', '', f'![{title}](../benchmarks/results/{picture.name})', '', *body])
+        '# What it costs', '', '## What to expect', '', _expectation(tables), '',
+        f'![Time and memory of a ResNet-50 with each attention](../benchmarks/results/{MAIN}.png)', '',
+        f'## {_title(MAIN, tables[MAIN])}', '', f'{_made(MAIN, tables[MAIN])}. Times as ratios to plain.', '',
+        *_table(tables[MAIN]), *_traffic(results / TRAFFIC), '## Other settings', '',
+        'Training step; inference, each as a ratio to the plain network in the same setting.', '', *others, '', METHOD])
 
 
-def _table(rows: list[dict[str, str]], shape: str) -> list[str]:
-    """A Markdown table of the contenders on one input."""
-    floor = any(row['floor_share'] for row in rows)
-    columns = ['', 'parameters', 'multiply-adds', 'inference', 'train step', 'extra memory',
-               *['forward floor', 'backward floor'] * floor]
-    meaning = (f', which copies at {rows[0]["copy_gb_per_s"]} GB/s. "Floor" is the time at that speed of two reads and '
-               'one write forward, of four reads and one write backward, as a share of the time of inference and of '
-               'what a train step takes beyond it') if floor else ''
-    lines = [f'Input {shape}. Times as ratios to {rows[0]["contender"]}{meaning}.', '',
-             f'| {" | ".join(columns)} |', f'|{" --- |" * len(columns)}']
+def _read(path: Path) -> Rows:
+    with path.open(newline='') as file:
+        return list(csv.DictReader(file))
+
+
+def _expectation(tables: dict[str, Rows]) -> str:
+    """What DMSCA costs beside its best known peers, in a paragraph."""
+    rows = tables[MAIN]
+    first, found = rows[0], {row['contender']: row for row in rows}
+    missing = [label for label in COMPARED if not found.get(label, {}).get('train_ratio')]
+    if missing:
+        raise UsageError(f'{MAIN}.csv has no figures of {", ".join(missing)}: run "make bench"')
+    se, cbam, own = (found[label] for label in COMPARED)
+    gpus = [f'On {rows[0]["machine"]} in {rows[0]["dtype"]} the ratios are {_ratios(rows)}.'
+            for stem, rows in tables.items() if stem.startswith('cost_resnet50') and rows[0]['device'] == 'cuda']
+    return ' '.join([
+        f'With DMSCA in every block of a ResNet-50, a training step takes {_ratio(own, "train")} of the time that it '
+        f'takes without, and inference {_ratio(own, "inference")}; with SE {_ratio(se, "train")} and '
+        f'{_ratio(se, "inference")}, with CBAM {_ratio(cbam, "train")} and {_ratio(cbam, "inference")} '
+        f'({first["machine"]}, {first["threads"]} threads, {first["date"]}). A step needs {_megabytes(own)} of '
+        f'memory, SE {_megabytes(se)}, CBAM {_megabytes(cbam)}. On a GPU a block launches {own["launches_forward"]} '
+        f'kernels forward and {own["launches_backward"]} backward; SE {_launches(se)}, CBAM {_launches(cbam)}.',
+        *(gpus or [NO_GPU])])
+
+
+def _ratio(row: dict[str, str], name: str) -> str:
+    return f'{float(row[f"{name}_ratio"]):.2f}'
+
+
+def _megabytes(row: dict[str, str]) -> str:
+    return f'{float(row["extra_mb"]):+.0f} MB'
+
+
+def _launches(row: dict[str, str]) -> str:
+    return f'{row["launches_forward"]}; {row["launches_backward"]}' if row['launches_forward'] else ''
+
+
+def _ratios(rows: Rows) -> str:
+    """Training step and inference of the compared ones, as far as they were measured."""
+    return ', '.join(f'{NAMES.get(row["contender"], row["contender"])} {_ratio(row, "train")}; '
+                     f'{_ratio(row, "inference")}' for row in rows if row['contender'] in COMPARED and not row['note'])
+
+
+def _subject(stem: str, rows: Rows) -> tuple[str, str]:
+    """What a table is of, in words and as arguments of its command."""
+    kind, what, *_ = stem.split('_')
+    if kind == 'scaling':
+        return 'The attention alone against pixels and channels', 'benchmarks/scaling.py'
+    batch, _, *size = rows[0]['shape'].split('x')
+    if what == 'operator':
+        images = 'x'.join(str(4 * int(side)) for side in size)
+        return (f'The attention alone, on the four maps of {images} images, batch {batch}',
+                f'benchmarks/cost.py --level operator --size {images} --batch {batch}')
+    depth, images = what.removeprefix('resnet'), 'x'.join(size)
+    return (f'ResNet-{depth}, {images}, batch {batch}',
+            f'benchmarks/cost.py --level backbone --depth {depth} --size {images} --batch {batch}')
+
+
+def _title(stem: str, rows: Rows) -> str:
+    first = rows[0]
+    usual = first['memory_format'] == 'contiguous'
+    return ', '.join([_subject(stem, rows)[0], first['device'], first['dtype'],
+                      *([] if usual else [first['memory_format']])])
+
+
+def _made(stem: str, rows: Rows) -> str:
+    """Command, date and machine."""
+    first = rows[0]
+    labels = {row['contender'] for row in rows}
+    names = [name for name, contender in CONTENDERS.items() if contender.label in labels and name != 'plain']
+    usual = {contender.label for contender in chosen(None, first['device'])} == labels
+    command = ' '.join([
+        'python', _subject(stem, rows)[1], f'--device {first["device"]} --dtype {first["dtype"]}',
+        *([] if first['memory_format'] == 'contiguous' else [f'--memory-format {first["memory_format"]}']),
+        f'--rounds {first["rounds"]}', *([] if usual else ['--contenders', *names])])
+    return f'`{command}`, {first["date"]}, {first["machine"]}, {first["threads"]} threads, torch {first["torch"]}'
+
+
+def _linked(stem: str, rows: Rows) -> str:
+    """A table that the page does not show."""
+    ratios = f' {_ratios(rows)}.' if 'resnet' in stem else ''
+    return (f'**{_title(stem, rows)}**:{ratios} [Table](../benchmarks/results/{stem}.csv), '
+            f'[picture](../benchmarks/results/{stem}.png). {_made(stem, rows)}.')
+
+
+def _table(rows: Rows) -> list[str]:
+    """A backbone with each contender, in Markdown."""
+    lines = ['| | training step | inference | extra memory | GPU launches | parameters | multiply-adds |',
+             f'|{" --- |" * 7}']
     for row in rows:
-        if row['note']:
-            lines.append(f'| {row["contender"]} | {row["note"]} |')
-            continue
-        cells = [row['contender'], f'{float(row["parameters"]) / 1e6:.3f} M', f'{float(row["flops"]) / 1e9:.3f} G',
-                 f'{float(row["inference_ratio"]):.2f}', f'{float(row["train_ratio"]):.2f}',
-                 f'{float(row["extra_mb"]):+.0f} MB']
-        if floor:  # a copy moves less than the floor, so plain has no share of it
-            cells += [f'{100 * float(row[key]):.0f} %' if row[key] else ''
-                      for key in ('floor_share', 'backward_floor_share')]
-        lines.append(f'| {" | ".join(cells)} |')
+        cells = [row['note']] if row['note'] else [
+            _ratio(row, 'train'), _ratio(row, 'inference'), _megabytes(row), _launches(row),
+            f'{float(row["parameters"]) / 1e6:.3f} M', f'{float(row["flops"]) / 1e9:.3f} G']
+        lines.append(f'| {row["contender"]} | {" | ".join(cells)} |')
     return [*lines, '']
+
+
+def _traffic(path: Path) -> list[str]:
+    """The bytes that each launch of the GPU plan moves, if they were computed; ``command`` and ``date`` are columns."""
+    if not path.exists():
+        return []
+    rows = _read(path)
+    columns = [name for name in rows[0] if name not in ('command', 'date')]
+    return ['## Bytes each launch moves', '',
+            f'Of the GPU kernels, computed from their plan and not measured: `{rows[0]["command"]}`, '
+            f'{rows[0]["date"]}.', '', f'| {" | ".join(columns)} |', f'|{" --- |" * len(columns)}',
+            *(f'| {" | ".join(row[name] for name in columns)} |' for row in rows), '']
 
 
 def main() -> None:

@@ -41,7 +41,7 @@ def main() -> None:
     command.set_defaults(contenders=['cbam', 'literal', 'fast'])
     contenders, setting = cost.prepare(arguments := command.parse_args())
     rows = measure_scaling(contenders, SIDES, CHANNELS, setting)
-    path = arguments.out / f'scaling_{setting.device}_{setting.dtype}.csv'
+    path = arguments.out / f'{cost.file_name("scaling", setting)}.csv'
     cost.write_csv(rows, path, ('axis', 'size', *cost.COLUMNS))
     draw.scaling(rows, path.with_suffix('.png'))
     for (axis, label), slope in slopes(rows).items():

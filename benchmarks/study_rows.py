@@ -12,7 +12,7 @@ import torch
 from scipy.stats import t as student
 from study import CONTENDERS, ROOT, TASKS, Run
 
-from dmsca_mm.attention.ablation import PARTS
+from dmsca_mm.attention.dmsca.ablation import PARTS
 
 PLAIN, WHOLE, WITHOUT = 'none', 'dmsca', 'dmsca_without_'
 NUMBERS = {'clean': 'clean', 'corrupted': 'corrupted', 'relative': 'corrupted / clean',

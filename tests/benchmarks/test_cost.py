@@ -1,26 +1,23 @@
 """The measurements at tiny sizes: every column there, and what can be known beforehand found again."""
 import csv
+import os
 import sys
-from pathlib import Path
 
+import cost
+import draw
 import pytest
+import scaling
 import torch
+from contenders import CONTENDERS, Contender, chosen
+from measure import LEAST_ROUNDS, Setting, Subject
 
 from dmsca_mm.attention.peers import SE
 from dmsca_mm.errors import exit_on_usage_error
 
-sys.path.insert(0, str(Path(__file__).parents[2] / 'benchmarks'))
-
-import cost
-import draw
-import scaling
-from contenders import CONTENDERS, Contender, chosen
-from measure import Setting, Subject
-
 SHAPE = (2, 64, 8, 8)
 BYTES = 2 * 64 * 8 * 8 * 4
 QUICK = Setting(rounds=2)
-EAGER = [name for name in CONTENDERS if name != 'compiled']
+EAGER = [name for name, contender in CONTENDERS.items() if not contender.compiled]
 
 
 @pytest.fixture
@@ -92,7 +89,7 @@ def test_quartiles_enclose_the_median_and_the_floor_is_one_and_a_half_copies(row
 
 def test_what_cannot_run_is_said_in_table_and_picture(rows, tmp_path):
     assert rows['broken']['note'] == 'left out: OutOfMemoryError: would need'
-    assert 'broken              left out: OutOfMemoryError' in cost.table(list(rows.values()))
+    assert 'broken                  left out: OutOfMemoryError' in cost.table(list(rows.values()))
     assert 'broken left out: OutOfMemoryError' in draw.caption(list(rows.values()), 'what')
     draw.costs(list(rows.values()), None, tmp_path / 'picture.png')
     assert (tmp_path / 'picture.png').exists()
@@ -107,7 +104,45 @@ def test_stage_shapes_are_those_of_a_resnet():
 
 def test_a_gpu_has_more_to_compare():
     more = {contender.label for contender in chosen(None, 'cuda')} - {c.label for c in chosen(None, 'cpu')}
-    assert more == {'DMSCA fast, no kernels', 'DMSCA literal compiled'}
+    assert more == {'DMSCA literal compiled'}
+
+
+def test_contender_without_kernels_runs_without_them_forward_and_backward(monkeypatch):
+    monkeypatch.delenv('DMSCA_KERNELS', raising=False)
+    seen = []
+
+    class Spy(torch.nn.Module):
+        def forward(self, x):
+            seen.append(os.environ.get('DMSCA_KERNELS'))
+            y = x * 2
+            if y.requires_grad:
+                y.register_hook(lambda _: seen.append(os.environ.get('DMSCA_KERNELS')))
+            return y
+    subject = Subject(CONTENDERS['no-kernels'], Spy(), torch.randn(SHAPE, requires_grad=True), QUICK)
+    seen.clear()
+    subject.seconds('train', subject.train, 1)
+    subject.peak_bytes()
+    assert seen == ['0', '0'] * 4
+    assert 'DMSCA_KERNELS' not in os.environ
+
+
+def test_rounds_end_with_the_time():
+    setting = Setting(rounds=50, seconds=0.0)
+    assert {row['rounds'] for row in cost.measure_operator(chosen(['se'], 'cpu'), SHAPE, setting)} == {LEAST_ROUNDS}
+
+
+def test_models_and_inputs_have_the_memory_format():
+    contender = CONTENDERS['plain']
+    subject = Subject(contender, contender.backbone(18), torch.randn(2, 3, 32, 32),
+                      Setting(rounds=1, memory_format='channels_last'))
+    assert subject.x.is_contiguous(memory_format=torch.channels_last)
+    assert subject.model.layer1[0].conv1.weight.is_contiguous(memory_format=torch.channels_last)
+    assert all(output.is_contiguous(memory_format=torch.channels_last) for output in subject.forward())
+
+
+def test_mixed_precision_on_the_cpu_is_bfloat16():
+    with Setting(dtype='amp').autocast():
+        assert (torch.randn(2, 2) @ torch.randn(2, 2)).dtype == torch.bfloat16
 
 
 @pytest.mark.parametrize(('depth', 'blocks'), [(50, 3 + 4 + 6 + 3), (18, 4 * 2)])
@@ -121,7 +156,7 @@ def test_backbone_has_the_attention_in_every_block(depth, blocks):
 def test_operator_level_writes_a_table_and_a_picture(run, dtype):
     name, rows = run(cost, '--level', 'operator', '--size', '32x32', '--rounds', '2', '--dtype', dtype, '--contenders',
                      'fast', 'se')
-    assert name == f'cost_operator_cpu_{dtype}.csv'
+    assert name == f'cost_operator_32x32_b1_cpu_{dtype}.csv'
     assert tuple(rows[0]) == cost.COLUMNS
     assert [row['contender'] for row in rows] == ['plain', 'SE', 'DMSCA fast'] * 4
     assert [row['shape'] for row in rows[::3]] == ['1x256x8x8', '1x512x4x4', '1x1024x2x2', '1x2048x1x1']
@@ -134,8 +169,10 @@ def test_operator_level_writes_a_table_and_a_picture(run, dtype):
 def test_backbone_level_writes_a_table_and_a_picture(run):
     name, rows = run(cost, '--level', 'backbone', '--size', '32x32', '--batch', '2', '--rounds', '2',
                      '--contenders', 'eca')
-    assert name == 'cost_resnet50_cpu_fp32.csv'
+    assert name == 'cost_resnet50_32x32_b2_cpu_fp32.csv'
     plain, eca = rows
+    assert [row['launches_forward'] for row in rows] == ['0', '5']
+    assert [row['launches_backward'] for row in rows] == ['0', '9']
     assert [plain[key] for key in ('shape', 'train_ratio', 'extra_mb', 'floor_ms')] == ['2x3x32x32', '1.0', '0.0', '']
     assert plain['parameters'] == '23508032'
     assert int(eca['parameters']) - 23508032 == (3 + 4 + 6) * 5 + 3 * 7
@@ -144,8 +181,22 @@ def test_backbone_level_writes_a_table_and_a_picture(run):
 def test_shallow_backbone_has_its_own_table(run):
     name, rows = run(cost, '--level', 'backbone', '--depth', '18', '--size', '32x32', '--batch', '2', '--rounds', '2',
                      '--contenders', 'eca')
-    assert name == 'cost_resnet18_cpu_fp32.csv'
+    assert name == 'cost_resnet18_32x32_b2_cpu_fp32.csv'
     assert [row['parameters'] for row in rows] == ['11176512', str(11176512 + 2 * (3 + 5 + 5 + 5))]
+
+
+def test_settings_do_not_overwrite_each_other(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(cost, 'measure', lambda *_: [dict(contender='plain')])
+    monkeypatch.setattr(draw, 'costs', lambda rows, network, path: path.write_bytes(b'\x89PNG'))
+    monkeypatch.setattr(cost, 'table', lambda rows: '')
+    names = []
+    for more in ([], ['--size', '800x1344', '--batch', '1'], ['--batch', '8'], ['--depth', '18'], ['--dtype', 'amp'],
+                 ['--memory-format', 'channels_last']):
+        names.append(run(cost, '--level', 'backbone', *more)[0])
+        (tmp_path / 'results' / names[-1]).unlink()
+    assert names == [
+        'cost_resnet50_cpu_fp32.csv', 'cost_resnet50_800x1344_b1_cpu_fp32.csv', 'cost_resnet50_256x256_b8_cpu_fp32.csv',
+        'cost_resnet18_cpu_fp32.csv', 'cost_resnet50_cpu_amp.csv', 'cost_resnet50_cpu_fp32_channels_last.csv']
 
 
 def test_scaling_writes_a_table_and_a_picture(run, monkeypatch):

@@ -9,8 +9,8 @@ import pytest
 @pytest.mark.soak
 def test_it_tells_the_time_of_a_step_and_of_telling(repository, untrained, digits, tmp_path):
     config = tmp_path / 'config.py'
-    config.write_text(f"_base_ = '{untrained('segmenter')[0]}'\n"
-                      f"train_dataloader = dict(batch_size=2, dataset=dict(data_root='{digits}/'))\n")
+    config.write_text(f"_base_ = {untrained('segmenter')[0]!r}\n"
+                      f"train_dataloader = dict(batch_size=2, dataset=dict(data_root={f'{digits}/'!r}))\n")
     done = subprocess.run([sys.executable, repository / 'benchmarks/log_cost.py', config, '--rounds', '2'],
                           capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

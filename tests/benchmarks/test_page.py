@@ -1,66 +1,98 @@
-"""The page of figures holds what the tables hold, and nothing else."""
+"""The page of figures has what the tables have, and nothing else."""
 import csv
-import sys
 
 import pytest
+from page import page
 
 from dmsca_mm.errors import UsageError
 
+MAIN = 'cost_resnet50_cpu_fp32.csv'
+SETTING = dict(shape='4x3x256x256', rounds=9, device='cpu', dtype='fp32', memory_format='contiguous',
+               machine='A Processor', cores=2, threads=2, torch='2.13.0', date='2026-01-02', note='')
+
+
+def row(contender, train, inference, extra_mb=0, launches=(0, 0), **more):
+    return dict(SETTING, contender=contender, parameters=23_508_032, flops=4.1e9, train_ratio=train,
+                inference_ratio=inference, extra_mb=extra_mb, launches_forward=launches[0],
+                launches_backward=launches[1]) | more
+
+
+ROWS = [row('plain', 1, 1), row('SE', 1.061, 1.049, 115.8, (7, 10)), row('CBAM', 1.317, 1.19, 226, (19, 33)),
+        row('DMSCA fast', 1.123, 1.081, 160.4, (4, 6))]
+
+
+def write(path, rows):
+    with path.open('w', newline='') as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+
 
 @pytest.fixture
-def page(repository, monkeypatch):
-    monkeypatch.syspath_prepend(str(repository / 'benchmarks'))
-    sys.modules.pop('page', None)
-    import page
-    return page.page
+def results(tmp_path):
+    write(tmp_path / MAIN, ROWS)
+    return tmp_path
 
 
-def test_page_tells_command_date_machine_and_every_row(page, tmp_path):
-    shared = dict(shape='4x3x256x256', rounds=9, device='cpu', dtype='fp32', machine='A Processor', cores=2, threads=2,
-                  torch='2.13.0', date='2026-01-02', floor_share='', copy_gb_per_s='', note='')
-    rows = [dict(shared, contender='plain', parameters=23_508_032, flops=4.1e9, inference_ratio=1, train_ratio=1,
-                 extra_mb=0),
-            dict(shared, contender='DMSCA fast', parameters=26_087_648, flops=4.2e9, inference_ratio=1.081,
-                 train_ratio=1.123, extra_mb=160.4),
-            dict(shared, contender='Other', parameters='', flops='', inference_ratio='', train_ratio='', extra_mb='',
-                 note='left out: too large')]
-    with (tmp_path / 'cost_resnet50_cpu_fp32.csv').open('w', newline='') as file:
-        writer = csv.DictWriter(file, rows[0])
-        writer.writeheader()
-        writer.writerows(rows)
-    text = page(tmp_path)
-    assert ('cost.py --level backbone --depth 50 --size 256x256 --batch 4 --device cpu --dtype fp32 --rounds 9`, '
-            '2026-01-02') in text
-    assert 'A Processor, 2 threads, torch 2.13.0' in text
-    assert '| DMSCA fast | 26.088 M | 4.200 G | 1.08 | 1.12 | +160 MB |' in text
-    assert '| Other | left out: too large |' in text
-    assert 'cost_resnet50_cpu_fp32.png' in text
+def test_expectation_is_made_of_the_figures_of_the_main_table(results):
+    text = page(results).split('## What to expect')[1].split('##')[0]
+    assert 'a training step takes 1.12 of the time that it takes without, and inference 1.08' in text
+    assert 'with SE 1.06 and 1.05, with CBAM 1.32 and 1.19 (A Processor, 2 threads, 2026-01-02)' in text
+    assert 'needs +160 MB of memory, SE +116 MB, CBAM +226 MB' in text
+    assert 'launches 4 kernels forward and 6 backward; SE 7; 10, CBAM 19; 33' in text
     assert 'No GPU has been measured' in text
+    assert text.count('![') == 1
 
 
-def test_tables_of_a_gpu_end_the_word_that_there_are_none(page, repository, tmp_path):
-    table = (repository / 'benchmarks/results/cost_resnet50_cpu_fp32.csv').read_text()
-    (tmp_path / 'cost_resnet50_cuda_bf16.csv').write_text(table)
-    assert 'No GPU has been measured' not in page(tmp_path)
+def test_main_table_has_every_row_with_command_date_and_machine(results):
+    write(results / MAIN, [*ROWS, row('Other', '', '', note='left out: too large')])
+    text = page(results)
+    assert '| DMSCA fast | 1.12 | 1.08 | +160 MB | 4; 6 | 23.508 M | 4.100 G |' in text
+    assert '| Other | left out: too large |' in text
+    assert ('cost.py --level backbone --depth 50 --size 256x256 --batch 4 --device cpu --dtype fp32 --rounds 9 '
+            '--contenders se cbam fast`, 2026-01-02, A Processor, 2 threads, torch 2.13.0') in text
 
 
-def test_the_floor_has_a_column_and_the_copy_no_share_of_it(page, tmp_path):
-    shared = dict(shape='1x8x4x4', rounds=9, device='cpu', dtype='fp32', machine='A Processor', cores=2, threads=2,
-                  torch='2.13.0', date='2026-01-02', copy_gb_per_s='12.5', note='', parameters=8, flops=0, extra_mb=0)
-    rows = [dict(shared, contender='plain', inference_ratio=1, train_ratio=1, floor_share='',
-                 backward_floor_share=''),
-            dict(shared, contender='SE', inference_ratio=1.5, train_ratio=2, floor_share='0.62',
-                 backward_floor_share='0.4')]
-    with (tmp_path / 'cost_operator_cpu_fp32.csv').open('w', newline='') as file:
-        writer = csv.DictWriter(file, rows[0])
-        writer.writeheader()
-        writer.writerows(rows)
-    text = page(tmp_path)
-    assert 'copies at 12.5 GB/s' in text
-    assert '| plain | 0.000 M | 0.000 G | 1.00 | 1.00 | +0 MB |  |  |' in text
-    assert '| SE | 0.000 M | 0.000 G | 1.50 | 2.00 | +0 MB | 62 % | 40 % |' in text
+def test_other_tables_are_linked_with_their_setting_and_figures(results):
+    write(results / 'cost_resnet18_cpu_amp_channels_last.csv',
+          [dict(one, memory_format='channels_last', dtype='amp') for one in ROWS])
+    write(results / 'cost_operator_cpu_fp32.csv',
+          [dict(one, shape=shape) for shape in ('1x256x200x336', '1x512x100x168') for one in ROWS])
+    write(results / 'scaling_cpu_fp32.csv', ROWS)
+    text = page(results).split('## Other settings')[1]
+    assert ('**ResNet-18, 256x256, batch 4, cpu, amp, channels_last**: SE 1.06; 1.05, CBAM 1.32; 1.19, '
+            'DMSCA 1.12; 1.08.') in text
+    assert '(../benchmarks/results/cost_resnet18_cpu_amp_channels_last.csv)' in text
+    assert '(../benchmarks/results/cost_resnet18_cpu_amp_channels_last.png)' in text
+    assert '--device cpu --dtype amp --memory-format channels_last --rounds 9' in text
+    assert 'on the four maps of 800x1344 images, batch 1, cpu, fp32' in text
+    assert 'cost.py --level operator --size 800x1344 --batch 1' in text
+    assert 'benchmarks/scaling.py --device cpu' in text
+    assert '| DMSCA fast |' not in text, 'long tables are linked, not shown'
 
 
-def test_no_tables_name_the_way_out(page, tmp_path):
-    with pytest.raises(UsageError, match='make bench'):
-        page(tmp_path)
+def test_figures_of_a_gpu_replace_the_statement_that_there_are_none(results):
+    write(results / 'cost_resnet50_800x1344_b8_cuda_bf16.csv',
+          [dict(one, device='cuda', dtype='bf16', machine='A Card', train_ratio=1.5) for one in ROWS])
+    text = page(results)
+    assert 'No GPU has been measured' not in text
+    assert 'On A Card in bf16 the ratios are SE 1.50; 1.05, CBAM 1.50; 1.19, DMSCA 1.50; 1.08.' in text
+
+
+def test_bytes_of_the_launches_are_a_section_where_they_were_computed(results):
+    assert 'Bytes each launch moves' not in page(results)
+    write(results / 'gpu_traffic.csv', [dict(kernel='reduce', read_mb=34.4, written_mb=0.3, command='make traffic',
+                                             date='2026-01-03')])
+    text = page(results)
+    assert '| kernel | read_mb | written_mb |' in text
+    assert '| reduce | 34.4 | 0.3 |' in text
+    assert 'computed from their plan and not measured: `make traffic`, 2026-01-03.' in text
+
+
+def test_without_the_main_table_or_its_figures_the_error_names_the_remedy(results):
+    write(results / MAIN, ROWS[:2])
+    with pytest.raises(UsageError, match=r'no figures of CBAM, DMSCA fast: run "make bench"'):
+        page(results)
+    (results / MAIN).unlink()
+    with pytest.raises(UsageError, match=rf'no {MAIN} .*: run "make bench"'):
+        page(results)
