@@ -63,10 +63,11 @@ def true_or_false(name: str, value: object) -> bool:
 
 def feature_map(x: Tensor, channels: int) -> None:
     """Refuse what is no floating point feature map of shape (N, channels, H, W) with H, W >= 1."""
-    shape, expected = tuple(x.shape), f'(N, {channels}, H, W)'
     if x.dim() != 4 or x.shape[1] != channels:
-        raise ValueError(f'expected an input of shape {expected}, got {shape}')
+        raise ValueError(f'expected an input of shape (N, {channels}, H, W), got {tuple(x.shape)}')
     if not x.is_floating_point():
-        raise ValueError(f'expected a floating point input of shape {expected}, got {x.dtype} of shape {shape}')
+        raise ValueError(f'expected a floating point input of shape (N, {channels}, H, W), got {x.dtype} of shape '
+                         f'{tuple(x.shape)}')
     if x.shape[2] == 0 or x.shape[3] == 0:
-        raise ValueError(f'expected an input of shape {expected} with H >= 1 and W >= 1, got {shape}')
+        raise ValueError(f'expected an input of shape (N, {channels}, H, W) with H >= 1 and W >= 1, got '
+                         f'{tuple(x.shape)}')

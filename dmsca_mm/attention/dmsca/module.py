@@ -113,12 +113,13 @@ class DMSCA(nn.Module):
 
     def _arguments(self) -> Parameters:
         """The parameters as the operator takes them."""
+        fc1, fc2, scales, fuse = self.gce.fc1, self.gce.fc2, self.msce.convs, self.msce.fuse
+        rows, columns, gate, activation = self.dii.conv_h, self.dii.conv_w, self.dff.gate, self.aa.conv
         return Parameters(
-            self.gce.fc1.weight, self.gce.fc1.bias, self.gce.fc2.weight, self.gce.fc2.bias, self.tca.log_temperature,
-            [conv.weight for conv in self.msce.convs], [conv.bias for conv in self.msce.convs],
-            self.msce.fuse.weight, self.msce.fuse.bias, self.dii.conv_h.weight, self.dii.conv_h.bias,
-            self.dii.conv_w.weight, self.dii.conv_w.bias, self.dff.gate.weight, self.dff.gate.bias,
-            self.aa.conv.weight, self.aa.conv.bias)
+            fc1.weight, fc1.bias, fc2.weight, fc2.bias, self.tca.log_temperature,
+            [conv.weight for conv in scales], [conv.bias for conv in scales], fuse.weight, fuse.bias,
+            rows.weight, rows.bias, columns.weight, columns.bias, gate.weight, gate.bias, activation.weight,
+            activation.bias)
 
     @torch.no_grad()
     def explain(self, x: Tensor) -> Explanation:

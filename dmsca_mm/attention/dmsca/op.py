@@ -33,7 +33,7 @@ def attend(x: Tensor, parameters: Parameters, scale: float) -> Tensor:
     """
     if torch.compiler.is_exporting() or torch.jit.is_tracing():
         return rearranged.attend(x, parameters, scale)[0]  # an exported graph has to run without this package
-    return torch.ops.dmsca_mm.attend(x, *parameters, scale)[0]
+    return torch.ops.dmsca_mm.attend.default(x, *parameters, scale)[0]
 
 
 def _declare(names: tuple[str, ...], prefix: str = '') -> str:
@@ -134,7 +134,7 @@ torch.library.register_autograd('dmsca_mm::attend_backward', _refuse_second_deri
 
 def _kernels(x: Tensor, parameters: Parameters) -> ModuleType:
     """What computes this call; the first call that native kernels do not cover gets a warning with the reason."""
-    native = dict(cpu=cpu, cuda=triton).get(x.device.type)
+    native = cpu if x.is_cpu else triton if x.is_cuda else None
     if native is None or x.numel() == 0 or os.environ.get(SWITCH) == '0':
         return rearranged
     reason = native.not_covered(x, parameters)

@@ -2,7 +2,9 @@
 from __future__ import annotations
 
 import ctypes
-from functools import cache
+import struct
+from array import array
+from functools import cache, lru_cache
 
 import torch
 from torch import Tensor
@@ -15,17 +17,11 @@ _SIZES = ('batch', 'channels', 'height', 'width', 'hidden', 'branches', 'directi
           'threads')
 _POINTERS = ('x', 'dy', 'out', 'scratch', 'kernel_sizes', *(f'stats_{name}' for name in ForwardStats._fields),
              *Parameters._fields, *(f'd_{name}' for name in Parameters._fields))
-
+_CALL = struct.Struct(f'{len(_SIZES)}qd{len(_POINTERS)}Q')
+"""``DmscaCall`` of src/call.h: sizes, s, pointers. A ctypes.Structure costs more than some of the kernels."""
 _FIRST_LIST = Parameters._fields.index(LISTS[0])
-_DIRECTION = -(len(Parameters._fields) - Parameters._fields.index('dii_conv_h_weight'))
+_DIRECTION = Parameters._fields.index('dii_conv_h_weight') - len(Parameters._fields)
 """Where a list's tensors and a direction's kernel stand in ``Parameters.flat``."""
-
-
-class Call(ctypes.Structure):
-    """``DmscaCall`` of src/call.h."""
-
-    _fields_ = (*((name, ctypes.c_int64) for name in _SIZES), ('scale', ctypes.c_double),
-                *((name, ctypes.c_void_p) for name in _POINTERS))
 
 
 class LoadError(Exception):
@@ -47,7 +43,8 @@ def load() -> ctypes.CDLL:
             raise LoadError(f'{path.name} is truncated: {remedy}')
         library = ctypes.CDLL(str(path))
         library.dmsca_sources.restype = library.dmsca_variant.restype = ctypes.c_char_p
-        library.dmsca_scratch.restype = ctypes.c_int64
+        library.dmsca_attend.argtypes = library.dmsca_scratch.argtypes = (ctypes.c_char_p, ctypes.c_int)
+        library.dmsca_attend.restype, library.dmsca_scratch.restype = None, ctypes.c_int64
         sources = library.dmsca_sources().decode()
     except (OSError, AttributeError) as error:
         raise LoadError(f'{path.name} does not load ({error}): {remedy}') from None
@@ -78,7 +75,7 @@ def attend(x: Tensor, parameters: Parameters, scale: float) -> tuple[Tensor, For
     y, hidden = torch.empty_like(x), len(parameters.gce_fc1_bias)
     stats = ForwardStats(*(x.new_empty(shape, dtype=torch.float32)
                            for shape in ((n, c), (n, c), (n, hidden), (n, c), (n, 2, h, w))))
-    _run(x, None, y, stats, _plain(parameters), None, scale)
+    _run(x, None, y, stats, _plain(parameters), [], scale)
     return y, stats
 
 
@@ -97,28 +94,33 @@ def _plain(parameters: Parameters) -> list[Tensor]:
 
 
 def _run(x: Tensor, dy: Tensor | None, out: Tensor, stats: ForwardStats, parameters: list[Tensor],
-         gradients: list[Tensor] | None, scale: float) -> None:
-    """One call of the library."""
-    library, (n, c, h, w), backward = load(), x.shape, dy is not None
+         gradients: list[Tensor], scale: float) -> None:
+    """One call of the library; backward with dY and tensors for the gradients."""
     branches = (len(parameters) - len(Parameters._fields) + len(LISTS)) // len(LISTS)
-    weights = parameters[_FIRST_LIST:_FIRST_LIST + branches]
-    sizes = (ctypes.c_int64 * branches)(*[weight.shape[2] for weight in weights])
+    kernel_sizes = tuple([weight.shape[2] for weight in parameters[_FIRST_LIST:_FIRST_LIST + branches]])
+    sizes = (*x.shape, stats.hidden.shape[1], branches, parameters[_DIRECTION].shape[2], not x.is_contiguous(),
+             x.dtype is torch.bfloat16, torch.get_num_threads())
+    scratch = torch.empty(_scratch_floats(sizes, kernel_sizes, dy is not None), dtype=torch.float32)
+    kept = array('q', kernel_sizes)
     pointers, arrays = _addresses(parameters, branches)
-    if backward:
-        more, more_arrays = _addresses(gradients, branches)
-        pointers, arrays = pointers + more, arrays + more_arrays
-    call = Call(n, c, h, w, stats.hidden.shape[1], branches, parameters[_DIRECTION].shape[2], not x.is_contiguous(),
-                x.dtype is torch.bfloat16, torch.get_num_threads(), scale, x.data_ptr(),
-                dy.data_ptr() if backward else None, out.data_ptr(), None, ctypes.addressof(sizes),
-                *[tensor.data_ptr() for tensor in stats], *pointers)
-    at = ctypes.byref(call)
-    scratch = torch.empty(library.dmsca_scratch(at, backward), dtype=torch.float32)
-    call.scratch = scratch.data_ptr()
-    library.dmsca_attend(at, backward)
+    d_pointers, d_arrays = _addresses(gradients, branches) if gradients else ([0] * len(Parameters._fields), None)
+    load().dmsca_attend(_CALL.pack(
+        *sizes, scale, x.data_ptr(), 0 if dy is None else dy.data_ptr(), out.data_ptr(), scratch.data_ptr(),
+        kept.buffer_info()[0], *[tensor.data_ptr() for tensor in stats], *pointers, *d_pointers), dy is not None)
+    del arrays, d_arrays  # until here the library reads them
 
 
-def _addresses(flat: list[Tensor], branches: int) -> tuple[list[int], list[ctypes.Array]]:
+@lru_cache(maxsize=4096)
+def _scratch_floats(sizes: tuple[int, ...], kernel_sizes: tuple[int, ...], backward: bool) -> int:
+    """Numbers of scratch memory that a call needs."""
+    kept = array('q', kernel_sizes)
+    pointers = [kept.buffer_info()[0] if name == 'kernel_sizes' else 0 for name in _POINTERS]
+    return load().dmsca_scratch(_CALL.pack(*sizes, 1.0, *pointers), backward)
+
+
+def _addresses(flat: list[Tensor], branches: int) -> tuple[list[int], tuple[array, array]]:
     """Where tensors lie, in the order of ``Parameters``, and the arrays that hold the addresses of its lists."""
     found, end = [tensor.data_ptr() for tensor in flat], _FIRST_LIST + branches
-    arrays = [(ctypes.c_void_p * branches)(*found[start:start + branches]) for start in (_FIRST_LIST, end)]
-    return [*found[:_FIRST_LIST], *map(ctypes.addressof, arrays), *found[end + branches:]], arrays
+    weights, biases = array('Q', found[_FIRST_LIST:end]), array('Q', found[end:end + branches])
+    return [*found[:_FIRST_LIST], weights.buffer_info()[0], biases.buffer_info()[0], *found[end + branches:]], (
+        weights, biases)
