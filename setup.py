@@ -8,7 +8,7 @@ from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_py import build_py
 
 CPU = Path('dmsca_mm/attention/dmsca/cpu')
-spec = spec_from_file_location('build_kernels', Path(__file__).parent / CPU / 'build.py')
+spec = spec_from_file_location('build_kernels', Path(__file__).parent / CPU / 'compile_kernels.py')
 kernels = module_from_spec(spec)
 spec.loader.exec_module(kernels)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -171,6 +172,7 @@ def _printed(*command: str) -> str:
 
 def main() -> None:
     """Parse, measure, print where the report is."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell lets its background jobs ignore it
     parser = argparse.ArgumentParser(description='Measure DMSCA on a GPU and write a report to send back')
     parser.add_argument('--gpus', type=positive, default=1, help='that train together; default 1')
     parser.add_argument('--tiny', action='store_true', help='try the command on the CPU, at toy sizes')

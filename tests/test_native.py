@@ -2,7 +2,7 @@
 import subprocess
 import sys
 
-from dmsca_mm.attention.dmsca.cpu import build
+from dmsca_mm.attention.dmsca.cpu import compile_kernels as build
 
 
 def test_the_command_of_every_message_finds_the_library_that_set_up_has_built(repository):

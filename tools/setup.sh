@@ -19,7 +19,7 @@ esac
 needed_gib=10
 stamp="$venv/complete"
 wanted="$(cat "$requirements" requirements-common.txt requirements-cpu.txt pyproject.toml tools/setup.sh | sha256sum)"
-kernels=dmsca_mm/attention/dmsca/cpu/build.py
+kernels=dmsca_mm/attention/dmsca/cpu/compile_kernels.py
 if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then
     if [ -x "$venv/bin/python" ]; then  # the CPU kernels anew where their sources have changed
         "$venv/bin/python" "$kernels" --quiet || true

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..signature import LISTS, ForwardStats, Parameters
-from . import build
+from . import compile_kernels
 
 DTYPES = (torch.float32, torch.bfloat16)
 _SIZES = ('batch', 'channels', 'height', 'width', 'hidden', 'branches', 'direction_size', 'channels_last', 'is_bf16',
@@ -35,11 +35,11 @@ def load() -> ctypes.CDLL:
     Raises:
         LoadError: it is missing, truncated, for another machine or built from other sources.
     """
-    path, remedy = build.LIBRARY, f'run "{build.COMMAND}"'
+    path, remedy = compile_kernels.LIBRARY, f'run "{compile_kernels.COMMAND}"'
     if not path.exists():
         raise LoadError(f'{path.name} is not built: {remedy}')
     try:
-        if not build.is_complete(path):
+        if not compile_kernels.is_complete(path):
             raise LoadError(f'{path.name} is truncated: {remedy}')
         library = ctypes.CDLL(str(path))
         library.dmsca_sources.restype = library.dmsca_variant.restype = ctypes.c_char_p
@@ -48,7 +48,7 @@ def load() -> ctypes.CDLL:
         sources = library.dmsca_sources().decode()
     except (OSError, AttributeError) as error:
         raise LoadError(f'{path.name} does not load ({error}): {remedy}') from None
-    if sources != build.sources_hash():
+    if sources != compile_kernels.sources_hash():
         raise LoadError(f'{path.name} is of another version, built from sources {sources}: {remedy}')
     return library
 

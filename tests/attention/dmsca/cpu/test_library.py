@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from dmsca_mm import DMSCA
 from dmsca_mm.attention.dmsca import cpu, op
-from dmsca_mm.attention.dmsca.cpu import build, library
+from dmsca_mm.attention.dmsca.cpu import compile_kernels as build
+from dmsca_mm.attention.dmsca.cpu import library
 
 VARIANTS = list(build.VARIANTS)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from dmsca_mm.attention.dmsca.cpu import build
+from dmsca_mm.attention.dmsca.cpu import compile_kernels as build
 
 SANITIZERS = ['-O1', '-g', '-fsanitize=address,undefined', '-fno-sanitize-recover=all']
 

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import torch
 
+SPILLS = 8
+"""Bytes of a thread: what two kernels spill for single combinations of card, type, layout and kernel size."""
 DTYPES = {torch.bfloat16: 'bf16', torch.float16: 'fp16', torch.float32: 'fp32'}
 
 

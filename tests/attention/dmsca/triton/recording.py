@@ -1,5 +1,4 @@
 """Which bytes every launch of a forward and a backward reads and writes, as Triton's interpreter sees them."""
-from functools import cache
 from typing import NamedTuple
 from unittest.mock import patch
 
@@ -8,9 +7,6 @@ from stages import Case
 from triton.runtime.interpreter import InterpreterBuilder
 
 from dmsca_mm.attention.dmsca.triton import gate_stages, launcher, map_stages, passes
-
-SHAPES = [((2, 20, 9, 11), False), ((1, 8, 6, 70), True)]
-"""Of X, with its memory format: several strips, several tiles, and none of them full."""
 
 
 class Launch(NamedTuple):
@@ -23,7 +19,6 @@ class Launch(NamedTuple):
     written_bytes: int
 
 
-@cache
 def record(shape, channels_last, **arguments):
     """The launches in their order."""
     launches, loads, stores = [], [], []

@@ -1,14 +1,12 @@
-"""What launches have in common: their number, and that no order of their programs matters."""
+"""What launches have in common: their number, that no order of their programs matters, and what they move."""
 import numpy as np
 import pytest
 import torch
-from recording import SHAPES, record
-from stages import Case
+from recording import record
+from stages import SMALL, Case
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from dmsca_mm.attention.dmsca.triton import gate_stages, map_stages, passes
-
-interpreted = pytest.mark.skipif(torch.cuda.is_available(), reason="needs Triton's interpreter")
+from dmsca_mm.attention.dmsca.triton import gate_stages, map_stages, passes, plan
 
 
 class Counter(TorchDispatchMode):
@@ -39,17 +37,18 @@ def test_launches_of_a_block(kernel_sizes, expected, monkeypatch, device):
     assert (forward, counter.launches - forward) == expected
 
 
-@interpreted
-@pytest.mark.parametrize(('shape', 'channels_last'), SHAPES)
-def test_every_element_is_stored_once_and_never_read_by_the_launch_that_stores_it(shape, channels_last):
-    for launch in record(shape, channels_last):
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs Triton's interpreter")
+@pytest.mark.parametrize(('shape', 'channels_last', 'arguments'), [
+    ((2, 20, 9, 11), False, SMALL), ((1, 8, 6, 70), True, SMALL),
+    ((1, 4, 2, 3), False, dict(kernel_sizes=(1, 1, 1, 1, 3), direction_kernel_size=1))])
+def test_a_launch_stores_every_element_once_reads_none_of_them_and_moves_what_is_planned(
+        shape, channels_last, arguments):
+    launches = record(shape, channels_last, **arguments)
+    for launch in launches:
         assert len(np.unique(launch.stored)) == len(launch.stored), launch.name
         assert not np.intersect1d(launch.stored, launch.loaded).size, launch.name
-
-
-@interpreted
-def test_scales_beyond_the_slots_are_stored_once_too():
-    stored = [launch.stored for launch in record((1, 4, 2, 3), False, kernel_sizes=(1, 1, 1, 1, 3),
-                                                 direction_kernel_size=1)]
-    assert len(stored) == 15
-    assert all(len(np.unique(addresses)) == len(addresses) for addresses in stored)
+    if len(arguments['kernel_sizes']) <= plan.SLOTS:
+        forward, backward = plan.traffic(shape, 4, channels_last=channels_last, kernel_sizes=arguments['kernel_sizes'],
+                                         direction=arguments['direction_kernel_size'])
+        for planned, found in zip(forward + backward, launches, strict=True):
+            assert (planned.reads, planned.writes) == (found.read_bytes, found.written_bytes), planned.launch

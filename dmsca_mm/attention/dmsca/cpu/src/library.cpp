@@ -62,7 +62,7 @@ const Variant* used = pick();
 #pragma GCC visibility push(default)
 extern "C" {
 
-// Sources that the library was built from, as build.py names them.
+// Sources that the library was built from, as compile_kernels.py names them.
 const char* dmsca_sources() { return SOURCES; }
 
 const char* dmsca_variant() { return used->name; }

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from dmsca_mm.attention.dmsca.cpu import build
+from dmsca_mm.attention.dmsca.cpu import compile_kernels as build
 
 
 @pytest.fixture
