@@ -54,13 +54,6 @@ def one_of(name: str, value: object, allowed: tuple[str, ...]) -> str:
     return value
 
 
-def true_or_false(name: str, value: object) -> bool:
-    """``value``, a bool."""
-    if not isinstance(value, bool):
-        raise TypeError(f'{name} must be True or False, got {value!r} of type {type(value).__name__}')
-    return value
-
-
 def feature_map(x: Tensor, channels: int) -> None:
     """Refuse what is no floating point feature map of shape (N, channels, H, W) with H, W >= 1."""
     if x.dim() != 4 or x.shape[1] != channels:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
@@ -41,7 +40,7 @@ def _declare(names: tuple[str, ...], prefix: str = '') -> str:
     return ', '.join(f'Tensor{"[]" * (name in LISTS)} {prefix}{name}' for name in names)
 
 
-_KEPT, _FIRST_LIST = len(ForwardStats._fields), Parameters._fields.index(LISTS[0])
+_KEPT = len(ForwardStats._fields)
 _PARAMETERS, _STATS = _declare(Parameters._fields), _declare(ForwardStats._fields)
 _GRADIENTS = _declare(Parameters._fields, 'd_')
 torch.library.define('dmsca_mm::attend', f'(Tensor x, {_PARAMETERS}, float scale) -> (Tensor y, {_STATS})')
@@ -51,8 +50,7 @@ torch.library.define('dmsca_mm::attend_backward',
 
 @torch.library.impl('dmsca_mm::attend', 'CompositeExplicitAutograd')
 def _attend(x: Tensor, *arguments: Any) -> tuple[Tensor, ...]:
-    *parameters, scale = arguments
-    parameters, dense = Parameters(*parameters), _dense(x)
+    parameters, scale, dense = Parameters(*arguments[:-1]), arguments[-1], _dense(x)
     y, stats = _kernels(dense, parameters).attend(dense, parameters, scale)
     return _laid_out_as(x, y), *stats
 
@@ -61,7 +59,8 @@ def _attend(x: Tensor, *arguments: Any) -> tuple[Tensor, ...]:
 def _attend_backward(dy: Tensor, x: Tensor, *arguments: Any) -> tuple[Tensor | list[Tensor], ...]:
     stats, parameters, scale = ForwardStats(*arguments[:_KEPT]), Parameters(*arguments[_KEPT:-1]), arguments[-1]
     dense = _dense(x)
-    dy = dy.contiguous(memory_format=_memory_format(dense))
+    format_ = torch.contiguous_format if dense.is_contiguous() else torch.channels_last
+    dy = dy.expand_as(x).to(x.dtype).contiguous(memory_format=format_)
     dx, gradients = _kernels(dense, parameters).attend_backward(dy, dense, stats, parameters, scale)
     return _laid_out_as(x, dx), *gradients
 
@@ -86,9 +85,8 @@ class _Attend(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, scale: float, branches: int, *flat: Tensor) -> tuple[Tensor, ...]:
-        parameters = _nest(flat, branches)
         with torch._C._AutoDispatchBelowAutograd():
-            y, *stats = torch.ops.dmsca_mm.attend.default(x, *parameters, scale)
+            y, *stats = torch.ops.dmsca_mm.attend.default(x, *Parameters.of(flat, branches), scale)
         ctx.scale, ctx.branches = scale, branches
         ctx.set_materialize_grads(False)
         ctx.mark_non_differentiable(*stats)
@@ -104,25 +102,18 @@ class _Attend(torch.autograd.Function):
         x, *saved = ctx.saved_tensors
         with torch._C._AutoDispatchBelowAutograd():
             dx, *gradients = torch.ops.dmsca_mm.attend_backward.default(
-                dy, x, *saved[:_KEPT], *_nest(saved[_KEPT:], ctx.branches), ctx.scale)
+                dy, x, *saved[:_KEPT], *Parameters.of(saved[_KEPT:], ctx.branches), ctx.scale)
         return dx, None, None, *Parameters(*gradients).flat()
 
 
 @torch.library.impl('dmsca_mm::attend', 'Autograd')
 def _attend_autograd(x: Tensor, *arguments: Any) -> tuple[Tensor, ...]:
-    *parameters, scale = arguments
-    flat = Parameters(*parameters).flat()
+    parameters, scale = Parameters(*arguments[:-1]), arguments[-1]
+    flat = parameters.flat()
     if torch.is_grad_enabled() and (x.requires_grad or any(tensor.requires_grad for tensor in flat)):
-        return _Attend.apply(x, scale, len(Parameters(*parameters).msce_convs_weight), *flat)
+        return _Attend.apply(x, scale, len(parameters.msce_convs_weight), *flat)
     with torch._C._AutoDispatchBelowAutograd():
         return torch.ops.dmsca_mm.attend.default(x, *arguments)
-
-
-def _nest(flat: Sequence[Tensor], branches: int) -> Parameters:
-    """Tensors in the order of ``Parameters.flat`` by their names."""
-    end = _FIRST_LIST + branches
-    return Parameters(*flat[:_FIRST_LIST], list(flat[_FIRST_LIST:end]), list(flat[end:end + branches]),
-                      *flat[end + branches:])
 
 
 def _refuse_second_derivative(*_: Any) -> None:
@@ -135,8 +126,8 @@ torch.library.register_autograd('dmsca_mm::attend_backward', _refuse_second_deri
 def _kernels(x: Tensor, parameters: Parameters) -> ModuleType:
     """What computes this call; the first call that native kernels do not cover gets a warning with the reason."""
     native = cpu if x.is_cpu else triton if x.is_cuda else None
-    if native is None or x.numel() == 0 or os.environ.get(SWITCH) == '0':
-        return rearranged
+    if native is None or x.numel() == 0 or os.environ.get(SWITCH) == '0' or not parameters.fit(x.shape[1]):
+        return rearranged  # which has PyTorch refuse sizes that do not fit
     reason = native.not_covered(x, parameters)
     if reason is None:
         return native
@@ -145,10 +136,6 @@ def _kernels(x: Tensor, parameters: Parameters) -> ModuleType:
         warnings.warn(f"DMSCA runs without its native {x.device.type.upper()} kernels, slower with the same result: "
                       f"{reason}. {SWITCH}=0 switches them off silently", stacklevel=2)
     return rearranged
-
-
-def _memory_format(x: Tensor) -> torch.memory_format:
-    return torch.contiguous_format if x.is_contiguous() else torch.channels_last
 
 
 def _dense(x: Tensor) -> Tensor:

@@ -36,15 +36,28 @@ class Parameters(NamedTuple):
         """The type in which everything small is computed: X's and the parameters' wider one, at least fp32."""
         return torch.promote_types(torch.promote_types(x.dtype, self.gce_fc1_weight.dtype), torch.float32)
 
+    @staticmethod
+    def of(flat: Sequence[Tensor], branches: int) -> Parameters:
+        """From tensors in the order of ``flat``, for so many kernel sizes."""
+        middle = FIRST_LIST + branches
+        return Parameters(*flat[:FIRST_LIST], list(flat[FIRST_LIST:middle]), list(flat[middle:middle + branches]),
+                          *flat[middle + branches:])
+
     def flat(self) -> list[Tensor]:
         """Every tensor, the lists unrolled."""
-        return [*self[:5], *self.msce_convs_weight, *self.msce_convs_bias, *self[7:]]
+        return [*self[:FIRST_LIST], *self.msce_convs_weight, *self.msce_convs_bias, *self[FIRST_LIST + len(LISTS):]]
 
     def nest(self, flat: Sequence[Tensor]) -> Parameters:
         """Tensors in the order of ``flat`` in place of these."""
-        end = 5 + len(self.msce_convs_weight)
-        middle = end + len(self.msce_convs_bias)
-        return Parameters(*flat[:5], list(flat[5:end]), list(flat[end:middle]), *flat[middle:])
+        return self.of(flat, len(self.msce_convs_weight))
+
+    def fit(self, channels: int) -> bool:
+        """Whether the sizes are those of one DMSCA for so many channels; native kernels would read beyond others."""
+        hidden, direction = len(self.gce_fc1_bias), self.dii_conv_h_weight.shape[2]
+        sizes = [weight.shape[2] for weight in self.msce_convs_weight]
+        return [tensor.numel() for tensor in self.flat()] == [
+            hidden * channels, hidden, channels * hidden, channels, 1, *[2 * size * size for size in sizes],
+            *[1] * len(sizes), len(sizes) + 1, 1, 2 * direction, 1, 2 * direction, 1, 2 * channels, 1, channels, 1]
 
     def to(self, dtype: torch.dtype) -> Parameters:
         """The same in another type; what is not of the first one's type is left, for PyTorch to refuse."""
@@ -52,6 +65,10 @@ class Parameters(NamedTuple):
         if own == dtype:
             return self
         return self.nest([tensor.to(dtype) if tensor.dtype == own else tensor for tensor in self.flat()])
+
+
+FIRST_LIST = Parameters._fields.index(LISTS[0])
+"""Where the first list stands."""
 
 
 class ForwardStats(NamedTuple):

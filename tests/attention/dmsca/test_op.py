@@ -144,6 +144,23 @@ def test_a_parameter_on_another_device_is_not_taken_by_the_kernels():
     assert 'several devices' in cpu.not_covered(torch.randn(1, 4, 3, 3), module._arguments())
 
 
+@pytest.mark.parametrize('part', ['gce.fc1', 'gce.fc2', 'msce.fuse', 'dii.conv_h', 'dff.gate', 'aa.conv'])
+def test_parameters_of_a_wrong_size_get_pytorchs_own_error_not_a_read_beyond_them(part):
+    module = DMSCA(16)
+    layer = module.get_submodule(part)
+    layer.weight = torch.nn.Parameter(layer.weight.detach()[:, :1].clone())
+    with pytest.raises((RuntimeError, ValueError)):
+        module(torch.randn(2, 16, 5, 5, requires_grad=True))
+
+
+def test_a_gradient_of_another_type_is_converted():
+    x, dy, parameters, scale = inputs()
+    with torch.no_grad():
+        _, *stats = torch.ops.dmsca_mm.attend(x, *parameters, scale)
+        found = torch.ops.dmsca_mm.attend_backward(dy.double(), x, *stats, *parameters, scale)[0]
+        assert torch.equal(found, torch.ops.dmsca_mm.attend_backward(dy, x, *stats, *parameters, scale)[0])
+
+
 def test_gradients_that_nobody_asks_for_are_not_made():
     module, x = pair(4)[1], torch.randn(1, 4, 3, 3)
     for parameter in module.parameters():

@@ -43,12 +43,11 @@ def sources_hash() -> str:
     return digest.hexdigest()[:16]
 
 
-def build(target: Path = LIBRARY, flags: tuple[str, ...] = ()) -> str:
+def build(target: Path = LIBRARY) -> str:
     """Compile and link the library; what was there stays until the new one is complete.
 
     Args:
         target: of the library.
-        flags: for compiler and linker, beside ``FLAGS``.
 
     Returns:
         what was built, in a line.
@@ -61,20 +60,22 @@ def build(target: Path = LIBRARY, flags: tuple[str, ...] = ()) -> str:
         raise BuildError(f'there is no C++ compiler ({" ".join(compiler) or "CXX is empty"}): install one, on Debian: '
                          f'apt-get install g++; then run "{COMMAND}"')
     started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix='dmsca-build-') as folder:
-        jobs, objects = {}, []
-        for name, (lanes, instructions) in VARIANTS.items():
-            objects.append(f'{folder}/{name}.o')
-            jobs[name] = subprocess.Popen(
-                [*compiler, *FLAGS, *instructions, *flags, f'-DNAME={name}', f'-DLANES={lanes}', '-c',
-                 str(SOURCES / 'variant.cpp'), '-o', objects[-1]], stderr=subprocess.PIPE, text=True)
-        for name, job in jobs.items():
-            _finished(job, f'the {name} kernels')
-        library = f'{folder}/library.so'
-        _finished(subprocess.Popen(
-            [*compiler, *FLAGS, *flags, f'-DSOURCES="{sources_hash()}"', '-shared', str(SOURCES / 'library.cpp'),
-             *objects, '-o', library], stderr=subprocess.PIPE, text=True), 'the library')
-        _put(Path(library), target)
+    try:
+        with tempfile.TemporaryDirectory(prefix='dmsca-build-') as folder:
+            jobs = {name: _start([*compiler, *FLAGS, *instructions, f'-DNAME={name}', f'-DLANES={lanes}', '-c',
+                                  str(SOURCES / 'variant.cpp'), '-o', f'{folder}/{name}.o'])
+                    for name, (lanes, instructions) in VARIANTS.items()}
+            errors = {name: job.communicate()[1] for name, job in jobs.items()}  # all end before the folder goes
+            for name, job in jobs.items():
+                _check(job.returncode, errors[name], f'the {name} kernels')
+            library = f'{folder}/library.so'
+            job = _start([*compiler, *FLAGS, f'-DSOURCES="{sources_hash()}"', '-shared', str(SOURCES / 'library.cpp'),
+                          *(f'{folder}/{name}.o' for name in VARIANTS), '-o', library])
+            linker_errors = job.communicate()[1]
+            _check(job.returncode, linker_errors, 'the library')
+            _put(Path(library), target)
+    except OSError as error:
+        raise BuildError(f'{error.filename2 or error.filename} cannot be written: {error.strerror}') from None
     return (f'built {target.name}: {", ".join(VARIANTS)}; {target.stat().st_size // 1000} kB, '
             f'{time.monotonic() - started:.0f} s with {" ".join(compiler)}')
 
@@ -95,9 +96,12 @@ def is_current(path: Path = LIBRARY) -> bool:
     return path.exists() and is_complete(path) and sources_hash().encode() in path.read_bytes()
 
 
-def _finished(job: subprocess.Popen, what: str) -> None:
-    _, errors = job.communicate()
-    if job.returncode:
+def _start(command: list[str]) -> subprocess.Popen:
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+
+
+def _check(code: int, errors: str, what: str) -> None:
+    if code:
         reason = next((line for line in errors.splitlines() if 'error' in line), errors.strip()[-200:])
         raise BuildError(f'compiling {what} failed: {reason}; the PyTorch form serves meanwhile')
 
@@ -106,15 +110,12 @@ def _put(library: Path, target: Path) -> None:
     """Move a finished library into its place at once, under a private name first."""
     part = target.with_name(f'.{target.name}.{os.getpid()}.part')
     try:
-        try:
-            shutil.copyfile(library, part)
-            with part.open('rb+') as file:
-                os.fsync(file.fileno())
-            part.replace(target)
-        finally:
-            part.unlink(missing_ok=True)
-    except OSError as error:
-        raise BuildError(f'{target} cannot be written: {error.strerror}') from None
+        shutil.copyfile(library, part)
+        with part.open('rb+') as file:
+            os.fsync(file.fileno())
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def main(arguments: list[str] | None = None) -> int:

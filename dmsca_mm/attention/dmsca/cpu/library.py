@@ -9,7 +9,7 @@ from functools import cache, lru_cache
 import torch
 from torch import Tensor
 
-from ..signature import LISTS, ForwardStats, Parameters
+from ..signature import FIRST_LIST, LISTS, ForwardStats, Parameters
 from . import compile_kernels
 
 DTYPES = (torch.float32, torch.bfloat16)
@@ -19,9 +19,8 @@ _POINTERS = ('x', 'dy', 'out', 'scratch', 'kernel_sizes', *(f'stats_{name}' for 
              *Parameters._fields, *(f'd_{name}' for name in Parameters._fields))
 _CALL = struct.Struct(f'{len(_SIZES)}qd{len(_POINTERS)}Q')
 """``DmscaCall`` of src/call.h: sizes, s, pointers. A ctypes.Structure costs more than some of the kernels."""
-_FIRST_LIST = Parameters._fields.index(LISTS[0])
 _DIRECTION = Parameters._fields.index('dii_conv_h_weight') - len(Parameters._fields)
-"""Where a list's tensors and a direction's kernel stand in ``Parameters.flat``."""
+"""Where a direction's kernel stands in ``Parameters.flat``, from the end."""
 
 
 class LoadError(Exception):
@@ -97,7 +96,7 @@ def _run(x: Tensor, dy: Tensor | None, out: Tensor, stats: ForwardStats, paramet
          gradients: list[Tensor], scale: float) -> None:
     """One call of the library; backward with dY and tensors for the gradients."""
     branches = (len(parameters) - len(Parameters._fields) + len(LISTS)) // len(LISTS)
-    kernel_sizes = tuple([weight.shape[2] for weight in parameters[_FIRST_LIST:_FIRST_LIST + branches]])
+    kernel_sizes = tuple([weight.shape[2] for weight in parameters[FIRST_LIST:FIRST_LIST + branches]])
     sizes = (*x.shape, stats.hidden.shape[1], branches, parameters[_DIRECTION].shape[2], not x.is_contiguous(),
              x.dtype is torch.bfloat16, torch.get_num_threads())
     scratch = torch.empty(_scratch_floats(sizes, kernel_sizes, dy is not None), dtype=torch.float32)
@@ -120,7 +119,7 @@ def _scratch_floats(sizes: tuple[int, ...], kernel_sizes: tuple[int, ...], backw
 
 def _addresses(flat: list[Tensor], branches: int) -> tuple[list[int], tuple[array, array]]:
     """Where tensors lie, in the order of ``Parameters``, and the arrays that hold the addresses of its lists."""
-    found, end = [tensor.data_ptr() for tensor in flat], _FIRST_LIST + branches
-    weights, biases = array('Q', found[_FIRST_LIST:end]), array('Q', found[end:end + branches])
-    return [*found[:_FIRST_LIST], weights.buffer_info()[0], biases.buffer_info()[0], *found[end + branches:]], (
+    found, end = [tensor.data_ptr() for tensor in flat], FIRST_LIST + branches
+    weights, biases = array('Q', found[FIRST_LIST:end]), array('Q', found[end:end + branches])
+    return [*found[:FIRST_LIST], weights.buffer_info()[0], biases.buffer_info()[0], *found[end + branches:]], (
         weights, biases)
