@@ -36,7 +36,6 @@ struct Plan {
     int64_t summed_tiles;                // tiles of an image whose sums over pixels are kept apart
     int64_t kernel, radius;              // of the convolution that all scales are re-parameterized into
     int64_t pad_width, pad_plane;        // a map with a border of zeros
-    int64_t reach;                       // of the directional kernels
     // Scratch of both directions
     float *u, *v, *w_row;                // (c_room)
     float *folded;                       // (2, kernel, kernel)
@@ -52,7 +51,6 @@ struct Plan {
     float *p, *q, *d_e_u, *d_e_w, *d_d_v, *d_d_w, *max, *to_max, *d_logit;  // (n, p_room)
     float *tile_bias;                    // (n, tiles, 2)
     float *d_context, *d_pooled, *equals, *spatial_max;   // (n, c_room)
-    float *weight_sums;                  // (n, 3, c_room): what an image adds to the gradients of u, v, w
     float *to_spatial_max, *to_channel_mean;  // (n, c_room)
     float *d_hidden_part, *d_hidden;     // (channel blocks, n, hidden), (n, hidden)
     double *tau_of_bias, *tau_of_unit;   // (channel blocks), (hidden)
@@ -77,7 +75,7 @@ struct Plan {
         kernel = 1;
         for (int64_t i = 0; i < call.branches; i++)
             if (call.kernel_sizes[i] > kernel) kernel = call.kernel_sizes[i];
-        radius = kernel / 2, reach = call.direction_size / 2;
+        radius = kernel / 2;
         pad_width = round_up(w_room + 2 * radius, lanes), pad_plane = (h + 2 * radius) * pad_width;
         floats = 0;
         u = take(c_room), v = take(c_room), w_row = take(c_room);
@@ -95,7 +93,6 @@ struct Plan {
         tile_bias = take(n * tiles.count * 2);
         for (float** row : {&d_context, &d_pooled, &equals, &spatial_max, &to_spatial_max, &to_channel_mean})
             *row = take(n * c_room);
-        weight_sums = take(n * 3 * c_room);
         d_hidden_part = take(blocks() * n * hidden), d_hidden = take(n * hidden);
         tau_of_bias = (double*)take(2 * blocks()), tau_of_unit = (double*)take(2 * hidden);
         d_padded = take(n * pad_plane), d_layers = take(n * 2 * p_room);
