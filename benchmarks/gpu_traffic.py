@@ -11,14 +11,13 @@ import argparse
 from datetime import date
 from pathlib import Path
 
-from cost import write_csv
+from cost import stage_shapes, write_csv
 from measure import Row
 
 from dmsca_mm.attention.dmsca.triton import plan
 
 ROOT = Path(__file__).parents[1]
-STAGES = ((256, 200, 336), (512, 100, 168), (1024, 50, 84), (2048, 25, 42))
-BATCHES = (2, 8)
+IMAGES, BATCHES = (800, 1344), (2, 8)
 ITEMSIZE = 2
 
 
@@ -59,7 +58,7 @@ def main() -> None:
     command.add_argument('--out', type=Path, default=ROOT / 'benchmarks' / 'results', help='folder of the table')
     path = command.parse_args().out / 'gpu_traffic.csv'
     made = dict(command='python benchmarks/gpu_traffic.py', date=date.today().isoformat())
-    table = [dict(row, **made) for row in rows([(batch, *stage) for batch in BATCHES for stage in STAGES])]
+    table = [dict(row, **made) for row in rows([shape for batch in BATCHES for shape in stage_shapes(IMAGES, batch)])]
     write_csv(table, path, tuple(table[0]))
     print(f'written: {path} (computed, not measured)')
 

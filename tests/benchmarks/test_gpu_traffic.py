@@ -4,7 +4,8 @@ import subprocess
 import sys
 
 import pytest
-from gpu_traffic import BATCHES, STAGES, rows
+from cost import stage_shapes
+from gpu_traffic import BATCHES, IMAGES, rows
 
 from dmsca_mm.attention.dmsca.triton import plan
 
@@ -31,6 +32,7 @@ def test_the_command_writes_a_table_of_all_stages_and_batches(repository, tmp_pa
     assert 'computed, not measured' in done.stdout
     with (tmp_path / 'gpu_traffic.csv').open(newline='') as file:
         found = list(csv.DictReader(file))
-    shapes = [f'{batch}x{"x".join(map(str, stage))}' for batch in BATCHES for stage in STAGES]
+    shapes = ['x'.join(map(str, shape)) for batch in BATCHES for shape in stage_shapes(IMAGES, batch)]
+    assert {'2x256x200x336', '8x2048x25x42'} < set(shapes)
     assert list(found[0]) == ['pass', 'launch', 'quantity', *shapes, 'command', 'date']
     assert all(float(row[shape]) >= 0 for row in found for shape in shapes)
