@@ -48,28 +48,31 @@ void apply_backward(const Plan& plan, int64_t n, int64_t t) {
                        plan.partial + (n * plan.tiles.count + t) * backward_sums * plan.c_room, plan.c_room);
 }
 
-// dX of a tile.
-template <class Map, class S>
-void input_gradient(const Plan& plan, int64_t n, int64_t t) {
-    const DmscaCall& a = plan.a;
+// Gradients of D for each pixel of a tile: through the convolution, and through the means of its row and its column.
+inline void layer_gradients(const Plan& plan, int64_t n, int64_t t) {
     const int64_t first = plan.wide.first(t), count = plan.wide.length(t), at = n * plan.p_room + first;
-    ChannelRows rows = channel_rows(plan, n);
-    rows.spatial_max = plan.spatial_max + n * plan.c_room;
-    rows.to_max = plan.to_spatial_max + n * plan.c_room, rows.to_all = plan.to_channel_mean + n * plan.c_room;
-    // The gradients of D: through the convolution, and through the means of its row and its column.
-    alignas(64) float to_all[wide_tile], to_max[wide_tile];
     const float *mean = plan.d_layers + n * 2 * plan.p_room + first, *max = mean + plan.p_room;
     const float *by_row = plan.d_row_means + n * 2 * plan.h, *by_column = plan.d_column_means + n * 2 * plan.w_room;
     int64_t y = first / plan.w, column = first % plan.w;
     for (int64_t i = 0; i < count; i++) {
-        to_all[i] = (mean[i] + by_row[y] + by_column[column]) / plan.c;
-        to_max[i] = (max[i] + by_row[plan.h + y] + by_column[plan.w_room + column]) * plan.to_max[at + i];
+        plan.to_all[at + i] = (mean[i] + by_row[y] + by_column[column]) / plan.c;
+        plan.to_max[at + i] *= max[i] + by_row[plan.h + y] + by_column[plan.w_room + column];
         if (++column == plan.w) column = 0, y++;
     }
+}
+
+// dX of a piece.
+template <class Map, class S>
+void input_gradient(const Plan& plan, int64_t n, const Piece& piece) {
+    const DmscaCall& a = plan.a;
+    const int64_t at = n * plan.p_room + piece.first;
+    ChannelRows rows = channel_rows(plan, n);
+    rows.spatial_max = plan.spatial_max + n * plan.c_room;
+    rows.to_max = plan.to_spatial_max + n * plan.c_room, rows.to_all = plan.to_channel_mean + n * plan.c_room;
     Map::input_gradient(image(plan, (const S*)a.x, n, (const S*)a.x), image(plan, (const S*)a.dy, n, (const S*)a.dy),
-                        image(plan, (S*)a.out, n, (const S*)a.out), first, count, rows,
+                        image(plan, (S*)a.out, n, (const S*)a.out), piece, rows,
                         PixelRows{plan.p + at, plan.q + at, plan.d_e_u + at, plan.d_e_w + at, plan.d_d_v + at,
-                                  plan.d_d_w + at, plan.max + at, to_max, to_all});
+                                  plan.d_d_w + at, plan.max + at, plan.to_max + at, plan.to_all + at});
 }
 
 inline void pad_maxima(const Plan& plan, int64_t n) {
@@ -84,7 +87,7 @@ template <class Map, class S>
 void backward(const DmscaCall& a) {
     const Plan plan(a, true);
     prepare_weights(plan);
-    const int64_t tiles = plan.tiles.count, wide = plan.wide.count, k = plan.kernel;
+    const int64_t tiles = plan.tiles.count, wide = plan.wide.count, pieces = plan.pieces.count(), k = plan.kernel;
     run_team(a.threads, [&](Team team) {
         team.each(plan.n, [&](int64_t n) { directional_gate(plan, n), modulate_rows(plan, n), pad_maxima(plan, n); });
         team.barrier();
@@ -100,9 +103,11 @@ void backward(const DmscaCall& a) {
         team.each(plan.n * 2 * k, [&](int64_t i) { kernel_backward(plan, i / (2 * k), i / k % 2, i % k); });
         team.barrier();
         team.each(plan.blocks(), [&](int64_t block) { fc1_backward(plan, block); });
+        team.each(plan.n * wide, [&](int64_t i) { layer_gradients(plan, i / wide, i % wide); });
         if (team.rank == 0) finish_weights(plan);
         team.barrier();
-        team.each_backwards(plan.n * wide, [&](int64_t i) { input_gradient<Map, S>(plan, i / wide, i % wide); });
+        team.each_backwards(plan.n * pieces,
+                            [&](int64_t i) { input_gradient<Map, S>(plan, i / pieces, plan.pieces[i % pieces]); });
     });
 }
 

@@ -55,27 +55,33 @@ void reduce_forward(const Plan& plan, int64_t n, int64_t t) {
             max[p] = exact_maximum(plan.c, [&](int64_t c) { return Map::number(x, c, first + p); });
     for (int64_t p = 0; p < count; p++) layers[p] = mean[p] / plan.c;
     memcpy(layers + plan.pixels, max, count * sizeof(float));
-    memcpy(plan.d_v + at, d_v, count * sizeof(float));
-    memcpy(plan.d_w + at, d_w, count * sizeof(float));
+    memcpy(plan.p + at, d_v, count * sizeof(float));
+    memcpy(plan.q + at, d_w, count * sizeof(float));
 }
 
-// Y of a tile.
+// P and Q of a tile, in the place of d_v and d_w.
 template <class Map, class S>
-void apply(const Plan& plan, int64_t n, int64_t t) {
+void blend(const Plan& plan, int64_t n, int64_t t) {
     const DmscaCall& a = plan.a;
-    const int64_t first = plan.tiles.first(t), count = plan.tiles.length(t), at = n * plan.p_room + first;
+    const int64_t first = plan.wide.first(t), count = plan.wide.length(t), at = n * plan.p_room + first;
     const Image<const S> x = image(plan, (const S*)a.x, n, (const S*)a.x);
-    const Image<S> y = image(plan, (S*)a.out, n, (const S*)a.out);
-    const ChannelRows rows = channel_rows(plan, n);
-    alignas(64) float e_u[widest_tile], e_w[widest_tile];
-    Map::dots(x, first, count, rows, e_u, e_w);
+    alignas(64) float e_u[wide_tile], e_w[wide_tile];
+    Map::dots(x, first, count, channel_rows(plan, n), e_u, e_w);
     for (int64_t i = 0; i < count; i += lanes) {
-        const Blend blend(a, load(e_u + i), load(e_w + i), load(plan.d_v + at + i), load(plan.d_w + at + i),
-                          load(plan.spatial + at + i));
+        float *p = plan.p + at + i, *q = plan.q + at + i;
+        const Blend blend(a, load(e_u + i), load(e_w + i), load(p), load(q), load(plan.spatial + at + i));
         const vec activation = (float)a.scale * blend.activation;
-        store(e_u + i, activation * blend.gate), store(e_w + i, activation * blend.rest);  // P and Q in their place
+        store(p, activation * blend.gate), store(q, activation * blend.rest);
     }
-    Map::scale(x, y, first, count, rows, e_u, e_w);
+}
+
+// Y of a piece.
+template <class Map, class S>
+void scale(const Plan& plan, int64_t n, const Piece& piece) {
+    const DmscaCall& a = plan.a;
+    const int64_t at = n * plan.p_room + piece.first;
+    Map::scale(image(plan, (const S*)a.x, n, (const S*)a.x), image(plan, (S*)a.out, n, (const S*)a.out), piece,
+               channel_rows(plan, n), plan.p + at, plan.q + at);
 }
 
 template <class Map, class S>
@@ -85,7 +91,7 @@ void forward(const DmscaCall& a) {
         const Image<const S> x = image(plan, (const S*)a.x, n, (const S*)a.x);
         return exact_maximum(plan.pixels, [&](int64_t p) { return Map::number(x, c, p); });
     };
-    const int64_t wide = plan.wide.count, tiles = plan.tiles.count;
+    const int64_t wide = plan.wide.count, pieces = plan.pieces.count();
     prepare_weights(plan);
     run_team(a.threads, [&](Team team) {
         team.each(plan.n * wide, [&](int64_t i) { reduce_forward<Map, S>(plan, i / wide, i % wide); });
@@ -102,7 +108,10 @@ void forward(const DmscaCall& a) {
         team.barrier();
         team.each(plan.n, [&](int64_t n) { modulate_rows(plan, n); });
         team.barrier();
-        team.each_backwards(plan.n * tiles, [&](int64_t i) { apply<Map, S>(plan, i / tiles, i % tiles); });
+        team.each(plan.n * wide, [&](int64_t i) { blend<Map, S>(plan, i / wide, i % wide); });
+        team.barrier();
+        team.each_backwards(plan.n * pieces,
+                            [&](int64_t i) { scale<Map, S>(plan, i / pieces, plan.pieces[i % pieces]); });
     });
 }
 

@@ -1,5 +1,5 @@
-// What the passes over the feature map take and give. map_nchw.h and map_nhwc.h hold them, one for each layout; each
-// works on a tile: all channels of `count` pixels from pixel `first` on.
+// What the passes over the feature map take and give. map_nchw.h and map_nhwc.h hold them, one for each layout. Those
+// that sum work on a tile: all channels of `count` pixels from pixel `first` on. Those that write a map work on a piece.
 #pragma once
 #include "vector.h"
 
@@ -12,6 +12,12 @@ struct Image {
     S* data;
     int64_t channels, pixels;
     const S* end;  // of the whole tensor: up to here a vector may be read
+};
+
+// Some channels of some pixels: long rows of few channels in NCHW, all channels in channels_last. So pages follow each
+// other, where a tile in NCHW goes through one or two for each channel.
+struct Piece {
+    int64_t channel, channels, first, count;
 };
 
 // A number for each channel, zero-padded to whole vectors.
@@ -52,6 +58,10 @@ inline void write(S* to, vec value, int64_t count) {
     if constexpr (full) store(to, value);
     else store_part(to, value, count);
 }
+
+// By itself a processor looks ahead within a page only, and along few rows at a time.
+inline void fetch(const void* from) { __builtin_prefetch(from); }
+inline void fetch_to_write(void* to) { __builtin_prefetch(to, 1); }
 
 // Calls `group(i, constant)` for [0, count) in groups of R, the constant, then one by one.
 template <int R, class Group>

@@ -7,12 +7,13 @@ namespace {
 
 template <class S>
 struct Nchw {
-    // The rows that come next begin in other pages, where the processor does not look ahead by itself.
     template <int R>
-    static void fetch(const S* at, int64_t pixels) {
+    static void fetch_next_rows(const S* at, int64_t pixels) {
 #pragma GCC unroll 4
-        for (int r = 0; r < R; r++) __builtin_prefetch(at + (R + r) * pixels);
+        for (int r = 0; r < R; r++) fetch(at + (R + r) * pixels);
     }
+
+    static constexpr int64_t ahead = 4096 / sizeof(S);  // the next page
 
     // Sums of a group of channels are added up before they join the total: fewer roundings in a row.
     static void add(float* to, vec value) { store(to, load(to) + value); }
@@ -31,7 +32,7 @@ struct Nchw {
             for (int r = 0; r < 4; r++) most[r] = broadcast(-infinity);
             for_vectors(count, [&](int64_t p, auto full) {
                 vec mean = {}, max = load(out.max + p), d_v = {}, d_w = {};
-                fetch<R>(from + p, x.pixels);
+                fetch_next_rows<R>(from + p, x.pixels);
 #pragma GCC unroll 4
                 for (int r = 0; r < R; r++) {
                     const S* at = from + r * x.pixels + p;
@@ -56,7 +57,7 @@ struct Nchw {
             const S* from = x.data + c * x.pixels + first;
             for_vectors(count, [&](int64_t p, auto full) {
                 vec u = {}, w = {};
-                fetch<R>(from + p, x.pixels);
+                fetch_next_rows<R>(from + p, x.pixels);
 #pragma GCC unroll 4
                 for (int r = 0; r < R; r++) {
                     vec value = read<full>(x, from + r * x.pixels + p, count - p, 0.0f);
@@ -68,21 +69,17 @@ struct Nchw {
     }
 
     // Y = X ⊙ (P ⊙ A_c + Q).
-    static void scale(const Image<const S>& x, const Image<S>& y, int64_t first, int64_t count, const ChannelRows& row,
+    static void scale(const Image<const S>& x, const Image<S>& y, const Piece& piece, const ChannelRows& row,
                       const float* by_channel, const float* by_pixel) {
-        for_groups<4>(x.channels, [&](int64_t c, auto rows) {
-            constexpr int R = decltype(rows)::value;
-            const int64_t start = c * x.pixels + first;
-            for_vectors(count, [&](int64_t p, auto full) {
-                vec by_c = load(by_channel + p), by_p = load(by_pixel + p);
-#pragma GCC unroll 4
-                for (int r = 0; r < R; r++) {
-                    const int64_t at = start + r * x.pixels + p;
-                    vec value = read<full>(x, x.data + at, count - p, 0.0f);
-                    write<full>(y.data + at, value * (by_c * row.a[c + r] + by_p), count - p);
-                }
+        for (int64_t c = piece.channel; c < piece.channel + piece.channels; c++) {
+            const int64_t start = c * x.pixels + piece.first;
+            for_vectors(piece.count, [&](int64_t p, auto full) {
+                const int64_t at = start + p, count = piece.count - p;
+                fetch(x.data + at + ahead), fetch_to_write(y.data + at + ahead);
+                vec value = read<full>(x, x.data + at, count, 0.0f);
+                write<full>(y.data + at, value * (load(by_channel + p) * row.a[c] + load(by_pixel + p)), count);
             });
-        });
+        }
     }
 
     // All dot products over channels that backward needs.
@@ -95,7 +92,7 @@ struct Nchw {
             const int64_t start = c * x.pixels + first;
             for_vectors(count, [&](int64_t p, auto full) {
                 vec e_u = {}, e_w = {}, d_v = {}, d_w = {}, by_c = {}, by_p = {}, equals = {}, most = load(max + p);
-                fetch<R>(x.data + start + p, x.pixels), fetch<R>(dy.data + start + p, x.pixels);
+                fetch_next_rows<R>(x.data + start + p, x.pixels), fetch_next_rows<R>(dy.data + start + p, x.pixels);
 #pragma GCC unroll 4
                 for (int r = 0; r < R; r++) {
                     const int64_t at = start + r * x.pixels + p;
@@ -143,29 +140,24 @@ struct Nchw {
         });
     }
 
-    static void input_gradient(const Image<const S>& x, const Image<const S>& dy, const Image<S>& dx, int64_t first,
-                               int64_t count, const ChannelRows& row, const PixelRows& pixel) {
-        for_groups<4>(x.channels, [&](int64_t c, auto rows) {
-            constexpr int R = decltype(rows)::value;
-            const int64_t start = c * x.pixels + first;
-            for_vectors(count, [&](int64_t p, auto full) {
-                vec by_c = load(pixel.p + p), by_p = load(pixel.q + p), e_u = load(pixel.e_u + p);
-                vec e_w = load(pixel.e_w + p), d_v = load(pixel.d_v + p), d_w = load(pixel.d_w + p);
-                vec max = load(pixel.max + p), to_max = load(pixel.to_max + p), to_all = load(pixel.to_all + p);
-                fetch<R>(x.data + start + p, x.pixels), fetch<R>(dy.data + start + p, x.pixels);
-#pragma GCC unroll 4
-                for (int r = 0; r < R; r++) {
-                    const int64_t at = start + r * x.pixels + p, i = c + r;
-                    vec value = read<full>(x, x.data + at, count - p, 0.0f);
-                    vec d = read<full>(dy, dy.data + at, count - p, 0.0f) * (by_c * row.a[i] + by_p);
-                    d += e_u * row.ua[i] + e_w * row.wa[i] + d_v * row.v[i] + d_w * row.w[i];
-                    d += to_all + row.to_all[i];
-                    d += value == max ? to_max : vec{};
-                    d += value == broadcast(row.spatial_max[i]) ? broadcast(row.to_max[i]) : vec{};
-                    write<full>(dx.data + at, d, count - p);
-                }
+    static void input_gradient(const Image<const S>& x, const Image<const S>& dy, const Image<S>& dx,
+                               const Piece& piece, const ChannelRows& row, const PixelRows& pixel) {
+        for (int64_t c = piece.channel; c < piece.channel + piece.channels; c++) {
+            const int64_t start = c * x.pixels + piece.first;
+            for_vectors(piece.count, [&](int64_t p, auto full) {
+                const int64_t at = start + p, count = piece.count - p;
+                fetch(x.data + at + ahead), fetch(dy.data + at + ahead), fetch_to_write(dx.data + at + ahead);
+                vec value = read<full>(x, x.data + at, count, 0.0f);
+                vec d = read<full>(dy, dy.data + at, count, 0.0f) *
+                        (load(pixel.p + p) * row.a[c] + load(pixel.q + p));
+                d += load(pixel.e_u + p) * row.ua[c] + load(pixel.e_w + p) * row.wa[c];
+                d += load(pixel.d_v + p) * row.v[c] + load(pixel.d_w + p) * row.w[c];
+                d += load(pixel.to_all + p) + row.to_all[c];
+                d += value == load(pixel.max + p) ? load(pixel.to_max + p) : vec{};
+                d += value == broadcast(row.spatial_max[c]) ? broadcast(row.to_max[c]) : vec{};
+                write<full>(dx.data + at, d, count);
             });
-        });
+        }
     }
 
     // One number, for the exact maxima where there is a NaN.

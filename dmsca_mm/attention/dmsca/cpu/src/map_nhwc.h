@@ -20,6 +20,7 @@ struct Nhwc {
 #pragma GCC unroll 4
                 for (int r = 0; r < R; r++) {
                     const S* at = from + r * x.channels + c;
+                    fetch(at + R * x.channels);
                     vec value = read<full>(x, at, x.channels - c, 0.0f);
                     vec low = full ? value : read<full>(x, at, x.channels - c, -infinity);
                     total += value, most = larger(low, most);
@@ -42,6 +43,7 @@ struct Nhwc {
                 vec ua = load(row.ua + c), wa = load(row.wa + c);
 #pragma GCC unroll 4
                 for (int r = 0; r < R; r++) {
+                    fetch(from + (R + r) * x.channels + c);
                     vec value = read<full>(x, from + r * x.channels + c, x.channels - c, 0.0f);
                     u[r] += value * ua, w[r] += value * wa;
                 }
@@ -50,16 +52,17 @@ struct Nhwc {
         });
     }
 
-    static void scale(const Image<const S>& x, const Image<S>& y, int64_t first, int64_t count, const ChannelRows& row,
+    static void scale(const Image<const S>& x, const Image<S>& y, const Piece& piece, const ChannelRows& row,
                       const float* by_channel, const float* by_pixel) {
-        for_groups<4>(count, [&](int64_t p, auto pixels) {
+        for_groups<4>(piece.count, [&](int64_t p, auto pixels) {
             constexpr int R = decltype(pixels)::value;
-            const int64_t start = (first + p) * x.channels;
+            const int64_t start = (piece.first + p) * x.channels;
             for_vectors(x.channels, [&](int64_t c, auto full) {
                 vec a = load(row.a + c);
 #pragma GCC unroll 4
                 for (int r = 0; r < R; r++) {
                     const int64_t at = start + r * x.channels + c;
+                    fetch(x.data + at + R * x.channels), fetch_to_write(y.data + at + R * x.channels);
                     vec value = read<full>(x, x.data + at, x.channels - c, 0.0f);
                     write<full>(y.data + at, value * (by_channel[p + r] * a + by_pixel[p + r]), x.channels - c);
                 }
@@ -80,6 +83,7 @@ struct Nhwc {
                 for (int r = 0; r < R; r++) {
                     const int64_t at = start + r * x.channels + c;
                     vec value = read<full>(x, x.data + at, x.channels - c, 0.0f);
+                    fetch(x.data + at + R * x.channels), fetch(dy.data + at + R * x.channels);
                     vec product = value * read<full>(dy, dy.data + at, x.channels - c, 0.0f);
                     dots[r][0] += value * ua, dots[r][1] += value * wa;
                     dots[r][2] += value * v, dots[r][3] += value * w;
@@ -123,11 +127,11 @@ struct Nhwc {
         });
     }
 
-    static void input_gradient(const Image<const S>& x, const Image<const S>& dy, const Image<S>& dx, int64_t first,
-                               int64_t count, const ChannelRows& row, const PixelRows& pixel) {
-        for_groups<4>(count, [&](int64_t p, auto pixels) {
+    static void input_gradient(const Image<const S>& x, const Image<const S>& dy, const Image<S>& dx,
+                               const Piece& piece, const ChannelRows& row, const PixelRows& pixel) {
+        for_groups<4>(piece.count, [&](int64_t p, auto pixels) {
             constexpr int R = decltype(pixels)::value;
-            const int64_t start = (first + p) * x.channels;
+            const int64_t start = (piece.first + p) * x.channels;
             for_vectors(x.channels, [&](int64_t c, auto full) {
                 vec a = load(row.a + c), ua = load(row.ua + c), wa = load(row.wa + c), v = load(row.v + c);
                 vec w = load(row.w + c), most = load(row.spatial_max + c), to_max = load(row.to_max + c);
@@ -136,6 +140,8 @@ struct Nhwc {
                 for (int r = 0; r < R; r++) {
                     const int64_t at = start + r * x.channels + c, i = p + r;
                     vec value = read<full>(x, x.data + at, x.channels - c, 0.0f);
+                    fetch(x.data + at + R * x.channels), fetch(dy.data + at + R * x.channels);
+                    fetch_to_write(dx.data + at + R * x.channels);
                     vec d = read<full>(dy, dy.data + at, x.channels - c, 0.0f) * (pixel.p[i] * a + pixel.q[i]);
                     d += pixel.e_u[i] * ua + pixel.e_w[i] * wa + pixel.d_v[i] * v + pixel.d_w[i] * w;
                     d += to_all + pixel.to_all[i];

@@ -7,9 +7,10 @@
 namespace dmsca {
 namespace {
 
-constexpr int64_t tile_bytes = 512 * 1024;  // of X, or of X and dY together, read twice: stays in a second cache
+constexpr int64_t tile_bytes = 512 * 1024;  // of X; with dY, which backward reads twice, it stays in a second cache
 constexpr int64_t widest_tile = 1024;       // pixels
 constexpr int64_t wide_tile = 512;          // pixels of what is read once: long rows, with its sums in a first cache
+constexpr int64_t run_pixels = 4096;        // of a piece in NCHW: 16 kB in a row, its numbers for each pixel in a cache
 
 inline int64_t round_up(int64_t value, int64_t to) { return (value + to - 1) / to * to; }
 
@@ -23,16 +24,33 @@ struct Tiling {
     int64_t length(int64_t t) const { return t + 1 < count ? size : pixels - t * size; }
 };
 
-inline Tiling tiling_for_reading_twice(const DmscaCall& call, bool backward) {
-    const int64_t size = tile_bytes / (call.channels * (call.is_bf16 ? 2 : 4) * (backward ? 2 : 1)) / lanes * lanes;
+inline Tiling tiling_in_cache(const DmscaCall& call) {
+    const int64_t size = tile_bytes / (call.channels * (call.is_bf16 ? 2 : 4)) / lanes * lanes;
     return Tiling(size < lanes ? lanes : size > widest_tile ? widest_tile : size, call.height * call.width);
 }
+
+// An image's pieces, those of the same pixels in a row.
+struct Pieces {
+    Tiling channels, pixels;
+
+    Pieces(const DmscaCall& call, int64_t block)
+        : channels(call.channels_last ? call.channels : block, call.channels),
+          pixels(call.channels_last ? tiling_in_cache(call) : Tiling(run_pixels, call.height * call.width)) {}
+
+    int64_t count() const { return channels.count * pixels.count; }
+
+    Piece operator[](int64_t i) const {
+        const int64_t c = i % channels.count, p = i / channels.count;
+        return Piece{channels.first(c), channels.length(c), pixels.first(p), pixels.length(p)};
+    }
+};
 
 struct Plan {
     const DmscaCall& a;
     int64_t n, c, h, w, pixels, hidden;
     int64_t c_room, p_room, w_room;      // padded to whole vectors
     Tiling wide, tiles;                  // for passes that read a tile once, and twice
+    Pieces pieces;                       // for passes that write a map
     int64_t summed_tiles;                // tiles of an image whose sums over pixels are kept apart
     int64_t kernel, radius;              // of the convolution that all scales are re-parameterized into
     int64_t pad_width, pad_plane;        // a map with a border of zeros
@@ -45,10 +63,9 @@ struct Plan {
     float *spatial;                      // A_s, (n, p_room)
     float *a_c, *ua, *wa;                // A_c, u ⊙ A_c, w ⊙ A_c, (n, c_room)
     float *partial;                      // sums over the pixels of tiles, (n, summed_tiles, sums, c_room)
-    // Forward
-    float *d_v, *d_w;                    // (n, p_room)
+    float *p, *q;                        // (n, p_room); in forward d_v and d_w first
     // Backward
-    float *p, *q, *d_e_u, *d_e_w, *d_d_v, *d_d_w, *max, *to_max, *d_logit;  // (n, p_room)
+    float *d_e_u, *d_e_w, *d_d_v, *d_d_w, *max, *to_max, *to_all, *d_logit;  // (n, p_room)
     float *tile_bias;                    // (n, tiles, 2)
     float *d_context, *d_pooled, *equals, *spatial_max;   // (n, c_room)
     float *to_spatial_max, *to_channel_mean;  // (n, c_room)
@@ -68,8 +85,8 @@ struct Plan {
     int64_t blocks() const { return (c + block - 1) / block; }
 
     Plan(const DmscaCall& call, bool backward)
-        : a(call), wide(wide_tile, call.height * call.width), tiles(tiling_for_reading_twice(call, backward)),
-          summed_tiles(backward ? tiles.count : wide.count) {
+        : a(call), wide(wide_tile, call.height * call.width), tiles(tiling_in_cache(call)),
+          pieces(call, block), summed_tiles(backward ? tiles.count : wide.count) {
         n = call.batch, c = call.channels, h = call.height, w = call.width, pixels = h * w, hidden = call.hidden;
         c_room = round_up(c, lanes), p_room = round_up(pixels, lanes) + lanes, w_room = round_up(w, lanes);
         kernel = 1;
@@ -85,11 +102,9 @@ struct Plan {
         rows = take(n * h), columns = take(n * w_room), spatial = take(n * p_room);
         a_c = take(n * c_room), ua = take(n * c_room), wa = take(n * c_room);
         partial = take(n * summed_tiles * (backward ? backward_sums : 2) * c_room);
-        if (!backward) {
-            d_v = take(n * p_room), d_w = take(n * p_room);
-            return;
-        }
-        for (float** map : {&p, &q, &d_e_u, &d_e_w, &d_d_v, &d_d_w, &max, &to_max, &d_logit}) *map = take(n * p_room);
+        p = take(n * p_room), q = take(n * p_room);
+        if (!backward) return;
+        for (float** map : {&d_e_u, &d_e_w, &d_d_v, &d_d_w, &max, &to_max, &to_all, &d_logit}) *map = take(n * p_room);
         tile_bias = take(n * tiles.count * 2);
         for (float** row : {&d_context, &d_pooled, &equals, &spatial_max, &to_spatial_max, &to_channel_mean})
             *row = take(n * c_room);
