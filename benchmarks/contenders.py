@@ -12,8 +12,7 @@ import torch
 from mmengine.registry import MODELS
 from torch import Tensor, nn
 
-from dmsca_mm import DMSCA
-from dmsca_mm.attention.peers import CBAM, ECA, SE, CoordinateAttention
+from dmsca_mm.attention import DMSCA, PEERS
 from dmsca_mm.errors import UsageError
 
 
@@ -70,10 +69,7 @@ class Contender:
 
 CONTENDERS = {
     'plain': Contender('plain', None),
-    'se': Contender('SE', dict(type=SE)),
-    'eca': Contender('ECA', dict(type=ECA)),
-    'ca': Contender('coordinate attention', dict(type=CoordinateAttention)),
-    'cbam': Contender('CBAM', dict(type=CBAM)),
+    **{peer.name: Contender(peer.label, dict(type=peer.operator)) for peer in PEERS},
     'context': Contender('ContextBlock', dict(type='ContextBlock', ratio=1 / 16)),
     # As in mmdet's configs/empirical_attention: one row of attention a head, linear in the pixels.
     'attention': Contender('GeneralizedAttention', dict(type='GeneralizedAttention', spatial_range=-1, num_heads=8,

@@ -12,6 +12,7 @@ import torch
 from scipy.stats import t as student
 from study import CONTENDERS, ROOT, TASKS, Run
 
+from dmsca_mm.attention import PEERS
 from dmsca_mm.attention.dmsca.ablation import PARTS
 
 PLAIN, WHOLE, WITHOUT = 'none', 'dmsca', 'dmsca_without_'
@@ -20,11 +21,10 @@ NUMBERS = {'clean': 'clean', 'corrupted': 'corrupted', 'relative': 'corrupted / 
 """Columns of a run that are compared, and their names on the page."""
 STATISTICS = ('running_mean', 'running_var', 'num_batches_tracked')
 METRICS = {'detection': 'box mAP', 'segmentation': 'mIoU'}
-LABELS = {'none': 'plain', 'se': 'SE', 'eca': 'ECA', 'ca': 'coordinate attention', 'cbam': 'CBAM', 'dmsca': 'DMSCA',
+LABELS = {'none': 'plain', **{peer.name: peer.label for peer in PEERS}, 'dmsca': 'DMSCA',
           'dmsca_paper': "DMSCA, paper's start"}
 COST = ROOT / 'benchmarks' / 'results' / 'cost_resnet50_cpu_fp32.csv'
-COSTS = {'none': 'plain', 'se': 'SE', 'eca': 'ECA', 'ca': 'coordinate attention', 'cbam': 'CBAM', 'dmsca': 'DMSCA fast',
-         'dmsca_paper': 'DMSCA fast'}
+COSTS = {**LABELS, 'dmsca': 'DMSCA fast', 'dmsca_paper': 'DMSCA fast'}
 """Names of contenders in that table; a start costs nothing."""
 
 Row = dict[str, Any]

@@ -13,12 +13,12 @@ import torch
 from mmengine.config import Config, ConfigDict
 from mmengine.registry import MODELS, init_default_scope
 
-from .attention import CBAM, DMSCA, ECA, SE, CoordinateAttention, DMSCAWithout
+from .attention import DMSCA, PEERS, DMSCAWithout
 from .attention.dmsca.ablation import PARTS
 from .errors import UsageError
 from .presets import dmsca
 
-for _operator in (DMSCA, DMSCAWithout, SE, ECA, CBAM, CoordinateAttention):
+for _operator in (DMSCA, DMSCAWithout, *(peer.operator for peer in PEERS)):
     MODELS.register_module(module=_operator)
 
 POSITIONS = ('after_conv1', 'after_conv2', 'after_conv3')
@@ -63,8 +63,7 @@ def check_operator_arguments(arguments: dict[str, Any]) -> None:
 
 PLUGINS: dict[str, dict[str, Any] | None] = {
     'dmsca': dmsca,
-    **{operator._abbr_: {**dmsca, 'cfg': dict(type=operator.__name__)}
-       for operator in (SE, ECA, CBAM, CoordinateAttention)},
+    **{peer.name: {**dmsca, 'cfg': dict(type=peer.operator.__name__)} for peer in PEERS},
     'dmsca_paper': {**dmsca, 'cfg': dict(type='DMSCA', init='paper')},
     **{f'dmsca_without_{part}': {**dmsca, 'cfg': dict(type='DMSCAWithout', without=part)} for part in PARTS},
     'none': None,

@@ -1,5 +1,5 @@
-"""The operator: needs torch and nothing else."""
+"""DMSCA and its peers: needs torch and nothing else."""
 from .dmsca import DMSCA, DMSCAWithout, Explanation
-from .peers import CBAM, ECA, SE, CoordinateAttention
+from .peers import PEERS
 
-__all__ = ['CBAM', 'DMSCA', 'ECA', 'SE', 'CoordinateAttention', 'DMSCAWithout', 'Explanation']
+__all__ = ['DMSCA', 'PEERS', 'DMSCAWithout', 'Explanation']
