@@ -1,7 +1,7 @@
 """DMSCA, dynamic multi-scale channel-spatial attention, as a plugin for OpenMMLab backbones.
 
-``import dmsca_mm`` registers the operator as ``type='DMSCA'``, has mmengine find forks of its libraries, and
-imports neither mmdet nor mmseg.
+``import dmsca_mm`` registers the operator as ``type='DMSCA'``, has mmengine find forks of its libraries and torch load
+mmengine's checkpoints, and imports neither mmdet nor mmseg.
 """
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ for _package, _command in (('torch', 'pip install torch'), ('mmengine', 'pip ins
 from . import backbones, forks  # noqa: E402, F401 (backbones registers PluginResNet)
 from .attention import DMSCA  # noqa: E402
 from .plugin import dmsca, plugin  # noqa: E402
+from .runtime.checkpoint import allow_training_state  # noqa: E402
 from .version import __version__  # noqa: E402
 
 forks.find_by_import_name()
+allow_training_state()
 
 __all__ = ['DMSCA', '__version__', 'dmsca', 'plugin']

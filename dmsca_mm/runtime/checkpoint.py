@@ -29,13 +29,14 @@ def _history_statistic(owner: object, name: str) -> Any:
     raise pickle.UnpicklingError(f'builtins.getattr({owner!r}, {name!r}) is not allowed in a checkpoint')
 
 
-def load_weights_only() -> None:
-    """From here on every ``torch.load`` of this process, whoever calls it, loads weights and training state only.
+def allow_training_state() -> None:
+    """Have torch load, weights only, what mmengine stores of a training: HistoryBuffer and plain numeric numpy arrays.
 
-    Allowed beyond torch's own list is exactly what mmengine stores: HistoryBuffer and plain numeric numpy arrays.
+    Nothing else is allowed beyond torch's own list. torch before 2.6 does not load weights only unless asked to, and is
+    left as it is.
     """
-    os.environ['TORCH_FORCE_WEIGHTS_ONLY_LOAD'] = '1'
-    os.environ.pop('TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD', None)
+    if torch.__version__ < (2, 6):
+        return
     multiarray = np._core.multiarray if hasattr(np, '_core') else np.core.multiarray
     numeric = {type(np.dtype(code)) for code in '?bhilqBHILQefd'}
     torch.serialization.add_safe_globals([
@@ -45,6 +46,13 @@ def load_weights_only() -> None:
           for function in (multiarray._reconstruct, multiarray.scalar)
           for module in ('numpy.core.multiarray', 'numpy._core.multiarray')),
     ])
+
+
+def load_weights_only() -> None:
+    """From here on every ``torch.load`` of this process, whoever calls it, loads weights and training state only."""
+    os.environ['TORCH_FORCE_WEIGHTS_ONLY_LOAD'] = '1'
+    os.environ.pop('TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD', None)
+    allow_training_state()
 
 
 def read(path: str | Path, map_location: Any = 'cpu', mapped: bool = True) -> Any:
@@ -67,7 +75,7 @@ def read(path: str | Path, map_location: Any = 'cpu', mapped: bool = True) -> An
     try:
         if path.suffix == '.safetensors':
             return dict(state_dict=_safetensors(path))
-        return torch.load(path, map_location=map_location, weights_only=True, mmap=mapped and _is_zip(path))
+        content = torch.load(path, map_location=map_location, weights_only=True, mmap=mapped and _is_zip(path))
     except pickle.UnpicklingError as error:
         if 'Unsupported operand' in str(error):  # no pickle at all
             raise UsageError(_broken(path, error)) from None
@@ -75,6 +83,9 @@ def read(path: str | Path, map_location: Any = 'cpu', mapped: bool = True) -> An
                          f'{_culprit(error)}. Use one saved as plain weights') from None
     except Exception as error:  # bytes that are no pickle can fail the reader in any way
         raise UsageError(_broken(path, error)) from None
+    if isinstance(content, dict) and isinstance(content.get('meta'), dict):
+        content['meta'].pop('config', None)  # mmcv's, of old: mmengine would execute that text when it resumes
+    return content
 
 
 def _safetensors(path: Path) -> dict[str, torch.Tensor]:

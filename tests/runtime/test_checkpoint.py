@@ -3,10 +3,12 @@ import os
 import pickle
 import shlex
 import subprocess
+import sys
 
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.logging import HistoryBuffer
 from safetensors.torch import save_file
 
@@ -63,6 +65,16 @@ def test_hostile_checkpoint_is_refused_and_runs_nothing(kind, zipped, tmp_path):
     assert not marker.exists()
 
 
+def test_hostile_text_that_mmengine_would_execute_on_resuming_is_left_out(tmp_path):
+    """mmcv kept a run's config as ``meta['config']``; mmengine's Runner executes it to look for ``gpu_ids``."""
+    path, marker = tmp_path / 'bad.pth', tmp_path / 'executed'
+    text = f'gpu_ids = [__import__("os").system({f"touch {shlex.quote(str(marker))}"!r})]'
+    torch.save(dict(state_dict={}, meta=dict(epoch=1, config=text)), path)
+    Config.fromstring(text, '.py')
+    assert marker.exists(), 'the text does what it says'
+    assert checkpoint.read(path)['meta'] == dict(epoch=1)
+
+
 def test_the_hostile_files_above_would_run_without_the_guard(tmp_path):
     marker = tmp_path / 'executed'
     pickle.loads(pickle.dumps(hostile(marker)['system']))
@@ -75,6 +87,25 @@ def test_every_loader_of_the_process_is_guarded(tmp_path):
     checkpoint.load_weights_only()
     with pytest.raises(pickle.UnpicklingError):
         torch.load(path, weights_only=False)
+    assert not marker.exists()
+
+
+def test_importing_the_package_allows_a_training_and_nothing_hostile(tmp_path):
+    """As in a tool of mmdet's or mmseg's, whose config imports the package."""
+    marker = tmp_path / 'executed'
+    training = dict(loss=HistoryBuffer([1.0, 3.0], [1, 1]), score=np.float64(0.5), box=np.ones(3, np.float32))
+    for name, content in {**hostile(marker), 'training': training}.items():
+        torch.save(content, tmp_path / f'{name}.pth')
+    code = """if True:
+        import dmsca_mm, pathlib, pickle, sys, torch
+        for path in sorted(pathlib.Path(sys.argv[1]).glob('*.pth')):
+            try:
+                print('loaded', path.stem, torch.load(path)['loss'].mean(2))
+            except pickle.UnpicklingError:
+                print('refused', path.stem)"""
+    finished = subprocess.run([sys.executable, '-c', code, tmp_path], capture_output=True, text=True, timeout=100)
+    expected = [f'refused {name}' for name in sorted(hostile(''))] + ['loaded training 2.0']
+    assert sorted(finished.stdout.splitlines()) == sorted(expected), finished.stderr
     assert not marker.exists()
 
 

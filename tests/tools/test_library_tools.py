@@ -1,0 +1,59 @@
+"""mmdet's and mmseg's own tools train, test and resume a config that imports the package."""
+import importlib.util
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from commands import DETECTOR, SEGMENTER, short_run
+
+RUNS = {'mmdet': (DETECTOR, 'epoch_1.pth', 'epoch_2.pth', 'bbox_mAP'),
+        'mmseg': (SEGMENTER, 'iter_1.pth', 'iter_2.pth', 'mIoU')}
+
+
+@pytest.fixture
+def own_tool(repository, tmp_path, digits):
+    """Runs a library's own tool on the built-in digits; gives the finished process."""
+    def run(library, tool, *words, length=1):
+        path = Path(importlib.util.find_spec(library).origin).parent / '.mim/tools' / tool
+        options = [*short_run(digits, library == 'mmdet', length), 'train_dataloader.num_workers=0',
+                   'train_dataloader.persistent_workers=False']
+        return subprocess.run([sys.executable, path, repository / RUNS[library][0], *words, *options], cwd=tmp_path,
+                              capture_output=True, text=True, timeout=300, env={**os.environ, 'OMP_NUM_THREADS': '1'})
+    return run
+
+
+@pytest.mark.parametrize('library', list(RUNS))
+def test_librarys_own_tools_train_test_and_resume(library, own_tool, tmp_path):
+    _, first, second, metric = RUNS[library]
+    work = tmp_path / 'work'
+    trained = own_tool(library, 'train.py', '--work-dir', work)
+    assert trained.returncode == 0, trained.stderr
+    tested = own_tool(library, 'test.py', work / first, '--work-dir', tmp_path / 'test')
+    assert tested.returncode == 0, tested.stderr
+    assert metric in tested.stdout + tested.stderr
+    resumed = own_tool(library, 'train.py', '--work-dir', work, '--resume', length=2)
+    assert resumed.returncode == 0, resumed.stderr
+    assert (work / second).exists()
+    steps = [next(iter(torch.load(work / name)['optimizer']['state'].values()))['step'] for name in (first, second)]
+    assert steps[1] == 2 * steps[0], 'the optimizer went on where it stood'
+
+
+class Hostile:
+    def __init__(self, marker):
+        self.marker = marker
+
+    def __reduce__(self):
+        return os.system, (f'touch {shlex.quote(str(self.marker))}',)
+
+
+@pytest.mark.parametrize('library', list(RUNS))
+def test_librarys_own_tool_refuses_a_hostile_checkpoint(library, own_tool, tmp_path):
+    torch.save(dict(state_dict={}, extra=Hostile(tmp_path / 'executed')), tmp_path / 'bad.pth')
+    tested = own_tool(library, 'test.py', tmp_path / 'bad.pth', '--work-dir', tmp_path / 'test')
+    assert tested.returncode != 0
+    assert 'UnpicklingError' in tested.stderr
+    assert not (tmp_path / 'executed').exists()
