@@ -198,11 +198,14 @@ def test_bad_checkpoint(kind, words, use, digits, call_here, repository, tmp_pat
     assert not (tmp_path / 'work_dirs').exists()
 
 
-def test_torchvision_weights_without_torchvision(tiny_coco, call_here, monkeypatch):
+@pytest.mark.parametrize(('config', 'weights', 'file'), [
+    ('configs/faster_rcnn_r50_dmsca.py', 'torchvision://resnet50', 'models/resnet50-0676ba61.pth'),
+    ('mmdet::retinanet/retinanet_r18_fpn_1x_coco.py', 'torchvision://resnet18', 'models/resnet18-f37072fd.pth')])
+def test_torchvision_weights_without_torchvision(config, weights, file, tiny_coco, call_here, monkeypatch):
     options = [f'{split}_dataloader.dataset.data_root={tiny_coco}/' for split in ('train', 'val')]
     monkeypatch.setitem(sys.modules, 'torchvision', None)  # as if it were not there
-    finished = call_here('train.py', 'configs/faster_rcnn_r50_dmsca.py', '--cfg-options', *options)
-    assert_one_line(finished, 'torchvision://resnet50', 'resnet50-0676ba61.pth')
+    finished = call_here('train.py', config, '--cfg-options', *options)
+    assert_one_line(finished, weights, f'model.backbone.init_cfg.checkpoint=https://download.pytorch.org/{file}')
 
 
 @pytest.mark.parametrize(('script', 'tool'), [('slurm_train.sh', 'train.py'), ('slurm_test.sh', 'test.py')])

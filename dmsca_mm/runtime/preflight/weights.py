@@ -1,7 +1,6 @@
 """The weights that a run starts from: there, whole, and nothing but weights."""
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import Any
@@ -12,7 +11,7 @@ from torch import nn
 
 from ...errors import UsageError
 from ...plugin import backbone_class, backbones
-from .. import checkpoint
+from .. import checkpoint, model_zoo, stored_config
 from .model import built_empty
 
 
@@ -24,17 +23,13 @@ def check_weights(config: Config) -> None:
 
     Raises:
         UsageError: a local file that is missing, cut short or holds code; one whose backbone is another than the
-            config's, or whose plugin had another start; torchvision weights without torchvision.
+            config's, or whose plugin had another start; torchvision weights without torchvision; a name under which
+            OpenMMLab publishes none; published weights of another depth.
     """
-    for name in _pretrained(config.get('model')):
-        if name.startswith(('torchvision://', 'modelzoo://')):
-            if find_spec('torchvision') is None:
-                raise UsageError(f'{name} needs torchvision, which is not installed: install it, or name the same '
-                                 'weights by address or local file, for ResNet-50 --cfg-options '
-                                 'model.backbone.init_cfg.checkpoint='
-                                 'https://download.pytorch.org/models/resnet50-0676ba61.pth, or start from scratch '
-                                 'with --cfg-options model.backbone.init_cfg=None')
-        elif '://' not in name:
+    for name, path, owner in _pretrained(config.get('model'), 'model'):
+        if '://' in name:
+            _check_name(name, path, owner, config.get('default_scope'))
+        else:
             checkpoint.read(name)
     for backbone in backbones(config):
         start = backbone.get('init_cfg')
@@ -46,17 +41,39 @@ def check_weights(config: Config) -> None:
             _check_fit(config.model.backbone, config.load_from, 'backbone.', config.get('default_scope'))
 
 
-def _pretrained(node: Any) -> Iterator[str]:
-    """Names of the weights in ``init_cfg=dict(type='Pretrained', checkpoint=...)`` and ``pretrained=...``."""
+def _pretrained(node: Any, path: str, owner: Any = None) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Weights in ``init_cfg=dict(type='Pretrained', checkpoint=...)`` and ``pretrained=...``: name, path, whose."""
     if isinstance(node, dict):
         if node.get('type') == 'Pretrained' and isinstance(node.get('checkpoint'), str):
-            yield node['checkpoint']
+            yield node['checkpoint'], f'{path}.checkpoint', owner
         if isinstance(node.get('pretrained'), str):
-            yield node['pretrained']
-        node = list(node.values())
-    if isinstance(node, (list, tuple)):
-        for value in node:
-            yield from _pretrained(value)
+            yield node['pretrained'], f'{path}.pretrained', node
+        owner = node
+    if isinstance(node, (dict, list, tuple)):
+        for key, value in node.items() if isinstance(node, dict) else enumerate(node):
+            yield from _pretrained(value, f'{path}.{key}', owner)
+
+
+def _check_name(name: str, path: str, owner: dict[str, Any], default_scope: str | None) -> None:
+    """Refuse published weights that cannot be had by their name, and those of another depth than the backbone's."""
+    backbone = owner if 'depth' in owner else owner.get('backbone') or {}
+    kind = backbone_class(backbone, default_scope) if 'depth' in backbone and 'type' in backbone else None
+    fitting = kind and model_zoo.weights_of(backbone, kind.__name__)
+    way = f'start from scratch with --cfg-options {path.removesuffix(".checkpoint")}=None'
+    if found := model_zoo.address(fitting or name):
+        what = f'those of {kind.__name__} of depth {backbone["depth"]}' if fitting else 'the same weights'
+        way = f'name {what} by address or local file with --cfg-options {path}={found}, or {way}'
+    if name.split('://')[0] in model_zoo.TORCHVISION and find_spec('torchvision') is None:
+        raise UsageError(f'{name} needs torchvision, which is not installed: install it, or {way}')
+    if model_zoo.is_unknown(name):
+        near = model_zoo.near(name)
+        raise UsageError(f'{path}: no weights are published as {name}; near it are {", ".join(near) or "none"}: name '
+                         f'one of them if it fits, or {way}')
+    depths = getattr(kind, 'arch_settings', None) or ()
+    if fitting and name in [model_zoo.weights_of(backbone, kind.__name__, depth) for depth in depths
+                            if depth != backbone['depth']]:
+        raise UsageError(f'weights {name} are of another backbone: the config has {kind.__name__} of depth '
+                         f'{backbone["depth"]}: {way}')
 
 
 def _check_fit(backbone: dict[str, Any], weights: str, prefix: str, default_scope: str | None) -> None:
@@ -74,6 +91,8 @@ def _check_fit(backbone: dict[str, Any], weights: str, prefix: str, default_scop
              if name.removeprefix('module.').startswith(prefix)}
     model = built_empty(backbone, default_scope)
     here = {name: value.shape for name, value in model.state_dict().items()}
+    published = model_zoo.weights_of(backbone, type(model).__name__)
+    wanted = 'give the weights of that backbone' + (f', such as {model_zoo.address(published)}' if published else '')
     mine = f'the config has {type(model).__name__} of depth {backbone["depth"]}' if 'depth' in backbone else (
         f'the config has {type(model).__name__}')
     missing = [name for name in here if name not in there and not name.endswith('num_batches_tracked')
@@ -81,7 +100,7 @@ def _check_fit(backbone: dict[str, Any], weights: str, prefix: str, default_scop
     if missing:
         hint = ", or give prefix='backbone.'" if not prefix and any('backbone.' in name for name in there) else ''
         raise UsageError(f'weights {weights} are of another backbone: {mine}, of which they lack {len(missing)} '
-                         f'tensor(s), the first is {missing[0]}; give the weights of that backbone{hint}')
+                         f'tensor(s), the first is {missing[0]}; {wanted}{hint}')
     beyond = [name for name in there if name not in here and hasattr(model, name.split('.')[0])]
     if beyond:
         raise UsageError(f'weights {weights} are of another backbone: {mine}, and they have {len(beyond)} tensor(s) '
@@ -89,7 +108,7 @@ def _check_fit(backbone: dict[str, Any], weights: str, prefix: str, default_scop
     for name, shape in there.items():
         if name in here and here[name] != shape:
             raise UsageError(f'weights {weights} are of another backbone: {name} is {tuple(shape)} there and '
-                             f'{tuple(here[name])} here, where {mine}; give the weights of that backbone')
+                             f'{tuple(here[name])} here, where {mine}; {wanted}')
 
 
 def check_start(backbone: dict[str, Any], weights: str, content: dict[str, Any]) -> None:
@@ -105,25 +124,15 @@ def check_start(backbone: dict[str, Any], weights: str, content: dict[str, Any])
     Raises:
         UsageError: a plugin of the backbone has another ``init`` here than there.
     """
-    try:
-        lines = ast.parse((content.get('meta') or {}).get('cfg', '')).body
-    except (SyntaxError, ValueError):
-        return  # a config in another language, or no text
-    model = [line for line in lines if isinstance(line, ast.Assign) and ast.unparse(line.targets[0]) == 'model']
-    stored = [arguments for line in model for arguments in map(_constants, ast.walk(line))]
+    stored = stored_config.parse((content.get('meta') or {}).get('cfg')).get('model')
     for operator in (entry['cfg'] for entry in backbone.get('plugins') or []):
         mine = operator.get('init', 'identity')
-        theirs = {one.get('init', 'identity') for one in stored if one.get('type') == operator['type']}
+        theirs = {str(one.get('init', 'identity')) for one in stored_config.dicts(stored)
+                  if one.get('type') == operator['type']}
         if theirs and mine not in theirs:
             raise UsageError(f'weights {weights} were trained with {operator["type"]} of init={min(theirs)!r}, and the '
                              f'config has init={mine!r}, whose gates have another range: the same weights would '
                              "compute something else; give both the same init")
-
-
-def _constants(node: ast.AST) -> dict[str | None, Any]:
-    """The arguments of a ``dict(...)`` in a config's text that are plain values."""
-    arguments = node.keywords if isinstance(node, ast.Call) else []
-    return {one.arg: one.value.value for one in arguments if isinstance(one.value, ast.Constant)}
 
 
 def _plugins(model: nn.Module) -> Iterator[str]:

@@ -1,4 +1,6 @@
 """Weights that are missing or need what is not there are named."""
+import re
+
 import pytest
 import torch
 from mmengine.config import Config
@@ -13,22 +15,91 @@ def model(**backbone):
     return Config(dict(model=dict(backbone=dict(type='mmdet.ResNet', depth=50, **backbone))))
 
 
-@pytest.mark.parametrize('where', [dict(init_cfg=dict(type='Pretrained', checkpoint='torchvision://resnet50')),
-                                   dict(pretrained='torchvision://resnet50')])
-def test_torchvision_weights_without_torchvision_name_the_way_out(where, monkeypatch):
+TORCHVISION = 'https://download.pytorch.org/models/'
+OPENMMLAB = 'https://download.openmmlab.com/pretrain/third_party/'
+
+
+def start(name):
+    return dict(type='Pretrained', checkpoint=name)
+
+
+@pytest.fixture
+def no_torchvision(monkeypatch):
     monkeypatch.setattr(weights, 'find_spec', lambda name: None)
-    with pytest.raises(UsageError, match='torchvision, which is not installed') as caught:
-        weights.check_weights(model(**where))
-    assert 'https://download.pytorch.org/models/resnet50-0676ba61.pth' in str(caught.value)
+
+
+@pytest.mark.parametrize(('backbone', 'name', 'expected'), [
+    (dict(type='mmdet.ResNet', depth=18), 'resnet18', f'{TORCHVISION}resnet18-f37072fd.pth'),
+    (dict(type='mmdet.ResNet', depth=34), 'resnet34', f'{TORCHVISION}resnet34-b627a593.pth'),
+    (dict(type='mmdet.ResNet', depth=50), 'resnet50', f'{TORCHVISION}resnet50-0676ba61.pth'),
+    (dict(type='mmdet.ResNet', depth=101), 'resnet101', f'{TORCHVISION}resnet101-63fe2227.pth'),
+    (dict(type='mmseg.ResNet', depth=152), 'resnet152', f'{TORCHVISION}resnet152-394f9c45.pth'),
+    (dict(type='mmdet.ResNet', depth=18), 'resnet50', f'{TORCHVISION}resnet18-f37072fd.pth'),
+    (dict(type='mmdet.ResNet', depth=50), 'resnet50.imagenet1k_v2', f'{TORCHVISION}resnet50-0676ba61.pth'),
+    (dict(type='PluginResNet', base='mmdet.ResNet', depth=18, plugins=[dmsca]), 'resnet18', 'resnet18-f37072fd.pth'),
+    (dict(type='mmdet.ResNeXt', depth=50, groups=32), 'resnext50_32x4d', f'{TORCHVISION}resnext50_32x4d-7cdf4587.pth'),
+    (dict(type='mmdet.ResNeXt', depth=101, groups=64), 'resnet50', f'{OPENMMLAB}resnext101_64x4d-ee2c6f71.pth'),
+    (dict(type='mmdet.ResNeXt', depth=101, groups=32, base_width=8), 'resnet50', 'resnext101_32x8d-8ba56ff5.pth'),
+    (dict(type='mmseg.ResNetV1c', depth=18), 'resnet18', f'{OPENMMLAB}resnet18_v1c-b5776b93.pth'),
+    (dict(type='mmseg.ResNetV1c', depth=101), 'resnet50', f'{OPENMMLAB}resnet101_v1c-e67eebb6.pth'),
+    (dict(type='mmdet.ResNet', depth=50, style='caffe'), 'resnet50', f'{OPENMMLAB}resnet50_msra-5891d200.pth'),
+    (dict(type='mmdet.SwinTransformer'), 'wide_resnet50_2', f'{TORCHVISION}wide_resnet50_2-95faca4d.pth')])
+@pytest.mark.parametrize('where', ['init_cfg', 'pretrained', 'model'])
+def test_torchvision_weights_without_torchvision_name_those_of_the_backbone(backbone, name, expected, where,
+                                                                            no_torchvision):
+    name = f'torchvision://{name}'
+    inner = {'init_cfg': dict(init_cfg=start(name)), 'pretrained': dict(pretrained=name)}.get(where, {})
+    outer = dict(pretrained=name) if where == 'model' else {}
+    key = {'init_cfg': 'backbone.init_cfg.checkpoint', 'pretrained': 'backbone.pretrained'}.get(where, 'pretrained')
+    with pytest.raises(UsageError, match=f'^{re.escape(name)} needs torchvision, which is not installed') as caught:
+        weights.check_weights(Config(dict(model=dict(backbone={**backbone, **inner}, **outer))))
+    address = re.search(rf'--cfg-options model\.{key}=(https\S+),', str(caught.value))[1]
+    assert address.endswith(expected)
+    assert f'--cfg-options model.{key.removesuffix(".checkpoint")}=None' in str(caught.value)
+
+
+def test_thin_network_is_not_offered_the_weights_of_a_wide_one(no_torchvision):
+    with pytest.raises(UsageError, match='or name the same weights by address or local file') as caught:
+        weights.check_weights(model(init_cfg=start('torchvision://resnet50'), base_channels=16))
+    assert 'depth 50' not in str(caught.value)
+
+
+def test_name_in_no_table_offers_no_address(no_torchvision):
+    with pytest.raises(UsageError, match='install it, or start from scratch') as caught:
+        weights.check_weights(model(init_cfg=start('torchvision://mine'), base_channels=16))
+    assert 'https' not in str(caught.value)
+
+
+@pytest.mark.parametrize(('kind', 'depth', 'name', 'words'), [
+    ('mmseg.ResNetV1c', 34, 'open-mmlab://resnet34_v1c', ['open-mmlab://resnet50_v1c', 'start from scratch']),
+    ('mmseg.ResNetV1d', 50, 'open-mmlab://resnet50_v1d', ['open-mmlab://resnet50_v1c', 'start from scratch']),
+    ('mmseg.ResNetV1c', 101, 'open-mmlab://resnet101_v2c', ['those of ResNetV1c of depth 101', 'v1c-e67eebb6.pth']),
+    ('mmdet.ResNet', 50, 'openmmlab://resnet', ['those of ResNet of depth 50', 'resnet50-0676ba61.pth']),
+    ('mmdet.ResNet', 50, 'mmcls://resnet55', ['mmcls://resnet50', 'resnet50-0676ba61.pth'])])
+def test_name_under_which_nothing_is_published_is_refused_with_those_near_it(kind, depth, name, words):
+    with pytest.raises(UsageError, match=f'model.backbone.init_cfg.checkpoint: no weights are published as {name}; '
+                                         'near it are') as caught:
+        weights.check_weights(Config(dict(model=dict(backbone=dict(type=kind, depth=depth, init_cfg=start(name))))))
+    assert all(word in str(caught.value) for word in words), str(caught.value)
+
+
+@pytest.mark.parametrize('name', ['open-mmlab://resnet50_v1c', 'open-mmlab://resnet50_caffe', 'mmcls://resnet50',
+                                  'https://example.org/any.pth', 's3://bucket/any.pth'])
+def test_weights_of_another_place_are_left_to_the_loader(name):
+    weights.check_weights(model(pretrained=name))
+
+
+def test_published_weights_of_another_depth_are_refused():
+    config = Config(dict(model=dict(pretrained='open-mmlab://resnet50_v1c', backbone=dict(
+        type='mmseg.ResNetV1c', depth=18))))
+    with pytest.raises(UsageError, match=r'open-mmlab://resnet50_v1c are of another backbone: the config has ResNetV1c '
+                                         r'of depth 18.*resnet18_v1c-b5776b93\.pth'):
+        weights.check_weights(config)
 
 
 def test_missing_local_weights_are_named(tmp_path):
     with pytest.raises(UsageError, match='does not exist'):
         weights.check_weights(model(init_cfg=dict(type='Pretrained', checkpoint=str(tmp_path / 'none.pth'))))
-
-
-def test_weights_with_an_address_are_left_to_the_loader():
-    weights.check_weights(model(pretrained='open-mmlab://resnet50_v1c'))
 
 
 THIN = dict(base_channels=8, stem_channels=8)
