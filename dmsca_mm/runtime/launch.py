@@ -11,8 +11,9 @@ from mmengine.evaluator import DumpResults
 from mmengine.runner import Runner
 
 from ..errors import UsageError, is_first_process
-from . import attention_log, checkpoint, distributed, failures, loading, preflight, saving
+from . import attention_log, distributed, failures, loading, preflight, saving
 from .config import default_work_dir, load_config
+from .resume import go_on
 
 
 def train(config: str, work_dir: str | None = None, resume: str | None = None, overwrite: bool = False,
@@ -49,14 +50,13 @@ def train(config: str, work_dir: str | None = None, resume: str | None = None, o
             raise UsageError(f'--auto-scale-lr needs auto_scale_lr=dict(enable=False, base_batch_size=...) in {config}')
         cfg.auto_scale_lr.enable = True
     begun = _newest(Path(cfg.work_dir)) if resume == 'auto' else resume
-    if begun is not None:  # with nothing to go on from, the config's own load_from holds
-        cfg.resume, cfg.load_from = True, begun
-        if '://' not in begun:
-            cfg.randomness = {**(cfg.get('randomness') or {}), 'seed': checkpoint.seed(begun)}
     from . import images, safeguards  # they need mmcv, which load_config has asked for
     safeguards.install(cfg, skip_bad_images, tensorboard)
     attention_log.install(cfg)
-    hints = preflight.check_train(cfg, distributed.processes(launcher), skip_bad_images)
+    processes = distributed.processes(launcher)
+    # with nothing to go on from, the config's own load_from holds
+    hints = [] if begun is None else go_on(cfg, begun, processes)
+    hints += preflight.check_train(cfg, processes, skip_bad_images)
     directory = Path(cfg.work_dir)
     preflight.check_work_directory(directory, resume is not None, overwrite)
     fresh_start = resume is None and cfg.get('load_from')

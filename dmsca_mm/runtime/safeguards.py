@@ -9,6 +9,7 @@ from ..plugin import add_import
 from . import images, loops, saving
 from .bad_numbers import StopOnBadNumbers
 from .batches import start_worker
+from .resume import StoreProcesses
 from .signals import SaveOnSignal
 
 
@@ -31,7 +32,7 @@ def install(config: Config, skip_bad_images: bool = False, tensorboard: bool = F
             quiet = loader.pop('disable_subprocess_warning', False)
             loader.setdefault('worker_init_fn', dict(type=start_worker.__name__, quiet=quiet))
     add_import(config, start_worker.__module__)
-    for hook in (StopOnBadNumbers, SaveOnSignal):
+    for hook in (StopOnBadNumbers, SaveOnSignal, StoreProcesses):
         _add_hook(config, hook)
     if tensorboard:
         visualizer = config.get('visualizer')

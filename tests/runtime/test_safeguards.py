@@ -22,7 +22,7 @@ def test_training_gets_loops_hooks_and_loader():
     safeguards.install(cfg)
     assert cfg.default_hooks.checkpoint.type == 'WholeCheckpointHook'
     assert cfg.train_cfg.type == 'SameEpochLoop'
-    assert [hook.type for hook in cfg.custom_hooks] == ['EMAHook', 'StopOnBadNumbers', 'SaveOnSignal']
+    assert [hook.type for hook in cfg.custom_hooks] == ['EMAHook', 'StopOnBadNumbers', 'SaveOnSignal', 'StoreProcesses']
     assert cfg.train_dataloader.worker_init_fn == dict(type='start_worker', quiet=True)
     assert cfg.val_dataloader.worker_init_fn == dict(type='start_worker', quiet=False)
     assert cfg.train_dataloader.dataset.pipeline == [dict(type='LoadWholeImage')]
@@ -36,7 +36,7 @@ def test_dumped_config_imports_all_of_them_and_can_be_read_again(tmp_path):
     assert again.to_dict() == cfg.to_dict()
     found = [import_module(name) for name in again.custom_imports.imports]
     for name in ('WholeCheckpointHook', 'SameEpochLoop', 'LoadWholeImage', 'StopOnBadNumbers', 'SaveOnSignal',
-                 'start_worker'):
+                 'StoreProcesses', 'start_worker'):
         assert any(hasattr(module, name) for module in found), name
 
 

@@ -1,0 +1,57 @@
+"""Going on from a checkpoint: what is no longer as in the run that wrote it is reported, or refused."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from mmengine.config import Config
+
+from ...errors import UsageError
+from .. import checkpoint, stored_config
+from .network import compare_network
+from .training import STEP, compare_training
+
+
+def go_on(config: Config, begun: str, processes: int) -> list[str]:
+    """Have a run go on from a checkpoint, with its seed.
+
+    Args:
+        config: as it is going to run; changed in place.
+        begun: path or address of the checkpoint; at an address it is not looked into.
+        processes: of the whole job.
+
+    Returns:
+        What is not as in the run that wrote the checkpoint, a line each, and what that means.
+
+    Raises:
+        UsageError: as :func:`checkpoint.seed`; the earlier run cannot go on with this config: another network, plugin,
+            optimizer, schedule or kind of loop, other classes, or a length that is reached already.
+    """
+    config.resume, config.load_from = True, begun
+    if '://' in begun:
+        return []
+    randomness, seed = config.get('randomness') or {}, checkpoint.seed(begun)
+    config.randomness = {**randomness, 'seed': seed}
+    found = []
+    if randomness.get('seed') not in (None, seed):
+        found = [f'randomness.seed is {randomness["seed"]}: no effect, the run goes on with its own, {seed}']
+    content = checkpoint.read(begun)
+    old, new = stored_config.parse(content['meta'].get('cfg')), stored_config.parse(config.pretty_text)
+    if not old:
+        return [*found, f'checkpoint {begun} holds no config: what has changed since cannot be compared']
+    try:
+        return [*found, *_compare_machine(content['meta'], processes), *compare_training(old, new, content['meta']),
+                *compare_network(old.get('model'), new.get('model'), config, content['state_dict'])]
+    except UsageError as error:
+        raise UsageError(f'checkpoint {begun} cannot be resumed with this config: {error}; set it back, or start a new '
+                         'run') from None
+
+
+def _compare_machine(meta: dict[str, Any], processes: int) -> Iterator[str]:
+    if meta.get('processes', processes) != processes:
+        yield f'the number of processes was {meta["processes"]} and is {processes}: {STEP}'
+    threads = torch.get_num_threads()
+    if meta.get('threads', threads) != threads and not torch.cuda.is_available():
+        yield (f'the number of threads was {meta["threads"]} and is {threads}: sums are taken in another order, so the '
+               'run goes on equal to rounding, not bit for bit')

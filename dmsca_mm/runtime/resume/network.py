@@ -1,0 +1,75 @@
+"""What of a model changed between two runs: another network is refused, anything else is said."""
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.registry import MODELS, DefaultScope
+from torch import Tensor
+
+from ...errors import UsageError
+from .. import failures
+from .differences import Difference, differences
+from .training import HOLDS
+
+_WEIGHTS = 'no effect, the weights come from the checkpoint'
+_ANOTHER = 'plugins', 'cfg', 'position', 'init'
+"""Of a plugin: what makes another function of the same tensors, so that these do not show it."""
+
+
+def compare_network(old: Any, new: Any, config: Config, weights: dict[str, Tensor]) -> Iterator[str]:
+    """Compare two models' configs, and where they differ the tensors too.
+
+    Args:
+        old: the model of the earlier run, as :func:`~dmsca_mm.runtime.stored_config.parse` gives it.
+        new: that of this one.
+        config: of this run.
+        weights: of the checkpoint.
+
+    Yields:
+        A line for each difference.
+
+    Raises:
+        UsageError: a plugin is another one, or a tensor of the checkpoint is missing, left over or of another shape.
+    """
+    found = [one for one in differences(old, new, 'model') if not _is_the_default(one)]
+    for one in found:
+        if _of_plugin(one) and one.path.rsplit('.', 1)[-1] in _ANOTHER:
+            raise UsageError(f'{one}, which is another attention')
+    if found:
+        _compare_tensors(', '.join(map(str, found)), config, weights)
+    for one in found:
+        yield f'{one}: {_meaning(one)}'
+
+
+def _compare_tensors(found: str, config: Config, weights: dict[str, Tensor]) -> None:
+    with DefaultScope.overwrite_default_scope(config.get('default_scope') or 'mmengine'), failures.told():
+        here = MODELS.build(copy.deepcopy(config.model)).state_dict()
+    there = {name.removeprefix('module.'): value for name, value in weights.items()}
+    for name in dict.fromkeys((*there, *here)):
+        shapes = [tuple(tensors[name].shape) if name in tensors else 'missing' for tensors in (there, here)]
+        if shapes[0] != shapes[1]:
+            raise UsageError(f'{found}, which is another network: {name} is {shapes[0]} there and {shapes[1]} here')
+
+
+def _of_plugin(found: Difference) -> bool:
+    return 'plugins' in found.path.split('.')
+
+
+def _is_the_default(found: Difference) -> bool:
+    """Whether a plugin's initialization is written out in one of the configs and left to its default in the other."""
+    return _of_plugin(found) and found.path.endswith('.init') and (
+        (found.old or 'identity') == (found.new or 'identity'))
+
+
+def _meaning(found: Difference) -> str:
+    keys = found.path.split('.')
+    if _of_plugin(found) and keys[-1] == 'form':
+        return 'the same function, equal to rounding'
+    if 'init_cfg' in keys or keys[-1] == 'pretrained' or (_of_plugin(found) and keys[-1] == 'temperature'):
+        return _WEIGHTS
+    if 'test_cfg' in keys:
+        return 'it changes what is found in images, not what is trained'
+    return HOLDS

@@ -1,0 +1,18 @@
+"""How many processes and threads trained a checkpoint: nothing else in it says so, and a resumed run compares."""
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from mmengine.hooks import Hook
+from mmengine.registry import HOOKS
+from mmengine.runner import Runner
+
+
+@HOOKS.register_module()
+class StoreProcesses(Hook):
+    """Store in every checkpoint's ``meta`` the number of ``processes`` of the job, and the ``threads`` of this one."""
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        """Store both."""
+        checkpoint['meta'].update(processes=runner.world_size, threads=torch.get_num_threads())

@@ -1,0 +1,91 @@
+"""What of a training's settings changed between two runs, and what a change means."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ...errors import UsageError
+from ..attention_log import LogAttention
+from ..bad_numbers import StopOnBadNumbers
+from ..loops import SameEpochLoop, SameIterLoop
+from ..signals import SaveOnSignal
+from .differences import Difference, differences, type_name
+from .processes import StoreProcesses
+
+_OWN_HOOKS = [hook.__name__ for hook in (LogAttention, StopOnBadNumbers, SaveOnSignal, StoreProcesses)]
+_OWN_LOOPS = [loop.__name__ for loop in (SameEpochLoop, SameIterLoop)]
+"""Those that every run of this package gets, whatever its config says."""
+
+STEP = "a step has other images from here, and the learning rate stays the checkpoint's"
+_DATA = 'the rest of the run trains on that'
+_ORDER = 'images come in another order from here'
+_LENGTH = 'the run ends there, and the learning rate follows the schedule of the checkpoint'
+_SCHEDULE = 'no effect, the schedule of the checkpoint goes on'
+_OPTIMIZER = "no effect, the optimizer goes on with the checkpoint's"
+HOLDS = 'it holds from here'
+_SCORES = 'scores before and after do not compare'
+
+MEANINGS = {
+    'train_dataloader.batch_size': STEP, 'optim_wrapper.accumulative_counts': STEP,
+    'train_dataloader.dataset': _DATA,
+    'train_dataloader.sampler': _ORDER, 'train_dataloader.batch_sampler': _ORDER, 'train_dataloader.drop_last': _ORDER,
+    'train_cfg.max_epochs': _LENGTH, 'train_cfg.max_iters': _LENGTH,
+    'param_scheduler': _SCHEDULE,
+    'optim_wrapper.optimizer': _OPTIMIZER, 'optim_wrapper.constructor': _OPTIMIZER,
+    'optim_wrapper.paramwise_cfg': _OPTIMIZER, 'auto_scale_lr': _OPTIMIZER,
+    'optim_wrapper.type': HOLDS, 'optim_wrapper.dtype': HOLDS, 'optim_wrapper.loss_scale': HOLDS,
+    'optim_wrapper.clip_grad': HOLDS, 'train_dataloader.collate_fn': HOLDS, 'custom_hooks': HOLDS,
+    'randomness.deterministic': HOLDS, 'randomness.diff_rank_seed': HOLDS,
+    'val_dataloader.dataset': _SCORES, 'val_evaluator': _SCORES,
+}
+"""Every key beside the model that changes what is trained or measured, and what its change means."""
+
+
+def compare_training(old: dict[str, Any], new: dict[str, Any], meta: dict[str, Any]) -> Iterator[str]:
+    """Compare all of two configs but their models.
+
+    Args:
+        old: config of the earlier run, as :func:`~dmsca_mm.runtime.stored_config.parse` gives it.
+        new: that of this one.
+        meta: of the checkpoint.
+
+    Yields:
+        A line for each difference.
+
+    Raises:
+        UsageError: one with which a run cannot go on.
+    """
+    units = ['iterations' if _at(tree, 'train_cfg.max_epochs') is None else 'epochs' for tree in (old, new)]
+    if units[0] != units[1]:
+        raise UsageError(f'train_cfg was a loop over {units[0]} and is one over {units[1]}')
+    if _at(new, 'train_cfg.type') in _OWN_LOOPS and _at(old, 'train_cfg.type') not in _OWN_LOOPS:
+        yield 'the checkpoint is of another tool: its batches and random numbers are not those that come from here'
+    for path, meaning in MEANINGS.items():
+        for found in differences(_at(old, path), _at(new, path), path):
+            if not found.path.endswith('.skipped'):  # where --skip-bad-images writes
+                _refuse(found, meta)
+                yield f'{found}: {meaning}'
+
+
+def _at(node: Any, path: str) -> Any:
+    for key in path.split('.'):
+        node = node.get(key) if isinstance(node, dict) else None
+    if path == 'custom_hooks':
+        return [hook for hook in node or [] if type_name(hook) not in _OWN_HOOKS]
+    return node
+
+
+def _refuse(found: Difference, meta: dict[str, Any]) -> None:
+    """Refuse what cannot be meant."""
+    path, old, new = found.path, found.old, found.new
+    replaced = bool(type_name(old) or type_name(new))
+    if path == 'optim_wrapper.optimizer' or path == 'param_scheduler' or (
+            path.startswith('param_scheduler.') and replaced):
+        raise UsageError(f'{found}, and what the checkpoint holds of the one does not fit the other')
+    reached = {'train_cfg.max_epochs': meta.get('epoch'), 'train_cfg.max_iters': meta.get('iter')}.get(path)
+    if isinstance(reached, int) and isinstance(new, int) and new <= reached:
+        raise UsageError(f'{found}, and the checkpoint stands at {reached} already')
+    if path.startswith('train_dataloader.') and path.endswith('classes'):
+        names = [sorted(map(str, value)) if isinstance(value, list) else [] for value in (old, new)]
+        if len(names[0]) != len(names[1]) or names[0] == names[1]:
+            raise UsageError(f'{found}, so the labels would mean other classes')
