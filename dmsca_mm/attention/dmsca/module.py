@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 
 from .. import checks
-from . import op, parts, reference
+from . import children, op, parts, reference
 from .signature import Parameters
 
 INITS = ('identity', 'paper')
@@ -53,6 +53,7 @@ class DMSCA(nn.Module):
             ``'paper'`` has gates in (0, 1) and Kaiming-normal convolutions, for training from scratch.
         form: ``'fast'`` or ``'literal'``: how it is computed, never what. Both share one state_dict. The fast form
             takes native kernels where they cover the call; the environment's ``DMSCA_KERNELS=0`` switches them off.
+            It calls no child; where a child has a hook or another class than here, the literal form serves.
 
     Shapes:
         input (N, C, H, W), floating point, N >= 0, H and W >= 1, any memory format; the output is its like.
@@ -106,20 +107,32 @@ class DMSCA(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Y of the same shape, dtype, device and memory format as X."""
-        checks.feature_map(x, self.in_channels)
-        if self.form == 'literal':
+        if not isinstance(x, fx.Proxy):  # which stands for a tensor of any shape while FX traces
+            checks.feature_map(x, self.in_channels)
+        if self.form == 'literal' or not children.are_plain(self) or (
+                torch.jit.is_tracing() and torch.onnx.is_in_onnx_export()):  # for which the folded kernel has no shape
             return reference.attend(x, self).y
         return op.attend(x, self._arguments(), self.scale)
 
     def _arguments(self) -> Parameters:
         """The parameters as the operator takes them."""
-        fc1, fc2, scales, fuse = self.gce.fc1, self.gce.fc2, self.msce.convs, self.msce.fuse
-        rows, columns, gate, activation = self.dii.conv_h, self.dii.conv_w, self.dff.gate, self.aa.conv
+        # Children by way of _modules, which takes a tenth of the time of attributes; parameters are not always in
+        # _parameters: a replica on another device has them as attributes, a parametrized layer as properties.
+        modules = self._modules
+        gce, msce, dii = modules['gce']._modules, modules['msce']._modules, modules['dii']._modules
+        fc1, fc2, scales, fuse = gce['fc1'], gce['fc2'], msce['convs']._modules.values(), msce['fuse']
+        rows, columns = dii['conv_h'], dii['conv_w']
+        gate, activation = modules['dff']._modules['gate'], modules['aa']._modules['conv']
         return Parameters(
-            fc1.weight, fc1.bias, fc2.weight, fc2.bias, self.tca.log_temperature,
+            fc1.weight, fc1.bias, fc2.weight, fc2.bias, modules['tca'].log_temperature,
             [conv.weight for conv in scales], [conv.bias for conv in scales], fuse.weight, fuse.bias,
             rows.weight, rows.bias, columns.weight, columns.bias, gate.weight, gate.bias, activation.weight,
             activation.bias)
+
+    def __prepare_scriptable__(self) -> nn.Module:
+        """``torch.jit.script`` asks for what it compiles, here or as part of a network."""
+        raise RuntimeError('torch.jit.script cannot compile DMSCA: use torch.jit.trace, torch.export or '
+                           'torch.onnx.export')
 
     @torch.no_grad()
     def explain(self, x: Tensor) -> Explanation:

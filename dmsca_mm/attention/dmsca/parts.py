@@ -12,7 +12,6 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 MAX_LOG_TEMPERATURE = math.log(20.0)
 
@@ -32,9 +31,7 @@ class GlobalContextEncoder(nn.Module):
 
     def forward(self, pooled: Tensor) -> Tensor:
         """From avgpool(X) + maxpool(X), (N, C, 1, 1), to the context F, (N, C, 1, 1)."""
-        # A 1×1 convolution of a 1×1 map is a matrix product, and faster as one.
-        hidden = functional.linear(pooled.flatten(1), self.fc1.weight.flatten(1), self.fc1.bias).relu()
-        return functional.linear(hidden, self.fc2.weight.flatten(1), self.fc2.bias)[:, :, None, None]
+        return self.fc2(self.fc1(pooled).relu())
 
 
 class TemperatureChannelAttention(nn.Module):

@@ -1,0 +1,38 @@
+"""Whether the fast form may take the parameters of DMSCA's children and never call them."""
+from __future__ import annotations
+
+from torch import nn
+from torch.nn.modules import module as hooks
+
+from . import parts
+
+FORWARDS = (nn.Conv2d.forward, parts.GlobalContextEncoder.forward, parts.TemperatureChannelAttention.forward,
+            parts.MultiScaleSpatialEncoder.forward, parts.DirectionalInteraction.forward,
+            parts.DynamicFeatureFusion.forward, parts.AdaptiveActivation.forward)
+"""What the children compute as DMSCA builds them. A parametrized layer keeps its class's forward."""
+
+
+def are_plain(dmsca: nn.Module) -> bool:
+    """Whether calling the children would do nothing but compute the formula from their parameters.
+
+    It is not so with a hook on a child, with a hook for all modules, and where a child is of another class, say a
+    layer with a low-rank adapter or one that simulates quantisation. It is asked in every forward, so it walks the
+    three levels that there are by itself: ``modules()`` takes several times as long.
+    """
+    if (hooks._global_forward_hooks or hooks._global_forward_pre_hooks or hooks._global_backward_hooks
+            or hooks._global_backward_pre_hooks):
+        return False
+    for part in dmsca._modules.values():
+        if not _is_plain(part):
+            return False
+        for layer in part._modules.values():
+            for module in layer._modules.values() if type(layer) is nn.ModuleList else (layer,):
+                if not _is_plain(module):
+                    return False
+    return True
+
+
+def _is_plain(module: nn.Module) -> bool:
+    return (type(module).forward in FORWARDS and 'forward' not in module.__dict__
+            and not (module._forward_hooks or module._forward_pre_hooks or module._backward_hooks
+                     or module._backward_pre_hooks))
