@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from . import cpu, rearranged, triton
 from .signature import LISTS, ForwardStats, Parameters
@@ -30,8 +31,11 @@ def attend(x: Tensor, parameters: Parameters, scale: float) -> Tensor:
         parameters: of the module.
         scale: s, the upper end of A_c, A_s and α.
     """
-    if torch.compiler.is_exporting() or torch.jit.is_tracing():
-        return rearranged.attend(x, parameters, scale)[0]  # an exported graph has to run without this package
+    # An exported graph has to run without this package; the transforms of torch.func and forward-mode derivatives have
+    # rules for PyTorch's operators alone.
+    if (torch.compiler.is_exporting() or torch.jit.is_tracing() or torch._C._are_functorch_transforms_active()
+            or forward_ad._current_level >= 0):
+        return rearranged.attend(x, parameters, scale)[0]
     return torch.ops.dmsca_mm.attend.default(x, *parameters, scale)[0]
 
 
@@ -121,6 +125,14 @@ def _refuse_second_derivative(*_: Any) -> None:
 
 
 torch.library.register_autograd('dmsca_mm::attend_backward', _refuse_second_derivative)
+
+
+def _refuse_batched_gradients(*_: Any) -> None:
+    raise RuntimeError("DMSCA(form='fast') takes one dY at a time (is_grads_batched, vectorize): use form='literal'")
+
+
+for _key in ('Batched', 'FuncTorchBatched'):  # of torch.autograd and of torch.func
+    torch.library.impl('dmsca_mm::attend_backward', _key, _refuse_batched_gradients)
 
 
 def _kernels(x: Tensor, parameters: Parameters) -> ModuleType:

@@ -1,33 +1,60 @@
-"""The fast form in every way in which people run a module: checkpointed, distributed, compiled, exported."""
+"""The fast form in the ways in which people run a module: copied, checkpointed, distributed, compiled."""
+import copy
+import io
+import pickle
 import warnings
 
 import pytest
 import torch
 import torch.distributed as dist
-from forms import assert_agree, pair, run
+from forms import assert_agree, pair, run, thin_resnet
 from torch._dynamo.testing import CompileCounterWithBackend
 from torch.utils.checkpoint import checkpoint
 
 from dmsca_mm import DMSCA
-
-
-def thin_resnet(**arguments):
-    from mmdet.models.backbones import ResNet
-
-    from dmsca_mm import plugin
-    torch.manual_seed(0)
-    backbone = ResNet(50, base_channels=8, stem_channels=8, norm_eval=False, frozen_stages=-1,
-                      plugins=[plugin(stages=(True,) * 4, init='paper')], **arguments)
-    for module in backbone.modules():
-        if isinstance(module, DMSCA):
-            torch.nn.init.normal_(module.aa.conv.weight, std=0.1)
-    return backbone
+from dmsca_mm.attention.dmsca import op
 
 
 def backbone_step(backbone, x):
     loss = sum(level.square().mean() for level in backbone(x))
     loss.backward()
     return [parameter.grad for parameter in getattr(backbone, '_orig_mod', backbone).parameters()]
+
+
+def saved_and_loaded(module):
+    file = io.BytesIO()
+    torch.save(module, file)
+    file.seek(0)
+    return torch.load(file, weights_only=False)
+
+
+@pytest.mark.parametrize('copied', [copy.deepcopy, lambda module: pickle.loads(pickle.dumps(module)),
+                                    saved_and_loaded], ids=['deepcopy', 'pickle', 'torch.save'])
+def test_a_copy_has_the_same_step_and_parameters_of_its_own(copied):
+    literal, fast = pair(8)
+    x, dy = torch.randn(2, 8, 5, 5), torch.randn(2, 8, 5, 5)
+    fast(x).backward(dy)  # a copy is often of a module that has been used
+    other = copied(fast)
+    assert_agree(run(other, x, dy), run(literal, x, dy), 1e-5)
+    torch.nn.init.zeros_(other.aa.conv.weight)
+    assert fast.aa.conv.weight.any()
+
+
+@pytest.mark.parametrize('init', ['identity', 'paper'])
+def test_a_module_from_the_meta_device_starts_as_one_that_was_built_here(init):
+    with torch.device('meta'):
+        module = DMSCA(8, init=init, temperature=2.0)
+    assert module(torch.empty(2, 8, 5, 5, device='meta')).is_meta
+    module.to_empty(device='cpu')
+    for parameter in module.parameters():
+        torch.nn.init.constant_(parameter, torch.nan)  # what was in that memory
+    torch.manual_seed(0)
+    module.init_weights()
+    here = DMSCA(8, init=init, temperature=2.0, form='literal')
+    torch.manual_seed(0)
+    here.init_weights()
+    x, dy = torch.randn(2, 8, 5, 5), torch.randn(2, 8, 5, 5)
+    assert_agree(run(module, x, dy), run(here, x, dy), 1e-5)
 
 
 @pytest.mark.parametrize('reentrant', [True, False])
@@ -89,11 +116,17 @@ def test_compiled_backbone_keeps_the_native_operator_as_one_node_and_takes_other
     assert counter.frame_count == 2, 'the first size, then one for all'
 
 
-def test_operator_compiles_to_machine_code():
-    literal, fast = pair(8)
-    x, dy = torch.randn(2, 8, 6, 5), torch.randn(2, 8, 6, 5)
-    expected = run(literal, x, dy)
-    assert_agree(run(torch.compile(fast, fullgraph=True), x, dy), expected, 1e-5)
+@pytest.mark.parametrize('kernels', ['0', '1'])
+@pytest.mark.parametrize('dynamic', [None, True])
+def test_operator_between_layers_compiles_to_machine_code(dynamic, kernels, monkeypatch):
+    monkeypatch.setenv(op.SWITCH, kernels)
+    torch._dynamo.reset()
+    literal, fast = (torch.nn.Sequential(torch.nn.Conv2d(8, 8, 1), module, torch.nn.ReLU()) for module in pair(8))
+    fast[0].load_state_dict(literal[0].state_dict())
+    compiled = torch.compile(fast, fullgraph=True, dynamic=dynamic)
+    for size in ((2, 8, 6, 5), (3, 8, 9, 12)):
+        x, dy = torch.randn(size), torch.randn(size)
+        assert_agree(run(compiled, x, dy), run(literal, x, dy), 1e-5)
 
 
 @pytest.mark.parametrize('form', ['fast', 'literal'])
@@ -101,28 +134,3 @@ def test_wrong_input_is_refused_when_compiled_too(form):
     module = torch.compile(DMSCA(8, form=form), backend='eager')
     with pytest.raises(ValueError, match=r'\(N, 8, H, W\)'):
         module(torch.zeros(1, 5, 4, 4))
-
-
-DYNAMIC = {0: 'batch', 2: 'height', 3: 'width'}
-
-
-def test_export_with_dynamic_batch_height_and_width():
-    _, fast = pair(8)
-    shape = {dimension: torch.export.Dim(name, min=1, max=64) for dimension, name in DYNAMIC.items()}
-    program = torch.export.export(fast.eval(), (torch.randn(2, 8, 6, 5),), dynamic_shapes=(shape,))
-    for size in ((1, 8, 3, 4), (3, 8, 10, 7)):
-        x = torch.randn(size)
-        torch.testing.assert_close(program.module()(x), fast(x))
-
-
-def test_onnx_runs_in_onnxruntime_with_dynamic_batch_height_and_width(tmp_path):
-    import onnxruntime
-    _, fast = pair(8)
-    path = tmp_path / 'dmsca.onnx'
-    torch.onnx.export(fast.eval(), (torch.randn(2, 8, 6, 5),), path, input_names=['x'], output_names=['y'],
-                      dynamic_shapes=({dimension: torch.export.Dim(name) for dimension, name in DYNAMIC.items()},))
-    session = onnxruntime.InferenceSession(path)
-    for size in ((1, 8, 3, 4), (3, 8, 10, 7)):
-        x = torch.randn(size)
-        y, = session.run(None, {'x': x.numpy()})
-        torch.testing.assert_close(torch.from_numpy(y), fast(x), rtol=1e-4, atol=1e-5)
