@@ -7,7 +7,7 @@ from dmsca_mm.runtime.showing import show_attention
 def main() -> None:
     """Parse, draw, name the figures."""
     parser = arguments.inspection_parser('Draw what a model attends to in images')
-    parser.add_argument('images', nargs='+', help='image files')
+    parser.add_argument('images', nargs='+', help='image files, or folders of them')
     parser.add_argument('--out', required=True, help='folder for the figures, one an image')
     parser.add_argument('--stages', nargs='+', type=int, help='stages of the backbone, from 1; default all with DMSCA')
     parser.add_argument('--blocks', choices=['last', 'all'], default='last', help='which blocks of each stage')

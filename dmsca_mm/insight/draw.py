@@ -1,6 +1,7 @@
 """Figures of what a model sees in an image: its DMSCA maps, and Grad-CAM of several models side by side."""
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -51,6 +52,12 @@ class Attention(NamedTuple):
     temperature: float
     ceiling: float
 
+    @property
+    def identity(self) -> bool:
+        """Whether the module still gives back its input: every gate is at its neutral value."""
+        return all(_neutral(values, self.ceiling == 2)
+                   for values in (self.channel, self.spatial, self.activation, self.total))
+
 
 class Cam(NamedTuple):
     """Grad-CAM of one model for one image.
@@ -59,11 +66,13 @@ class Cam(NamedTuple):
         model: its name.
         found: what it found.
         maps: by stage, (H, W), at least 0.
+        note: says what is explained where that is not what was found, or why nothing is; empty elsewhere.
     """
 
     model: str
     found: Shown
     maps: dict[int, np.ndarray]
+    note: str = ''
 
 
 def attention_figure(image: np.ndarray, found: Shown, attentions: Sequence[Attention], title: str) -> Figure:
@@ -87,13 +96,16 @@ def attention_figure(image: np.ndarray, found: Shown, attentions: Sequence[Atten
     grid = below.subplots(len(attentions), 5, squeeze=False)
     for attention, (bars, *panels) in zip(attentions, grid, strict=True):
         _bars(bars, attention)
-        neutral = attention.ceiling == 2
+        neutral, words = attention.ceiling == 2, _neutral_words(attention)
         for axes, name, values in zip(panels, ('spatial gate', 'fusion gate', 'activation'),
                                       (attention.spatial, attention.gate, attention.activation), strict=False):
-            norm, colours = (_around(values, 0.5), BLEND.reversed()) if name == 'fusion gate' else \
-                _scale(values, neutral)
-            _map(axes, name, values, norm, colours)
-        _map(panels[-1], 'total, on the image', attention.total, *_scale(attention.total, neutral), image)
+            if name == 'fusion gate':
+                _map(axes, name, values, _around(values, 0.5), BLEND.reversed())
+            elif _neutral(values, neutral):
+                _words(axes, name, words, np.full_like(image, 255))
+            else:
+                _map(axes, name, values, *_scale(values, neutral))
+        _total(panels[-1], 'total, on the image', attention, image)
     return figure
 
 
@@ -105,8 +117,7 @@ def total_figure(image: np.ndarray, attention: Attention) -> Figure:
         attention: of the module.
     """
     figure = Figure(figsize=(2.4, 1.9 * image.shape[0] / image.shape[1] + 0.3), layout='constrained')
-    _map(figure.add_subplot(), f'stage {attention.place.stage}, block {attention.place.block}', attention.total,
-         *_scale(attention.total, attention.ceiling == 2), image)
+    _total(figure.add_subplot(), f'stage {attention.place.stage}, block {attention.place.block}', attention, image)
     return figure
 
 
@@ -124,13 +135,15 @@ def cam_figure(image: np.ndarray, cams: Sequence[Cam], title: str) -> Figure:
     figure.suptitle(title, x=0.01, ha='left', fontsize=13, fontweight='bold', color=INK)
     for cam, (shown, *panels) in zip(cams, figure.subplots(len(cams), len(stages) + 1, squeeze=False), strict=True):
         _show(shown, cam.found)
-        shown.set_title(cam.model, fontsize=10, fontweight='bold', color=INK)
+        shown.set_title('\n'.join([cam.model, *textwrap.wrap(cam.note, 34)]), fontsize=10, fontweight='bold', color=INK)
         for stage, axes in zip(stages, panels, strict=True):
             axes.set_axis_off()
             if stage in cam.maps:
-                values = cam.maps[stage]
-                _map(axes, f'Grad-CAM, stage {stage}', values, Normalize(0, max(values.max(), 1e-12)), HEAT, image,
-                     ends=('0', 'most'))
+                values, name = cam.maps[stage], f'Grad-CAM, stage {stage}'
+                if values.any():
+                    _map(axes, name, values, Normalize(0, values.max()), HEAT, image, ends=('0', 'most'))
+                else:
+                    _words(axes, name, cam.note or 'zero everywhere: these features raise no score', image)
     return figure
 
 
@@ -178,6 +191,8 @@ def _bars(axes: Axes, attention: Attention) -> None:
     axes.bar(np.arange(len(values)), values - neutral, bottom=neutral, width=1.0,
              color=np.where(values >= neutral, BOOST, DIM))
     axes.axhline(neutral, color=INK, linewidth=0.8)
+    if _neutral(values, attention.ceiling == 2):
+        _text(axes, 0.75, _neutral_words(attention))
     axes.set_xlim(-0.5, len(values) - 0.5)
     axes.margins(y=0.1)
     axes.set_title(f'channel gate, {len(values)} channels', fontsize=10)
@@ -185,6 +200,35 @@ def _bars(axes: Axes, attention: Attention) -> None:
                     fontsize=11, fontweight='bold', color=INK)
     axes.tick_params(labelsize=8)
     axes.spines[['top', 'right']].set_visible(False)
+
+
+def _neutral(values: np.ndarray, identity: bool) -> bool:
+    """Whether a gate does nothing at all, but for the rounding of its enlargement."""
+    return identity and bool(np.abs(values - 1).max() < 1e-6)
+
+
+def _neutral_words(attention: Attention) -> str:
+    return 'still at its identity initialization: 1 everywhere' if attention.identity else '1 everywhere'
+
+
+def _total(axes: Axes, title: str, attention: Attention, image: np.ndarray) -> None:
+    if attention.identity:
+        _words(axes, title, _neutral_words(attention), image)
+    else:
+        _map(axes, title, attention.total, *_scale(attention.total, attention.ceiling == 2), image)
+
+
+def _words(axes: Axes, title: str, words: str, image: np.ndarray) -> None:
+    """Words over a pale image, in place of a map that shows nothing."""
+    axes.set_title(title, fontsize=10)
+    axes.set_axis_off()
+    axes.imshow(image.mean(2), cmap='gray', vmin=0, vmax=255, alpha=0.25)
+    _text(axes, 0.5, words)
+
+
+def _text(axes: Axes, height: float, words: str) -> None:
+    axes.text(0.5, height, textwrap.fill(words, 18), transform=axes.transAxes, ha='center', va='center', fontsize=9,
+              color=INK)
 
 
 def _scale(values: np.ndarray, neutral: bool) -> tuple[Normalize, Colormap]:

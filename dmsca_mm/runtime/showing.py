@@ -19,6 +19,9 @@ from .inference import Images, open_model
 SCORE = 0.3
 """Boxes below this score are not drawn, and not explained where any is above it."""
 
+KINDS = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp', '.ppm')
+"""How the names of the image files of a folder end, in either case."""
+
 
 class Model:
     """A trained model, ready to be looked at.
@@ -105,6 +108,7 @@ class Seen:
         self.found = model.shown(picture(info['img_path']), found, 'pred')
         self.labelled = 'pred_label' in found
         self.nothing = 'pred_instances' in found and len(found.pred_instances) == 0
+        self.note = self._note(found)
 
     def on_image(self, values: Tensor) -> np.ndarray:
         """A map of the model, (h, w), at the size of the file."""
@@ -132,11 +136,25 @@ class Seen:
             places: of blocks, at most one a stage.
         """
         if self.nothing:  # no score, so nothing raises it
-            return draw.Cam(self.model.name, self.found, {place.stage: np.zeros(self.original) for place in places})
+            blank = {place.stage: np.zeros(self.original) for place in places}
+            return draw.Cam(self.model.name, self.found, blank, self.note)
         score = _score(self.model.model, self.samples, self.model.segments, self.model.classes, self.labelled)
         found = {place.stage: self.on_image(maps.grad_cam(self.model.model, place, score, self.inputs)[0])
                  for place in places}
-        return draw.Cam(self.model.name, self.found, found)
+        return draw.Cam(self.model.name, self.found, found, self.note)
+
+    def _note(self, found: Any) -> str:
+        """What Grad-CAM explains where that is not what is drawn as found."""
+        if self.nothing:
+            return 'finds nothing: there is no score to explain'
+        if 'pred_instances' in found and found.pred_instances.scores.max() < SCORE:
+            return f'finds nothing of score {SCORE} or above: its best, {found.pred_instances.scores.max():.2f}, ' \
+                   'is explained'
+        classes = self.model.classes
+        if self.model.segments and 'background' in classes \
+                and (found.pred_sem_seg.data == classes.index('background')).all():
+            return 'finds background alone, which is explained'
+        return ''
 
 
 def _score(model: nn.Module, samples: list[Any], segments: bool, classes: Sequence[str], labelled: bool
@@ -187,7 +205,7 @@ def show_attention(config: str, weights: str, images: Sequence[str], out: str, s
     Args:
         config: see :func:`inference.open_model`.
         weights: path of the checkpoint.
-        images: paths of image files.
+        images: paths of image files, and of folders of them.
         out: folder for the figures.
         stages: of the backbone, counted from 1; None for all that have a DMSCA module.
         blocks: ``'last'`` of each stage or ``'all'``.
@@ -210,25 +228,46 @@ def show_attention(config: str, weights: str, images: Sequence[str], out: str, s
     if not grad_cam and not maps.attentions(first):
         raise UsageError(f'{config} has no DMSCA in its backbone, so there are no maps: put one in with --plugin dmsca '
                          'and a checkpoint trained with it, or see Grad-CAM with --grad-cam')
-    stems = {Path(path).stem for path in images}
-    if len(stems) < len(images):
-        raise UsageError(f'two of the {len(images)} images have the same name: their figures would be one file; call '
+    files = image_files(images)
+    stems = {path.stem for path in files}
+    if len(stems) < len(files):
+        raise UsageError(f'two of the {len(files)} images have the same name: their figures would be one file; call '
                          'it once for each')
-    prepared = [[model.images.batch([path]) for model in models] for path in images]
+    for path in files:  # a folder's images need not fit into the memory together
+        for model in models:
+            model.images.batch([path])
     figures = []
-    for path, batches in zip(images, prepared, strict=True):
-        seen = [Seen(model, batch) for model, batch in zip(models, batches, strict=True)]
+    for path in files:
+        seen = [model.take(path) for model in models]
         image = np.asarray(picture(path))
         if grad_cam:
             cams = [each.grad_cam(maps.choose(maps.stage_ends(each.model.model), stages)) for each in seen]
-            figure = draw.cam_figure(image, cams, f'Where the features raise the scores: {Path(path).name}')
+            figure = draw.cam_figure(image, cams, f'Where the features raise the scores: {path.name}')
         else:
             places = maps.choose(maps.attentions(first), stages, blocks)
             figure = draw.attention_figure(image, seen[0].found, seen[0].attentions(places),
-                                           f'What DMSCA attends to: {Path(path).name}')
-        figures.append(Path(out) / f'{Path(path).stem}.{"grad_cam" if grad_cam else "attention"}.png')
+                                           f'What DMSCA attends to: {path.name}')
+        figures.append(Path(out) / f'{path.stem}.{"grad_cam" if grad_cam else "attention"}.png')
         draw.save(figure, figures[-1])
     return figures
+
+
+def image_files(paths: Sequence[str | Path]) -> list[Path]:
+    """Image files, and in place of a folder the image files in it, by name.
+
+    Args:
+        paths: of files and folders.
+
+    Raises:
+        UsageError: a folder without an image file.
+    """
+    found = []
+    for path in map(Path, paths):
+        inside = sorted(file for file in path.iterdir() if file.suffix.lower() in KINDS) if path.is_dir() else [path]
+        if not inside:
+            raise UsageError(f'the folder {path} holds no image file ({", ".join(KINDS)}): give another, or files')
+        found += inside
+    return found
 
 
 def picture(path: str | Path) -> Image.Image:

@@ -49,6 +49,39 @@ def test_colours_are_neutral_where_nothing_changes():
     assert red > blue
 
 
+def words(axes):
+    return [' '.join(text.get_text().split()) for text in axes.texts]
+
+
+def test_identity_initialization_is_named_in_place_of_blank_axes():
+    ones = np.ones((20, 30))
+    untouched = attention(channel=np.ones(40), spatial=ones, activation=ones + 1e-7, total=ones)
+    found = panels(draw.attention_figure(IMAGE, BOXES, [untouched], ''))
+    for title in ('channel gate, 40 channels', 'spatial gate', 'activation', 'total, on the image'):
+        assert words(found[title]) == ['still at its identity initialization: 1 everywhere'], title
+    assert words(found['fusion gate']) == [], 'it has values of its own'
+    part = panels(draw.attention_figure(IMAGE, BOXES, [attention(activation=ones)], ''))
+    assert words(part['activation']) == ['1 everywhere'], 'one part alone is no initialization'
+    assert words(part['spatial gate']) == words(part['total, on the image']) == []
+    small = panels(draw.total_figure(IMAGE, untouched))['stage 2, block 4']
+    assert words(small) == ['still at its identity initialization: 1 everywhere']
+
+
+def test_gates_of_one_that_only_dim_are_no_identity():
+    ones = np.ones((20, 30))
+    found = panels(draw.attention_figure(IMAGE, BOXES, [attention(1.0, spatial=ones, activation=ones, total=ones)], ''))
+    assert all(words(axes) == [] for axes in found.values())
+
+
+def test_grad_cam_without_a_value_says_so():
+    zeros = np.zeros((20, 30))
+    figure = draw.cam_figure(IMAGE, [draw.Cam('a', BOXES, {1: zeros}, 'finds nothing: there is no score to explain'),
+                                     draw.Cam('b', BOXES, {1: zeros})], '')
+    said = [words(axes) for axes in figure.axes if axes.get_title() == 'Grad-CAM, stage 1']
+    assert said == [['finds nothing: there is no score to explain'], ['zero everywhere: these features raise no score']]
+    assert any('finds nothing' in axes.get_title() for axes in figure.axes)
+
+
 def test_gates_that_only_dim_are_drawn_from_zero():
     found = panels(draw.attention_figure(IMAGE, BOXES, [attention(ceiling=1.0)], ''))
     assert found['spatial gate'].images[-1].norm.vmin == 0

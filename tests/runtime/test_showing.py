@@ -50,6 +50,14 @@ def test_grad_cam_of_nothing_found_is_nothing(untrained, image):
     cam = seen.grad_cam(maps.stage_ends(model.model))
     assert list(cam.maps) == [1, 2, 3, 4]
     assert all(values.shape == (160, 160) and values.max() == 0 for values in cam.maps.values())
+    assert cam.note == 'finds nothing: there is no score to explain'
+
+
+def test_grad_cam_of_what_is_not_drawn_as_found_says_what_it_explains(models, image):
+    seen = models['detector'].take(image)
+    best = seen.samples[0].pred_instances.scores.max()
+    assert f'finds nothing of score 0.3 or above: its best, {best:.2f}, is explained' == seen.note
+    assert models['classifier'].take(image).note == ''
 
 
 def test_a_class_found_is_named_with_its_probability(models, image):

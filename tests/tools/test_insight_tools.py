@@ -17,6 +17,18 @@ def test_show_attention_draws_a_figure_an_image(call_here, untrained, image, tmp
     assert (tmp_path / said(done)[0]).stat().st_size > 10_000
 
 
+def test_show_attention_takes_a_folder_and_says_where_nothing_is_found(call_here, untrained, digits, tmp_path):
+    folder = digits / 'images/validation'
+    done = call_here('show_attention.py', *untrained('detector'), folder, '--out', 'figures', '--grad-cam',
+                     '--stages', 4, '--cfg-options', 'model.test_cfg.rcnn.score_thr=0.99')
+    assert done.returncode == 0, done.stderr
+    assert said(done) == [f'figures/{path.stem}.grad_cam.png' for path in sorted(folder.iterdir())]
+    (tmp_path / 'empty').mkdir()
+    assert_one_line(call_here('show_attention.py', *untrained('detector'), 'empty', '--out', 'none'),
+                    'folder empty holds no image file')
+    assert not (tmp_path / 'none').exists()
+
+
 def test_alignment_prints_and_keeps_its_numbers(call, untrained, digits, tmp_path):
     done = call('test_alignment.py', *untrained('segmenter'), '--images', 2, '--stages', 4, '--out', 'numbers',
                 '--cfg-options', f'test_dataloader.dataset.data_root={digits}/')
