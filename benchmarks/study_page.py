@@ -22,7 +22,7 @@ def page(rows: list[Row]) -> str:
     Args:
         rows: of ``study_rows.summary``.
     """
-    text = (ROOT / 'benchmarks' / 'study.md').read_text().format(
+    text = (ROOT / 'benchmarks' / 'study_page.md.template').read_text().format(
         date=date.today(), machine=processor(), cores=os.cpu_count(), side=SIDE,
         corruptions=', '.join(CORRUPTIONS), severity=SEVERITY, images=IMAGES, stages=' and '.join(map(str, STAGES)),
         runs=sum(row['seeds'] for row in rows), starts=_schedules(), found='\n'.join(_findings(rows)))

@@ -10,6 +10,9 @@ from io import StringIO
 import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
+from numpy import log
+
+from .coinciding import coinciding
 
 COLOURS = ('#3b82d0', '#e0663a', '#2a9d62', '#a95bd1', '#c28f10', '#d1457e', '#1a9aa0', '#7f858d', '#8f6b4e', '#6b6fd6')
 """Of the lines: each can be seen on white and on black."""
@@ -43,19 +46,25 @@ class Curve:
 def line_chart(title: str, curves: Sequence[Curve], logarithmic: bool = False) -> str:
     """An ``<svg>`` element with the curves over the iterations, which tells in words where each begins and ends.
 
+    Curves that lie on earlier ones are dashed, and the legend says on which.
+
     Args:
         title: said to those who cannot see it; the page shows it as it likes.
         curves: at least one.
         logarithmic: the vertical axis; values must be above 0.
     """
-    labels = list(dict.fromkeys(curve.label for curve in curves))
+    lines: dict[str, list[tuple[Sequence[float], Sequence[float]]]] = {}
+    for curve in curves:
+        lines.setdefault(curve.label, []).append((curve.x, log(curve.y) if logarithmic else curve.y))
+    labels, covered = list(lines), coinciding(lines)
     with matplotlib.rc_context({**_STYLE, 'svg.hashsalt': title}):  # the same curves give the same text
         figure = Figure(figsize=(3.7, 2.5), layout='constrained')
         axes = figure.add_subplot()
         for curve in curves:
-            place = labels.index(curve.label)
+            place, twin = labels.index(curve.label), covered.get(curve.label)
             axes.plot(curve.x, curve.y, color=COLOURS[place % len(COLOURS)], marker='o' if len(curve.x) < 9 else '',
-                      markersize=3, label=curve.label)
+                      markersize=3, label=f'{curve.label} (on {twin})' if twin else curve.label,
+                      linestyle=(4 * (place % 3), (4, 8)) if twin else '-')
         axes.set_xlabel('iteration')
         axes.margins(x=0.02)
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
@@ -67,7 +76,7 @@ def line_chart(title: str, curves: Sequence[Curve], logarithmic: bool = False) -
         if len(labels) > 1:
             handles = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
             figure.legend(handles.values(), handles.keys(), loc='outside lower center', handlelength=1.2,
-                          ncols=2 if max(map(len, labels)) > 12 else 4)
+                          ncols=2 if max(map(len, handles)) > 12 else 4)
         file = StringIO()
         figure.savefig(file, format='svg', transparent=True)
     return _inline(file.getvalue(), f'{title}. {_in_words(curves)}')

@@ -6,6 +6,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from .coinciding import coinciding
 from .draw import INK
 
 PANELS = (('pointing', 'pointing game', 'highest pixel on an object'),
@@ -30,17 +31,21 @@ def alignment_figure(rows: Sequence[dict[str, Any]], title: str) -> Figure:
     for row in rows:
         lines.setdefault((row['model'], row['map']), {})[row['stage']] = row
     several = len({model for model, _ in lines}) > 1
+    names = {line: f'{line[0]}: {line[1]}' if several else line[1] for line in lines}
+    covered = coinciding({names[line]: [([*by_stage], [row[number] for row in by_stage.values()])
+                                        for number, *_ in PANELS] for line, by_stage in lines.items()})
     panels = figure.subplots(1, len(PANELS), sharey=True)
-    for axes, (number, name, meaning) in zip(panels, PANELS, strict=True):
+    for axes, (number, heading, meaning) in zip(panels, PANELS, strict=True):
         for (model, kind), by_stage in lines.items():
-            control = kind.endswith(CONTROL)
+            control, name = kind.endswith(CONTROL), names[model, kind]
             axes.plot([*by_stage], [row[number] for row in by_stage.values()], marker='.' if control else 'o',
-                      linestyle=':' if control else '-', linewidth=1.2 if control else 2,
-                      label=f'{model}: {kind}' if several else kind)
+                      linestyle=':' if control else (0, (3, 3)) if name in covered else '-',
+                      linewidth=1.2 if control else 2,
+                      label=f'{name} (on {covered[name]})' if name in covered else name)
         first = next(iter(lines.values()))
         axes.axhline(next(iter(first.values()))['area'], color='#8b949e', linestyle='--',
                      label='share of the area: chance')
-        axes.set_title(f'{name}\n{meaning}', fontsize=10, loc='left', color=INK)
+        axes.set_title(f'{heading}\n{meaning}', fontsize=10, loc='left', color=INK)
         axes.set_xticks(stages, [f'stage {stage}' for stage in stages], fontsize=9)
         axes.set_ylim(0, 1)
         axes.grid(axis='y', color='#eaeef2')

@@ -65,7 +65,12 @@ def _panel(axes: Axes, summary: Summary, group: str) -> None:
     drawn = [name for name in GROUPS[group] if name in summary.corruptions]
     for name, (colour, mark) in zip(drawn, LINES, strict=False):
         points = [*start, *((severity, summary.cells[name, severity]) for severity in severities)]
-        axes.plot(*zip(*points, strict=True), color=colour, marker=mark, markersize=4.5, label=name.replace('_', ' '))
+        # A line that lies on another shows it through its dashes and its hollow marks.
+        twin = next((other for other in drawn[:drawn.index(name)] if all(
+            summary.cells[name, severity] == summary.cells[other, severity] for severity in severities)), None)
+        label = name.replace('_', ' ') + (f' (on {twin.replace("_", " ")})' if twin else '')
+        axes.plot(*zip(*points, strict=True), color=colour, marker=mark, markersize=8 if twin else 4.5,
+                  fillstyle='none' if twin else 'full', linestyle=(0, (3, 3)) if twin else '-', label=label)
     axes.set_title(f'{group}: mean {_number(summary, summary.by_group[group])}', loc='left', color=INK, fontsize=10,
                    fontweight='bold')
     axes.set_xticks([0, *SEVERITIES])

@@ -34,6 +34,15 @@ def test_logarithmic_chart_has_equal_steps_for_equal_factors_and_plain_numbers()
     assert {'0.01', '1', '100'} <= set(texts)
 
 
+def test_curves_on_each_other_are_told_apart_in_the_picture_and_in_the_legend():
+    svg = line_chart('τ', [Curve('stage 1', [1, 2, 3], [1, 1, 1]), Curve('stage 2', [1, 2, 3], [1, 1, 1])])
+    assert '>stage 2 (on stage 1)</text>' in svg
+    assert 'stroke-dasharray' not in re.search(f'clip-path[^>]*stroke: {COLOURS[0]}[^>]*', svg)[0]
+    assert 'stroke-dasharray' in re.search(f'clip-path[^>]*stroke-dasharray[^>]*stroke: {COLOURS[1]}[^>]*', svg)[0]
+    apart = line_chart('τ', [Curve('stage 1', [1, 2, 3], [1, 1, 1]), Curve('stage 2', [1, 2, 3], [1, 1, 2])])
+    assert '(on ' not in apart
+
+
 def test_curves_of_one_name_share_colour_and_place_in_the_legend():
     svg = line_chart('τ', [Curve('stage 1', [1, 2, 3], [1, 2, 3]), Curve('stage 2', [1, 2, 3], [2, 2, 4]),
                            Curve('stage 1', [1, 2, 3], [3, 2, 1])])

@@ -59,3 +59,10 @@ def test_full_picture_is_small_and_a_line_without_severity_1_does_not_start_at_c
     drawn.clear()
     picture(Summary('mIoU', '%', 0.0, {('fog', 5): 0.0}), 'one')
     assert list(drawn[0].lines[1].get_xdata()) == [5]
+
+
+def test_corruptions_that_cost_the_same_are_told_apart(drawn):
+    picture(Summary('mIoU', '%', 70.0, {('snow', 1): 50.0, ('fog', 1): 50.0, ('frost', 1): 60.0}), 'title')
+    lines = {line.get_label(): line for line in drawn[0].lines}
+    assert set(lines) == {'clean', 'snow', 'frost', 'fog (on snow)'}
+    assert lines['fog (on snow)'].get_linestyle() != lines['snow'].get_linestyle()
