@@ -1,5 +1,8 @@
 """How well a model's maps fall onto the annotated objects: ``python tools/test_alignment.py CONFIG CHECKPOINT``."""
+import sys
+
 from dmsca_mm.errors import exit_on_usage_error
+from dmsca_mm.insight.intervals import FEW
 from dmsca_mm.insight.plots import PANELS
 from dmsca_mm.runtime import arguments
 from dmsca_mm.runtime.aligning import measure_alignment
@@ -22,6 +25,12 @@ def main() -> None:
     for row in rows:
         print(f'{row["model"]}, {row["map"]}, {row["stage"]}'.ljust(60)
               + ''.join(f'{row[name]:10.3f}' for name in numbers))
+    images = rows[0]['images']
+    if images < FEW:
+        intervals = [row['interval'][name] for row in rows for name, *_ in PANELS]
+        low, high = max(intervals, key=lambda ends: ends[1] - ends[0])
+        print(f'warning: only {images} images with objects: the 95 % intervals (bootstrap over images) are up to '
+              f'{high - low:.3f} wide, from {low:.3f} to {high:.3f}; alignment.json has each', file=sys.stderr)
     folder = values['out'] or default_work_dir(values['config']) / 'alignment'
     print(f'all of it, by size of objects too: {folder}/alignment.json; picture: {folder}/alignment.png')
 

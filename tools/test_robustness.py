@@ -16,6 +16,7 @@ def main() -> None:
                         help='1 to 5; default all')
     parser.add_argument('--metric', help='what is compared, more being better; default coco/bbox_mAP or mIoU')
     parser.add_argument('--processes', type=int, help='default one a GPU, without GPUs one a core up to eight')
+    parser.add_argument('--images', type=int, metavar='N', help='the first N of the test data; default all')
     parser.add_argument('--overwrite', action='store_true', help='drop earlier results in the folder')
     values = vars(parser.parse_args())
     print(table(measure(**values)))

@@ -13,10 +13,12 @@ A map that knows nothing has, on average, the share of the area for pointing, en
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.metrics import average_precision_score
+
+from .intervals import bootstrap
 
 SIZES = {'small': (0, 32 ** 2), 'medium': (32 ** 2, 96 ** 2), 'large': (96 ** 2, float('inf'))}
 """COCO's sizes of objects, from and below an area in pixels of the file."""
@@ -93,13 +95,19 @@ class Tally:
         for size, target, counted in objects.targets():
             self.scores.setdefault((kind, stage, size), []).append(score(values, target, counted))
 
-    def summary(self) -> list[dict[str, str | int | float]]:
-        """A row for each kind, stage and size: means over the images that have such objects."""
+    def summary(self) -> list[dict[str, Any]]:
+        """A row for each kind, stage and size: means over the images that have such objects.
+
+        ``interval`` holds the ends of the 95 % interval of each number, by :func:`intervals.bootstrap`.
+        """
         rows = []
         for (kind, stage, size), scores in self.scores.items():
-            means = {name: float(np.mean([getattr(each, name) for each in scores]))
-                     for name in ('pointing', 'energy', 'area', 'precision')}
-            ious = np.mean([each.ious for each in scores], 0)
+            values = {name: np.array([getattr(each, name) for each in scores])
+                      for name in ('pointing', 'energy', 'area', 'precision')}
+            means = {name: float(each.mean()) for name, each in values.items()}
+            every = np.stack([each.ious for each in scores])
+            ious = every.mean(0)
+            interval = {name: bootstrap(each) for name, each in {**values, 'iou': every}.items()}
             rows.append(dict(map=kind, stage=stage, size=size, images=len(scores), **means, iou=float(ious.max()),
-                             threshold=float(THRESHOLDS[ious.argmax()])))
+                             threshold=float(THRESHOLDS[ious.argmax()]), interval=interval))
         return rows

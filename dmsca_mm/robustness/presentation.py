@@ -29,7 +29,8 @@ def table(summary: Summary) -> str:
     lines = [f'| {" | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))} |' for row in rows]
     groups = ', '.join(f'{group} {_number(summary, value)}' for group, value in summary.by_group.items())
     return '\n'.join([*lines, '', f'{_label(summary)}: clean {_number(summary, summary.clean)}, mPC '
-                      f'{_number(summary, summary.mpc)}, rPC {_percent(summary)}; {groups}'])
+                      f'{_number(summary, summary.mpc)}, rPC {_percent(summary)}; {groups}',
+                      *(['', f'Warning: {summary.warning}'] if summary.warning else [])])
 
 
 def picture(summary: Summary, title: str) -> bytes:

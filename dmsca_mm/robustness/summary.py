@@ -16,6 +16,7 @@ class Summary:
         unit: of it, ``'%'`` or, for shares from 0 to 1, ``''``.
         clean: performance on the images as they are.
         cells: performance for each (corruption, severity); every corruption with the same severities.
+        warning: what a reader of the figures must know; empty where there is nothing.
 
     Raises:
         ValueError: there are no cells, or a corruption lacks a severity that another has.
@@ -28,6 +29,7 @@ class Summary:
     unit: str
     clean: float
     cells: dict[tuple[str, int], float]
+    warning: str = ''
 
     def __post_init__(self) -> None:
         missing = [(name, severity) for name in self.corruptions for severity in self.severities

@@ -38,6 +38,9 @@ def test_alignment_prints_and_keeps_its_numbers(call, untrained, digits, tmp_pat
     rows = json.loads((tmp_path / 'numbers/alignment.json').read_text())['rows']
     assert len(lines) == 2 + sum(row['size'] == 'all' for row in rows)
     assert lines[-1].endswith('picture: numbers/alignment.png')
+    assert 'warning: only 2 images with objects: the 95 % intervals (bootstrap over images)' in done.stderr
+    assert all(row['interval'][name][0] <= row[name] <= row['interval'][name][1] for row in rows
+               for name in ('pointing', 'energy', 'precision'))
 
 
 @pytest.mark.parametrize(('tool', 'more', 'words'), [

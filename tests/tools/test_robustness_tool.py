@@ -5,7 +5,7 @@ import signal
 import sys
 
 import pytest
-from commands import DETECTOR, SEGMENTER, data_options, said
+from commands import DETECTOR, SEGMENTER, assert_one_line, data_options, said
 from processes import finished, started, wait_for
 
 from dmsca_mm.runtime.robustness.measure import measure
@@ -15,7 +15,8 @@ def test_detector_in_two_processes(untrained, digits, call, tmp_path):
     run = call('test_robustness.py', DETECTOR, untrained('detector')[1], '--corruptions', 'contrast', 'frost',
                '--severities', 4, '--processes', 2, '--cfg-options', *data_options(digits, True))
     assert run.returncode == 0, run.stderr
-    *rows, last = said(run)
+    *rows, _, warning, last = said(run)
+    assert warning.startswith('Warning: only 5 images. As a share of so many, the clean figure has the 95 % interval')
     assert rows[0].startswith('| group'), 'nothing else on standard output'
     assert [row.split()[3] for row in rows[2:5]] == ['frost', 'contrast', 'mean']
     folder = tmp_path / 'work_dirs/faster_rcnn_r50_dmsca_digits/robustness'
@@ -28,6 +29,13 @@ def test_detector_in_two_processes(untrained, digits, call, tmp_path):
     assert '1/3' in run.stderr
     bar = [line for line in run.stderr.splitlines() if line.strip()]  # each state of it is a line
     assert all(line.startswith('corruptions:') for line in bar), run.stderr
+
+
+def test_more_images_than_there_are_is_one_line(untrained, digits, call_here, tmp_path):
+    run = call_here('test_robustness.py', DETECTOR, untrained('detector')[1], '--images', 6, '--cfg-options',
+                    *data_options(digits, True))
+    assert_one_line(run, '--images 6: the test data have 5, give 1 to 5')
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.soak

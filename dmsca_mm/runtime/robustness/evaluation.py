@@ -14,6 +14,7 @@ from ...errors import ProcessError
 from .. import failures, images
 from ..inference import open_model
 from .cells import CLEAN, Cell, Metrics
+from .subset import score_alone
 from .transform import CorruptImage, insert
 
 
@@ -80,6 +81,7 @@ class Evaluation:
     def _metrics(self, loader_config: dict[str, Any]) -> Metrics:
         loader = Runner.build_dataloader(loader_config)
         self.evaluator.dataset_meta = loader.dataset.metainfo
+        score_alone(self.evaluator, loader.dataset)
         mixed = bool((self.config.get('test_cfg') or {}).get('fp16'))
         for batch in loader:
             with autocast(enabled=mixed):

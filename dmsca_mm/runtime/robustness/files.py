@@ -32,9 +32,9 @@ def write_results(folder: Path, summary: Summary, metrics: dict[Cell, Metrics], 
         cells[name][severity] = metrics[name, severity]
     versions = stack.versions('dmsca-mm', 'torch', 'numpy', 'opencv-python', 'imagecorruptions-imaug')
     content = dict(source, command=command, date=today, versions=versions, metric=summary.metric, unit=summary.unit,
-                   clean=summary.clean, mpc=summary.mpc, rpc=summary.rpc, by_group=summary.by_group,
-                   by_corruption=summary.by_corruption, by_severity=summary.by_severity, clean_metrics=metrics[CLEAN],
-                   cells=cells)
+                   clean=summary.clean, warning=summary.warning, mpc=summary.mpc, rpc=summary.rpc,
+                   by_group=summary.by_group, by_corruption=summary.by_corruption, by_severity=summary.by_severity,
+                   clean_metrics=metrics[CLEAN], cells=cells)
     page = '\n'.join([f'# Robustness of {title}', '', table(summary), '', '![Performance against severity, a panel for '
                       'each group of corruptions](robustness.png)', '', f'`{command}`, {today}', ''])
     for name, data in (('robustness.json', json.dumps(content, indent=1).encode()), ('robustness.md', page.encode()),

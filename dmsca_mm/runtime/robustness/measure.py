@@ -17,6 +17,7 @@ from mmengine.config import Config
 from tqdm import tqdm
 
 from ...errors import Stopped, UsageError
+from ...insight.intervals import FEW, binomial
 from ...robustness import GROUPS, SEVERITIES, Summary, check_library, check_severities, chosen
 from .. import checkpoint, loading, preflight
 from ..config import default_work_dir, load_config
@@ -32,7 +33,8 @@ MOST_PROCESSES = 8
 
 def measure(config: str, weights: str, out: str | None = None, corruptions: Sequence[str] = tuple(GROUPS),
             severities: Sequence[int] = SEVERITIES, metric: str | None = None, processes: int | None = None,
-            overwrite: bool = False, cfg_options: dict[str, Any] | None = None, plugin: str | None = None) -> Summary:
+            overwrite: bool = False, images: int | None = None, cfg_options: dict[str, Any] | None = None,
+            plugin: str | None = None) -> Summary:
     """Test a checkpoint on clean and on corrupted images, and write table, picture and JSON.
 
     Every test is stored as it ends, and a later call, also one that asks for more, takes it from there. It starts
@@ -48,6 +50,7 @@ def measure(config: str, weights: str, out: str | None = None, corruptions: Sequ
         processes: at least 1; None stands for the number of GPUs, and without any for the CPU's cores, at most
             :data:`MOST_PROCESSES`.
         overwrite: drop earlier results in the folder.
+        images: how many of the test data, from the first; None for all.
         cfg_options: entries that override the config's.
         plugin: see :func:`config.load_config`.
 
@@ -63,6 +66,10 @@ def measure(config: str, weights: str, out: str | None = None, corruptions: Sequ
     check_library()
     cfg = _checked(config, cfg_options, plugin)
     from .evaluation import Evaluation  # it needs mmcv, which load_config has asked for
+    from .subset import take_first  # as above
+    tested = take_first(cfg, images)
+    if images is not None:
+        cfg_options = {**(cfg_options or {}), 'test_dataloader.dataset.indices': images}
     identity = _identity(cfg, weights)
     folder = Path(out) if out else default_work_dir(config) / 'robustness'
     cells = Cells(folder / 'cells', identity)
@@ -90,7 +97,8 @@ def measure(config: str, weights: str, out: str | None = None, corruptions: Sequ
                       'with the rest', signal.SIGINT) from None
     values = {cell: _value(done[cell], name, cell) for cell in wanted}
     unit = '%' if cfg.get('default_scope') in ('mmseg', 'mmpretrain') else ''
-    summary = Summary(name, unit, values.pop(CLEAN), values)
+    clean = values.pop(CLEAN)
+    summary = Summary(name, unit, clean, values, _warning(clean, unit, tested))
     source = dict(config=config, checkpoint=weights)
     write_results(folder, summary, done, {**source, **{f'{key}_sha256': value for key, value in identity.items()}})
     return summary
@@ -134,6 +142,16 @@ def _metric(clean: Metrics, asked: str | None) -> str:
         raise UsageError(f'the test gives no metric {asked or ", ".join(MAIN_METRICS)}: choose --metric among '
                          f'{", ".join(clean)}')
     return found[0]
+
+
+def _warning(clean: float, unit: str, images: int) -> str:
+    """How sure a figure of few images is; empty where they are many."""
+    if images >= FEW:
+        return ''
+    scale = 100 if unit else 1
+    ends = [f'{scale * end:.{1 if unit else 3}f}' for end in binomial(min(clean / scale, 1.0), images)]
+    return (f'only {images} images. As a share of so many, the clean figure has the 95 % interval {ends[0]} to '
+            f"{ends[1]} (Wilson's binomial interval; for mAP and mIoU, which are no shares of images, a rough guide)")
 
 
 def _value(metrics: Metrics, name: str, cell: Cell) -> float:

@@ -63,6 +63,16 @@ def test_summary_is_of_what_was_asked_and_later_calls_take_what_is_there(ask, pl
     assert json.loads((tmp_path / 'out/robustness.json').read_text())['metric'] == 'aAcc'
 
 
+def test_few_images_are_warned_of_with_the_interval(ask, play):
+    play()
+    found = ask('fog')
+    assert found.clean == 50
+    assert 'only 5 images. As a share of so many, the clean figure has the 95 % interval 17.0 to 83.0' in found.warning
+    with pytest.raises(UsageError, match='results of another config'):
+        ask('fog', images=2)
+    assert 'only 2 images.' in ask('fog', images=2, overwrite=True).warning
+
+
 def test_results_of_another_model_or_data_are_refused_until_overwritten(ask, play, segmenter, tmp_path):
     worked = play()
     ask('fog', 'snow')

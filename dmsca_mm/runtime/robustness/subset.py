@@ -1,0 +1,73 @@
+"""The first images of a config's test data, as far as its metrics can score them."""
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from mmengine.config import Config
+from mmengine.evaluator import Evaluator
+from mmengine.registry import TRANSFORMS
+
+from ...errors import UsageError
+from ..inference import data_set
+
+
+def take_first(config: Config, images: int | None) -> int:
+    """Have a config test on its first images alone.
+
+    Args:
+        config: with ``test_dataloader``, whose data are checked; changed in place.
+        images: how many, at least 1; None for all.
+
+    Returns:
+        How many there will be.
+
+    Raises:
+        UsageError: more than there are; none of them is annotated; data that cannot be cut.
+    """
+    settings = config.test_dataloader.dataset
+    data = data_set(config)
+    if images is None:
+        return len(data)
+    if 'dataset' in settings or 'datasets' in settings or not hasattr(data, 'get_subset'):
+        raise UsageError(f'--images {images}: the test data are a {type(data).__name__}, which cannot be cut: '
+                         'leave it out')
+    if not 1 <= images <= len(data):
+        raise UsageError(f'--images {images}: the test data have {len(data)}, give 1 to {len(data)}')
+    if not any(_annotated(data, place, config.get('default_scope')) for place in range(images)):
+        raise UsageError(f'--images {images}: none of the first {images} test images has an annotation, so no metric '
+                         f'can be computed; give more, of {len(data)}')
+    settings.indices = images
+    return images
+
+
+def score_alone(evaluator: Evaluator, data: Any) -> None:
+    """Have COCO's metrics score the images of a part of a data set, and not all of the annotation file.
+
+    Args:
+        evaluator: changed in place.
+        data: what is tested on; a complete data set changes nothing.
+
+    Raises:
+        UsageError: a metric that scores all of its annotation file whatever is tested on.
+    """
+    if getattr(data, '_indices', None) is None:
+        return
+    for metric in evaluator.metrics:
+        if hasattr(metric, 'img_ids'):
+            metric.img_ids = [data.get_data_info(place)['img_id'] for place in range(len(data))]
+        elif getattr(metric, 'ann_file', None):
+            raise UsageError(f'{type(metric).__name__} scores all images of its annotation file, so it cannot score '
+                             f'the first {len(data)} alone: go without --images')
+
+
+def _annotated(data: Any, place: int, scope: str | None) -> bool:
+    info = data.get_data_info(place)
+    if scope == 'mmseg':
+        if not info.get('seg_map_path'):
+            return False
+        labels = TRANSFORMS.build(dict(type='mmseg.LoadAnnotations'))(info)['gt_seg_map']
+        return bool(np.any(labels != data.ignore_index))
+    if scope == 'mmpretrain':
+        return 'gt_label' in info
+    return any(not instance['ignore_flag'] for instance in info.get('instances', ()))

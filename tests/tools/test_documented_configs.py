@@ -1,0 +1,56 @@
+"""What docs/configs.md has a reader copy, in a folder of the reader's own, far from the checkout."""
+import re
+import subprocess
+import sys
+
+import pytest
+from commands import said
+from mmengine.config import Config
+from mmengine.registry import MODELS, DefaultScope
+
+from dmsca_mm import DMSCA, dmsca
+
+
+@pytest.fixture
+def page(repository):
+    return (repository / 'docs/configs.md').read_text()
+
+
+def test_python_style_base_trains_with_the_wheels_as_they_are(page, tiny_coco, call, tmp_path):
+    command, = re.findall(r'```sh\npython -c "(.*get_config.*)"\n```', page)
+    config, = re.findall(r'```python\n(from mmengine\.config import read_base.*?)```', page, re.DOTALL)
+    subprocess.run([sys.executable, '-c', command], cwd=tmp_path, check=True, timeout=120)
+    (tmp_path / 'mine.py').write_text(config)
+    options = ['--cfg-options', f'train_dataloader.dataset.data_root={tiny_coco}/',
+               *(f'{split}_dataloader.dataset.data_root={tiny_coco}/' for split in ('val', 'test')),
+               *(f'{split}_evaluator.ann_file={tiny_coco}/annotations/instances_val2017.json'
+                 for split in ('val', 'test')), 'model.backbone.init_cfg=None', 'train_cfg.max_epochs=1',
+               'train_dataloader.num_workers=0', 'train_dataloader.persistent_workers=False',
+               'val_dataloader.num_workers=0', 'val_dataloader.persistent_workers=False',
+               'train_dataloader.dataset.pipeline.2.scale=(160,160)',
+               'val_dataloader.dataset.pipeline.1.scale=(160,160)']
+    checked = call('check.py', 'mine.py', *options)
+    assert checked.returncode == 0, checked.stderr
+    assert said(checked)
+    trained = call('train.py', 'mine.py', '--work-dir', 'work', *options)
+    assert trained.returncode == 0, trained.stderr
+    assert (tmp_path / 'work/epoch_1.pth').exists()
+
+
+def test_two_plugins_of_a_kind_stand_side_by_side(page, tmp_path):
+    entry, = re.findall(r'```python\n(plugins=\[.*?\])\n```', page, re.DOTALL)
+    (tmp_path / 'mine.py').write_text("_base_ = 'mmdet::retinanet/retinanet_r50_fpn_1x_coco.py'\n"
+                                      "custom_imports = dict(imports=['dmsca_mm'])\n"
+                                      f'model = dict(backbone=dict(init_cfg=None, {entry}))\n')
+    config = Config.fromfile(tmp_path / 'mine.py')
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        block = MODELS.build(config.model.backbone).layer2[0]
+    names = {name for name, module in block.named_children() if isinstance(module, DMSCA)}
+    assert names == {'dmsca1', 'dmsca2'}
+    assert 'postfix' not in dmsca['cfg'], 'one alone keeps its plain name'
+
+
+def test_the_caveat_of_shallow_resnets_leads_to_its_section(page, repository):
+    backbones = (repository / 'docs/backbones.md').read_text()
+    assert 'backbones.md#resnet-18-and--34' in page
+    assert '\n## ResNet-18 and -34\n' in backbones
