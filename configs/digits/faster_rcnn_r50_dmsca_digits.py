@@ -1,18 +1,4 @@
 # Faster R-CNN on the built-in digits (tools/make_digits.py): the published model, thin enough for two CPU cores.
-_base_ = [
-    'mmdet::_base_/models/faster-rcnn_r50_fpn.py',
-    '../_base_/thin_resnet50.py',
-    '../_base_/digits_detection.py',
-]
+_base_ = ['../_base_/thin_faster_rcnn.py', '../_base_/digits_detection.py']
 
-model = dict(
-    backbone=_base_.thin_resnet50,
-    neck=dict(in_channels=[64, 128, 256, 512], out_channels=64),
-    rpn_head=dict(in_channels=64, feat_channels=64),
-    roi_head=dict(
-        bbox_roi_extractor=dict(out_channels=64, roi_layer=dict(sampling_ratio=2)),
-        bbox_head=dict(in_channels=64, fc_out_channels=256, num_classes=10)),
-    train_cfg=dict(
-        rpn_proposal=dict(nms_pre=400, max_per_img=200),
-        rcnn=dict(sampler=dict(num=64))),
-    test_cfg=dict(rpn=dict(nms_pre=200, max_per_img=200)))
+model = dict(roi_head=dict(bbox_head=dict(num_classes=10)))

@@ -2,10 +2,10 @@
 # classification).
 _base_ = [
     'mmpretrain::_base_/models/resnet50_label_smooth.py',
-    '../_base_/thin_resnet50.py',
+    '../_base_/thin_resnet.py',
     '../_base_/digits_classification.py',
 ]
 
 model = dict(
-    backbone=dict(type='PluginResNet', base='mmdet.ResNet', **dict(_base_.thin_resnet50, zero_init_residual=True)),
+    backbone=dict(type='PluginResNet', base='mmdet.ResNet', **dict(_base_.thin_resnet, zero_init_residual=True)),
     head=dict(num_classes=10, in_channels=512, topk=(1,)))

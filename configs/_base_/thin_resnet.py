@@ -1,8 +1,8 @@
-# A ResNet-50 with a quarter of the width, trained from scratch: the Bottleneck path of the headline configs at a size
-# that two CPU cores train in minutes. BN, not SyncBN, because SyncBN needs CUDA.
+# A ResNet of a quarter of the width, trained from scratch: the blocks of the headline configs at a size that two CPU
+# cores train in minutes. BN, not SyncBN, because SyncBN needs CUDA.
 _base_ = 'dmsca.py'
 
-thin_resnet50 = dict(
+thin_resnet = dict(
     base_channels=16,
     stem_channels=16,
     frozen_stages=-1,

@@ -1,0 +1,16 @@
+# The published UPerNet, thin enough for two CPU cores; the number of classes is the data's.
+_base_ = ['thin_resnet.py', 'mmseg::_base_/models/upernet_r50.py']
+
+model = dict(
+    pretrained=None,
+    backbone=_base_.thin_resnet,
+    decode_head=dict(
+        in_channels=[64, 128, 256, 512],
+        channels=64,
+        dropout_ratio=0,
+        norm_cfg=_base_.thin_resnet.norm_cfg),
+    auxiliary_head=dict(
+        in_channels=256,
+        channels=64,
+        dropout_ratio=0,
+        norm_cfg=_base_.thin_resnet.norm_cfg))
