@@ -1,9 +1,18 @@
-"""The headline configs are the published baselines plus the plugin; their models run at full image size."""
+"""The headline configs are the published baselines plus the plugin; their models run at full image size.
+
+Those of a data set train on it in the layout that docs/data.md gives it.
+"""
+import json
+
+import numpy as np
 import pytest
 import torch
 from mmengine.config import Config, ConfigDict
+from mmengine.evaluator import Evaluator
 from mmengine.registry import MODELS, DefaultScope
 from mmengine.runner import Runner
+from mmengine.structures import PixelData
+from PIL import Image
 
 from dmsca_mm import DMSCA, dmsca
 
@@ -125,3 +134,83 @@ def test_digit_models_build_with_the_plugin_in_every_stage(name, repository):
     with DefaultScope.overwrite_default_scope(config.default_scope):
         model = MODELS.build(ConfigDict(config.model))
     assert sum(isinstance(module, DMSCA) for module in model.modules()) == 3 + 4 + 6 + 3
+
+
+@pytest.fixture(scope='session')
+def tiny_bccd(tmp_path_factory):
+    """Two images a split with a cell of each kind, laid out like BCCD."""
+    root, random = tmp_path_factory.mktemp('bccd'), np.random.default_rng(0)
+    (root / 'images').mkdir()
+    kinds = ('RBC', 'WBC', 'Platelets')
+    for split in ('train', 'val', 'test'):
+        images = [dict(id=number, file_name=f'{split}_{number}.jpg', width=640, height=480) for number in (1, 2)]
+        for image in images:
+            photograph = random.integers(0, 256, (480, 640, 3), dtype=np.uint8)
+            Image.fromarray(photograph).save(root / 'images' / image['file_name'])
+        boxes = [dict(id=3 * image['id'] + kind, image_id=image['id'], category_id=kind + 1, iscrowd=0,
+                      bbox=[200 * kind + 20, 100, 40 * kind + 40, 90], area=90 * (40 * kind + 40))
+                 for image in images for kind in range(3)]
+        categories = [dict(id=kind + 1, name=name) for kind, name in enumerate(kinds)]
+        content = dict(images=images, annotations=boxes, categories=categories)
+        (root / f'{split}.json').write_text(json.dumps(content))
+    return root
+
+
+@pytest.fixture(scope='session')
+def tiny_camvid(tmp_path_factory):
+    """Four images a split with every class and unlabelled pixels, laid out like CamVid."""
+    root, random = tmp_path_factory.mktemp('camvid'), np.random.default_rng(0)
+    for split in ('train', 'val', 'test'):
+        for number in range(4):
+            for folder, highest, shape in (('images', 256, (360, 480, 3)), ('labels', 12, (360, 480))):
+                path = root / f'{folder}/{split}/{number}.png'
+                path.parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(random.integers(0, highest, shape, dtype=np.uint8)).save(path)
+    return root
+
+
+def lies_in(root, config):
+    for split in ('train', 'val', 'test'):
+        loader = config[f'{split}_dataloader']
+        loader.update(num_workers=0, persistent_workers=False)
+        loader.dataset.data_root = f'{root}/'
+
+
+@pytest.mark.parametrize('config', [f'bccd/{name}_r50_dmsca_bccd' for name in ('faster_rcnn', 'retinanet')],
+                         indirect=True)
+def test_detector_of_blood_cells_trains_with_the_plugin_in_every_stage(config, tiny_bccd):
+    lies_in(tiny_bccd, config)
+    config.train_dataloader.batch_size = 2
+    data, model, loss = one_training_step(config)
+    assert data['inputs'].shape == (2, 3, 256, 320), '240 x 320, padded to a multiple of 32'
+    assert all(sample.gt_instances.labels.tolist() == [0, 1, 2] for sample in data['data_samples'])
+    assert sum(isinstance(module, DMSCA) for module in model.modules()) == 3 + 4 + 6 + 3
+    assert_every_plugin_learns(model, loss)
+
+
+@pytest.mark.parametrize('config', ['camvid/upernet_r50_dmsca_camvid'], indirect=True)
+def test_segmenter_of_street_scenes_trains_on_maps_with_unlabelled_pixels(config, tiny_camvid):
+    lies_in(tiny_camvid, config)
+    data, model, loss = one_training_step(config)
+    assert data['inputs'].shape == (4, 3, 180, 240)
+    assert set(data['data_samples'][0].gt_sem_seg.data.unique().tolist()) == set(range(12))
+    assert_every_plugin_learns(model, loss)
+
+
+@pytest.mark.parametrize('config', ['camvid/upernet_r50_dmsca_camvid'], indirect=True)
+def test_unlabelled_pixels_of_street_scenes_count_neither_in_the_loss_nor_in_the_metric(config, tiny_camvid):
+    lies_in(tiny_camvid, config)
+    with DefaultScope.overwrite_default_scope('mmseg'):
+        batch = next(iter(Runner.build_dataloader(config.val_dataloader)))
+        model = MODELS.build(config.model)
+        metric = Evaluator(config.val_evaluator)
+    metric.dataset_meta = config.metainfo
+    for sample in batch['data_samples']:
+        truth = sample.gt_sem_seg.data
+        losses = [head.loss_decode(logits, truth, ignore_index=head.ignore_index)
+                  for head in (model.decode_head, model.auxiliary_head)
+                  for logits in (torch.zeros(1, 11, *truth.shape[1:]), 9. * (truth == 11)[None].expand(1, 11, -1, -1))]
+        assert len({loss.item() for loss in losses[:2]}) == len({loss.item() for loss in losses[2:]}) == 1
+        sample.pred_sem_seg = PixelData(data=truth % 11)
+    metric.process(batch['data_samples'], batch)
+    assert metric.evaluate(len(batch['data_samples']))['mIoU'] == 100

@@ -113,6 +113,39 @@ def test_one_training_step_on_data_in_the_layout_of_the_real_one(config, request
             assert module.gce.fc2.weight.grad.any()
 
 
+@pytest.fixture
+def tiny_fashion_mnist(tmp_path):
+    """Four training and four test images in the four files of Fashion-MNIST."""
+    random = np.random.default_rng(0)
+    for split in ('train', 't10k'):
+        images, labels = random.integers(0, 256, (4, 28, 28), dtype=np.uint8), np.array([0, 1, 2, 9], np.uint8)
+        for name, content in ((f'{split}-images-idx3-ubyte', images), (f'{split}-labels-idx1-ubyte', labels)):
+            head = [0x0800 + content.ndim, *content.shape]  # unsigned bytes, how many dimensions, how long each is
+            (tmp_path / name).write_bytes(np.array(head, '>i4').tobytes() + content.tobytes())
+    return tmp_path
+
+
+@pytest.mark.parametrize('config', ['resnet18_dmsca_fashion_mnist'], indirect=True)
+def test_one_training_step_on_fashion_mnist_with_the_plugin_in_every_block(config, tiny_fashion_mnist):
+    stack.require('mmpretrain')
+    loader = config.train_dataloader
+    loader.update(batch_size=4, num_workers=0, persistent_workers=False)
+    loader.dataset.data_root = str(tiny_fashion_mnist)
+    model = check_build(config)
+    with DefaultScope.overwrite_default_scope('mmpretrain'):
+        data = next(iter(Runner.build_dataloader(loader, seed=0)))
+    model.train()
+    data = model.data_preprocessor(data, training=True)
+    assert data['inputs'].shape == (4, 1, 28, 28)
+    assert sorted(sample.gt_label.item() for sample in data['data_samples']) == [0, 1, 2, 9]
+    loss = model(**data, mode='loss')['loss']
+    loss.backward()
+    assert loss.isfinite()
+    plugins = [module for module in model.backbone.modules() if isinstance(module, DMSCA)]
+    assert len(plugins) == 8
+    assert all(module.gce.fc2.weight.grad.any() for module in plugins)
+
+
 def pretrained(repository, tmp_path, base):
     """A classifier of digits with weights like no start's, saved as mmengine saves it."""
     model = check_build(load_config(str(repository / 'configs/pretrain/resnet50_dmsca_digits.py'),
