@@ -29,6 +29,15 @@ def repository():
     return Path(__file__).parents[1]
 
 
+@pytest.fixture(scope='session')
+def real_data(repository):
+    """The folder of real data that lies beside the checkout or in DMSCA_TEST_DATA: ``bccd`` in it, and ``camvid``."""
+    folder = Path(os.environ.get('DMSCA_TEST_DATA') or repository.parent / 'shared/data')
+    if not {'bccd', 'camvid'} <= {path.name for path in folder.glob('*')}:
+        pytest.skip('no real data: name their folder in DMSCA_TEST_DATA')
+    return folder
+
+
 def _photograph(generator, path, size):
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(generator.integers(0, 256, (*size, 3), dtype=np.uint8)).save(path)

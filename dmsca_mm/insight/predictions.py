@@ -12,8 +12,6 @@ Colour = tuple[int, int, int]
 
 SIDE = 480
 """Pixels of the longer side of a drawn picture: small images are enlarged, so that their labels can be read."""
-IGNORED = 255
-"""The label that mmseg leaves out of loss and metric."""
 
 
 @dataclass(frozen=True)
@@ -70,16 +68,18 @@ def draw_boxes(image: Image.Image, boxes: np.ndarray, labels: Sequence[int], tex
     return picture
 
 
-def draw_classes(image: Image.Image, classes: np.ndarray, palette: Sequence[Sequence[int]] = ()) -> Image.Image:
+def draw_classes(image: Image.Image, classes: np.ndarray, palette: Sequence[Sequence[int]] = (),
+                 ignored: Sequence[int] = ()) -> Image.Image:
     """The class of each pixel, as a colour over the image.
 
     Args:
         image: RGB.
-        classes: (H, W) labels; pixels of ``IGNORED`` stay as they are.
+        classes: (H, W) labels.
         palette: see :func:`colour`.
+        ignored: labels of no class; their pixels stay as they are.
     """
     pixels = np.asarray(image).astype(np.float32)
-    for label in np.unique(classes[classes != IGNORED]):
+    for label in np.setdiff1d(classes, ignored):
         chosen = classes == label
         pixels[chosen] = 0.3 * pixels[chosen] + 0.7 * np.array(colour(int(label), palette))
     return _scaled(Image.fromarray(pixels.round().astype(np.uint8)))[0]

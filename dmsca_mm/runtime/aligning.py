@@ -19,7 +19,6 @@ from ..errors import UsageError
 from ..insight import draw, maps
 from ..insight.alignment import Objects, Tally
 from ..insight.plots import CONTROL, alignment_figure
-from ..insight.predictions import IGNORED
 from ..version import __version__
 from . import preflight
 from .config import default_work_dir
@@ -53,7 +52,7 @@ class Annotated:
                 raise UsageError(f'class {name!r}: the model tells apart {", ".join(classes)}')
         self.numbers = [number for number, name in enumerate(classes)
                         if (name in chosen if chosen else name != 'background')]
-        self.dataset = data_set(config)
+        self.dataset, self.ignored = data_set(config), preflight.ignored_labels(config)
         self.load = TRANSFORMS.build(dict(type='LoadAnnotations')) if config.default_scope == 'mmseg' else None
 
     def __len__(self) -> int:
@@ -84,10 +83,11 @@ class Annotated:
     def _areas(self, info: dict[str, Any]) -> Objects:
         from scipy.ndimage import label
         labels, masks = self.load(info)['gt_seg_map'], []
+        ignored = np.isin(labels, self.ignored)
         for number in self.numbers:
-            areas, count = label(labels == number, np.ones((3, 3)))
+            areas, count = label((labels == number) & ~ignored, np.ones((3, 3)))
             masks += [areas == area for area in range(1, count + 1)]
-        return Objects(np.stack(masks) if masks else np.zeros((0, *labels.shape), bool), labels == IGNORED)
+        return Objects(np.stack(masks) if masks else np.zeros((0, *labels.shape), bool), ignored)
 
 
 def measure_alignment(config: str, weights: str, out: str | None = None, beside: Sequence[tuple[str, str]] = (),

@@ -108,8 +108,9 @@ def check(config: str, cfg_options: dict[str, Any] | None = None, launcher: str 
     """
     cfg = _prepared(config, cfg_options, plugin, work_dir, launcher)
     _warn(preflight.check_train(cfg, distributed.processes(launcher)))
-    preflight.check_test(cfg)
+    _warn(preflight.check_test(cfg))
     _warn(preflight.check_room(Path(cfg.work_dir), cfg, preflight.check_build(cfg)))
+    preflight.check_loaders(cfg)
 
 
 def test(config: str, checkpoint: str, work_dir: str | None = None, out: str | None = None, show: bool = False,
@@ -156,7 +157,7 @@ def test(config: str, checkpoint: str, work_dir: str | None = None, out: str | N
     from . import images
     images.install(cfg, skip=False)
     loading.forget_pretrained(cfg.model)  # the checkpoint replaces those weights: do not fetch them
-    preflight.check_test(cfg)
+    _warn(preflight.check_test(cfg))
     distributed.end_with_launcher()
     distributed.prepare(cfg)
     if out is not None and segments:

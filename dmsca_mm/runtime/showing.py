@@ -13,8 +13,9 @@ from torch import Tensor, nn
 
 from ..errors import UsageError
 from ..insight import draw, maps
-from ..insight.predictions import IGNORED, Colour, Shown, colour, draw_boxes, draw_classes
+from ..insight.predictions import Colour, Shown, colour, draw_boxes, draw_classes
 from .inference import Images, open_model
+from .preflight import ignored_labels
 
 SCORE = 0.3
 """Boxes below this score are not drawn, and not explained where any is above it."""
@@ -71,9 +72,11 @@ class Model:
             return Shown(image, [(self._name(number) + score, colour(number, self.palette))])
         if labels is not None:
             labels = labels.data.squeeze(0).cpu().numpy()
-            numbers, counts = np.unique(labels[labels != IGNORED], return_counts=True)
+            # A class that the losses leave out may be predicted all the same.
+            ignored = [label for label in ignored_labels(self.config) if which == 'gt' or label >= len(self.classes)]
+            numbers, counts = np.unique(labels[~np.isin(labels, ignored)], return_counts=True)
             legend = [(self._name(number), colour(number, self.palette)) for number in numbers[np.argsort(-counts)]]
-            return Shown(draw_classes(image, labels, self.palette), legend)
+            return Shown(draw_classes(image, labels, self.palette, ignored), legend)
         if instances is None or 'bboxes' not in instances:
             return None
         if 'scores' in instances:

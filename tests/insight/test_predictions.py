@@ -36,9 +36,9 @@ def test_no_boxes_leave_the_image():
 
 def test_classes_are_mixed_over_the_image_and_ignored_pixels_stay():
     image, palette = Image.new('RGB', (SIDE, SIDE), (100, 100, 100)), [(0, 0, 0), (200, 100, 50)]
-    classes = np.full((SIDE, SIDE), 255)
+    classes = np.full((SIDE, SIDE), 11)
     classes[:100], classes[100:200] = 1, 0
-    picture = np.asarray(draw_classes(image, classes, palette))
+    picture = np.asarray(draw_classes(image, classes, palette, [255, 11]))
     assert [tuple(picture[row, 9]) for row in (50, 150, 300)] == [(170, 100, 65), (30, 30, 30), (100, 100, 100)]
 
 

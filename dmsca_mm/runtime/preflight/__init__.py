@@ -1,15 +1,16 @@
 """What can be known to be wrong before a run starts, said before anything is written."""
 from mmengine.config import Config
 
-from .build import check_build
+from .build import check_build, check_loaders
 from .data import check_data
+from .ignored import check_agreement, ignored_labels
 from .model import check_model, frozen_plugins
 from .place import check_room, check_work_directory
 from .settings import advice, check_settings, switch_on_amp
 from .weights import check_weights
 
-__all__ = ['check_build', 'check_model', 'check_room', 'check_test', 'check_train', 'check_work_directory',
-           'switch_on_amp']
+__all__ = ['check_build', 'check_loaders', 'check_model', 'check_room', 'check_test', 'check_train',
+           'check_work_directory', 'ignored_labels', 'switch_on_amp']
 
 
 def check_train(config: Config, processes: int, skip_bad_images: bool = False) -> list[str]:
@@ -29,17 +30,21 @@ def check_train(config: Config, processes: int, skip_bad_images: bool = False) -
     check_settings(config)
     found = check_data(config, ('train_dataloader', 'val_dataloader'), skip_bad_images)
     check_weights(config)
-    return [*found, *frozen_plugins(config), *advice(config, processes)]
+    return [*found, *check_agreement(config), *frozen_plugins(config), *advice(config, processes)]
 
 
-def check_test(config: Config) -> None:
+def check_test(config: Config) -> list[str]:
     """Check what a test reads.
 
     Args:
         config: an OpenMMLab config whose model is checked.
 
+    Returns:
+        Warnings.
+
     Raises:
         UsageError: the first thing that would end it.
     """
-    check_data(config, ('test_dataloader',))
+    found = check_data(config, ('test_dataloader',))
     check_weights(config)
+    return found

@@ -21,15 +21,18 @@ from mmengine.registry import (
     Registry,
     init_default_scope,
 )
+from mmengine.runner import Runner
 from mmengine.visualization import Visualizer
 from torch import nn
 
 from ...errors import UsageError
 from .. import failures
+from .classes import argument_of
+from .parts import datasets, is_remote, metrics
 
 _REGISTERED: tuple[tuple[str, Registry], ...] = (
     ('train_cfg', LOOPS), ('val_cfg', LOOPS), ('test_cfg', LOOPS), ('param_scheduler', PARAM_SCHEDULERS),
-    ('val_evaluator', METRICS), ('test_evaluator', METRICS), ('visualizer', VISUALIZERS),
+    ('visualizer', VISUALIZERS),
     ('visualizer.vis_backends', VISBACKENDS), ('log_processor', LOG_PROCESSORS),
     *((f'{split}_dataloader.{key}', DATA_SAMPLERS) for split in ('train', 'val', 'test')
       for key in ('sampler', 'batch_sampler')))
@@ -62,10 +65,36 @@ def check_build(config: Config) -> nn.Module:
                 TRANSFORMS.build(step)
         for hook in [*(config.get('default_hooks') or {}).values(), *(config.get('custom_hooks') or [])]:
             if hook is not None:
-                HOOKS.build(hook)
+                HOOKS.build({key: value for key, value in hook.items() if key != 'priority'})  # it is the Runner's
     for path, registry in _REGISTERED:
         _check_part(config, path, registry)
+    for split in ('val', 'test'):
+        for metric in metrics(config, f'{split}_dataloader'):
+            _check_name(metric.get('type'), f'{split}_evaluator', METRICS, config.get('default_scope'))
     return model
+
+
+def check_loaders(config: Config) -> None:
+    """Build the data sets with their samplers as a run does, which reads all of their annotations.
+
+    Args:
+        config: an OpenMMLab config whose data are checked. Data that lie on another machine, or are fetched when a run
+            begins, are left to the run.
+
+    Raises:
+        UsageError: a data set, sampler or data loader that its library cannot build, such as for a missing package.
+    """
+    if config.get('default_scope'):
+        init_default_scope(config.default_scope)
+    for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        if not config.get(loader) or any(is_remote(dataset) or argument_of(dataset, 'download', config.default_scope)
+                                         for dataset in datasets(config[loader])):
+            continue
+        try:
+            Runner.build_dataloader(config[loader])
+        except Exception as error:  # a data set's class may raise anything
+            said = ' '.join(str(error).split())[:300]
+            raise UsageError(f'{loader} cannot be built: {type(error).__name__}: {said}') from error
 
 
 def _check_part(config: Config, path: str, registry: Registry) -> None:

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
 
@@ -10,6 +9,7 @@ from mmengine.config import Config
 
 from ...errors import UsageError
 from ..stack import LIBRARIES
+from .parts import heads
 
 HEADS = ('bbox_head', 'mask_head', 'decode_head', 'head')
 """Heads that decide among the classes of the data; others, such as rpn_head, have classes of their own."""
@@ -49,9 +49,21 @@ def reduces_zero_label(dataset: dict[str, Any], scope: str | None) -> bool:
     for said in (dataset, *steps):
         if said.get('reduce_zero_label') is not None:
             return bool(said['reduce_zero_label'])
+    return argument_of(dataset, 'reduce_zero_label', scope) is True
+
+
+def argument_of(dataset: dict[str, Any], name: str, scope: str | None) -> Any:
+    """The value of a data set's argument, else the default of its class; None where that has none.
+
+    Args:
+        dataset: its config.
+        name: of the argument.
+        scope: see :func:`classes_of`.
+    """
     kind = data_set_class(dataset, scope)
-    arguments = inspect.signature(kind).parameters if inspect.isclass(kind) else {}
-    return 'reduce_zero_label' in arguments and arguments['reduce_zero_label'].default is True
+    default = inspect.signature(kind).parameters.get(name) if inspect.isclass(kind) else None
+    has_one = default is not None and default.default is not inspect.Parameter.empty
+    return dataset.get(name, default.default if has_one else None)
 
 
 def data_set_class(dataset: dict[str, Any], scope: str | None) -> Any:
@@ -90,21 +102,13 @@ def check_heads(config: Config, classes: int, loader: str) -> list[str]:
         UsageError: a head has fewer.
     """
     found = []
-    for path, number in _heads(config.get('model'), 'model'):
+    for path, head in heads(config.get('model'), 'model', HEADS):
+        number = head['num_classes']
+        if head.get('class_agnostic'):
+            continue
         said = f'{path}.num_classes is {number}, the data of {loader} have {classes} classes'
         if number < classes:
             raise UsageError(f'{said}: set it to {classes}, or name fewer in metainfo.classes')
         if number > classes:
             found.append(f'{said}: the others are never trained; set it to {classes}')
     return found
-
-
-def _heads(node: Any, path: str) -> Iterator[tuple[str, int]]:
-    if isinstance(node, dict):
-        for key, value in node.items():
-            inner = value if isinstance(value, (list, tuple)) else [value]
-            for place, head in enumerate(inner):
-                where = f'{path}.{key}' + (f'.{place}' if inner is value else '')
-                if key in HEADS and isinstance(head, dict) and isinstance(head.get('num_classes'), int):
-                    yield where, head['num_classes']
-                yield from _heads(head, where)

@@ -47,8 +47,11 @@ def check_classification(dataset: dict[str, Any], kind: type, loader: str, class
     listed = dataset.get('ann_file') or ''
     if not listed and split and (root / 'meta' / f'{split}.txt').is_file():  # where ImageNet looks by itself
         listed = f'meta/{split}.txt'
+    labelled = dataset.get('with_label', True) and split != 'test'  # ImageNet's test images have no labels
     if listed:
-        _check_list(root / listed, folder, dataset.get('with_label', True), number, loader, source, bad_ones_pass)
+        _check_list(root / listed, folder, labelled, number, loader, source, bad_ones_pass)
+        return number
+    if not labelled:
         return number
     return _check_folders(folder, number, loader, source, bad_ones_pass)
 

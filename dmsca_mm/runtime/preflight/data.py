@@ -2,18 +2,22 @@
 from __future__ import annotations
 
 import os.path as osp
-from collections.abc import Iterator
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.fileio import list_dir_or_file
+from mmengine.registry import TRANSFORMS
 
 from ...errors import UsageError
 from .annotations import check_coco, read_coco
-from .classes import check_heads, classes_of, data_set_class, own_classes, reduces_zero_label
+from .classes import argument_of, check_heads, classes_of, data_set_class, own_classes, reduces_zero_label
 from .classification import check_classification
-from .samples import SAMPLE, check_images, check_label_maps
+from .ignored import UNLABELLED, check_labels
+from .parts import datasets, is_remote, metrics, name_of
+from .samples import SAMPLE, check_images, labels_of
 
 _SOURCES = {
     'coco': 'get it from https://cocodataset.org/#download',
@@ -23,6 +27,12 @@ _SOURCES = {
     'digits': 'make it with: python tools/make_digits.py',
     'digit_classes': 'make it with: python tools/make_digits.py --task classification',
 }
+
+
+LABEL_MAPS = 'seg_map_path'
+"""The folder of label maps among those of a data set's ``data_prefix``."""
+_COCO = {'CocoDataset', 'BaseVideoDataset'}
+"""Data sets whose annotation files, and those of the classes derived from them, are read with COCO's API."""
 
 
 def check_data(config: Config, loaders: tuple[str, ...], skip_bad_images: bool = False) -> list[str]:
@@ -44,64 +54,67 @@ def check_data(config: Config, loaders: tuple[str, ...], skip_bad_images: bool =
     seen: set[Path] = set()
     found: list[str] = []
     for loader in loaders:
-        for dataset in _datasets((config.get(loader) or {}).get('dataset')):
-            root = dataset.get('data_root') or ''
-            if '://' in root or _is_remote(dataset.get('backend_args')):
+        for dataset in datasets(config.get(loader)):
+            if is_remote(dataset):
                 continue
+            root = dataset.get('data_root') or ''
             bad_ones_pass = skip_bad_images and loader.startswith('train')
             if config.get('default_scope') == 'mmpretrain':
                 found += _check_classifier(config, dataset, loader, bad_ones_pass)
                 continue
-            for folder in (dataset.get('data_prefix') or {}).values():
+            for key, folder in (dataset.get('data_prefix') or {}).items():
                 path = Path(osp.join(root, folder or ''))
-                if path not in seen:
-                    _check_folder(path, dataset, loader, bad_ones_pass)
+                if path not in seen and (key != LABEL_MAPS or _reads_labels(dataset)):
+                    _check_folder(path, key, config, dataset, loader, bad_ones_pass)
                     seen.add(path)
             path = Path(osp.join(root, dataset.get('ann_file') or ''))
             if dataset.get('ann_file') and path not in seen:
-                _check_annotations(path, dataset, loader, bad_ones_pass)
+                _check_annotations(path, config, dataset, loader, bad_ones_pass)
                 seen.add(path)
             found += _check_classes(config, dataset, loader)
     return list(dict.fromkeys(found))
 
 
-def _datasets(node: Any) -> Iterator[dict[str, Any]]:
-    """Every data set's dict, through wrappers such as RepeatDataset and ConcatDataset."""
-    if isinstance(node, dict):
-        if not {'ann_file', 'data_prefix', 'data_root'}.isdisjoint(node):
-            yield node
-        for key in ('dataset', 'datasets'):
-            yield from _datasets(node.get(key))
-    elif isinstance(node, (list, tuple)):
-        for value in node:
-            yield from _datasets(value)
+def _reads_labels(dataset: dict[str, Any]) -> bool:
+    """Whether a pipeline loads label maps; one that stands elsewhere is taken to do so."""
+    steps = dataset.get('pipeline')
+    return not steps or any('Annotations' in name_of(step) for step in steps if isinstance(step, dict))
 
 
-def _is_remote(backend: dict[str, Any] | None) -> bool:
-    return bool(backend) and backend.get('backend', 'local') != 'local'
-
-
-def _check_folder(path: Path, dataset: dict[str, Any], loader: str, bad_ones_pass: bool) -> None:
+def _check_folder(path: Path, key: str, config: Config, dataset: dict[str, Any], loader: str, bad_ones_pass: bool
+                  ) -> None:
     if not path.is_dir():
         raise UsageError(f'{loader}: folder {path} does not exist; {_source(dataset)}')
     if next(path.iterdir(), None) is None:
         raise UsageError(f'{loader}: folder {path} is empty; {_source(dataset)}')
-    check_images(_some_of(path), loader, bad_ones_pass=bad_ones_pass)
+    if not dataset.get('ann_file'):  # else the data set reads what that lists, and leaves other files alone
+        check_images(_some_of(path, key, dataset, config.get('default_scope')), loader, bad_ones_pass=bad_ones_pass)
 
 
-def _some_of(folder: Path) -> list[Path]:
-    return list(islice(folder.iterdir(), SAMPLE))
+def _some_of(folder: Path, key: str, dataset: dict[str, Any], scope: str | None) -> list[Path]:
+    """A few files that a data set reads in a folder of ``data_prefix``: as the library finds them, by their suffix."""
+    listed = Path(osp.join(dataset.get('data_root') or '', dataset.get('ann_file') or ''))
+    suffix = argument_of(dataset, 'seg_map_suffix' if key == LABEL_MAPS else 'img_suffix', scope)
+    if suffix and dataset.get('ann_file') and listed.is_file():
+        names = listed.read_text(errors='replace').split()
+        return [folder / (name + suffix) for name in names[::-(-len(names) // SAMPLE)]] if names else []
+    found = list_dir_or_file(folder, list_dir=False, suffix=suffix, recursive=True)
+    return [folder / name for name in islice(found, SAMPLE)]
 
 
-def _check_annotations(path: Path, dataset: dict[str, Any], loader: str, bad_ones_pass: bool) -> None:
+def _check_annotations(path: Path, config: Config, dataset: dict[str, Any], loader: str, bad_ones_pass: bool) -> None:
     named = f'{loader}: annotation file {path}'
     if not path.is_file():
         raise UsageError(f'{named} does not exist; {_source(dataset)}')
-    if path.suffix != '.json':
+    kind = data_set_class(dataset, config.get('default_scope'))
+    if _COCO.isdisjoint({name_of(dataset), *(base.__name__ for base in getattr(kind, '__mro__', ()))}):
         return
     content = read_coco(path, named)
-    if str(dataset.get('type')).removeprefix('mmdet.') == 'CocoDataset':
-        check_coco(content, named, for_metrics=not loader.startswith('train'))
+    if not loader.startswith('train'):
+        content.setdefault('annotations', [])  # of images to be submitted, such as COCO's test-dev, there are none
+    if name_of(dataset) == 'CocoDataset':
+        read_by_metrics = (metric.get('ann_file') for metric in metrics(config, loader))
+        check_coco(content, named, for_metrics=any(file and Path(file) == path for file in read_by_metrics))
     classes = (dataset.get('metainfo') or {}).get('classes')
     found = [str(entry.get('name')) for entry in content.get('categories') or () if isinstance(entry, dict)]
     missing = [name for name in classes or () if name not in found]
@@ -121,12 +134,28 @@ def _check_classes(config: Config, dataset: dict[str, Any], loader: str) -> list
     own, classes = own_classes(dataset, scope), classes_of(dataset, scope)
     if not classes:
         return []
-    folder = (dataset.get('data_prefix') or {}).get('seg_map_path')
-    # A choice among the names that a data set's class brings along renumbers the labels; then any may be there.
-    if folder is not None and classes == (own or classes):
-        path = Path(osp.join(dataset.get('data_root') or '', folder))
-        check_label_maps(_some_of(path), len(classes), reduces_zero_label(dataset, scope), loader)
-    return check_heads(config, len(classes), loader)
+    folder = (dataset.get('data_prefix') or {}).get(LABEL_MAPS)
+    found = []
+    if scope == 'mmseg' and folder is not None and _reads_labels(dataset):
+        reduces, loading = reduces_zero_label(dataset, scope), TRANSFORMS.build(dict(type='mmseg.LoadAnnotations'))
+        renumbered = _renumbered(dataset, own, classes, loader)
+        maps = _some_of(Path(osp.join(dataset.get('data_root') or '', folder)), LABEL_MAPS, dataset, scope)
+        labels = labels_of(maps, lambda path: loading(dict(
+            seg_map_path=str(path), reduce_zero_label=reduces, label_map=renumbered, seg_fields=[]))['gt_seg_map'])
+        found = check_labels(config, labels, len(classes), reduces, loader)
+    return [*found, *check_heads(config, len(classes), loader)]
+
+
+def _renumbered(dataset: dict[str, Any], own: Sequence[str] | None, classes: Sequence[str], loader: str
+                ) -> dict[int, int] | None:
+    """What becomes of the labels where a config chooses among the classes of a data set of label maps."""
+    if own is None or list(own) == list(classes):
+        return None
+    unknown = [name for name in classes if name not in own]
+    if unknown:
+        raise UsageError(f'{loader}: metainfo.classes names {unknown[0]!r}, which {name_of(dataset)} does not have; it '
+                         f'has {", ".join(own)}')
+    return {label: classes.index(name) if name in classes else UNLABELLED for label, name in enumerate(own)}
 
 
 def _check_classifier(config: Config, dataset: dict[str, Any], loader: str, bad_ones_pass: bool) -> list[str]:

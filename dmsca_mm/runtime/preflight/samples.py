@@ -1,6 +1,7 @@
 """A few images and label maps of a data set, opened before a run."""
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -8,7 +9,6 @@ import numpy as np
 from PIL import Image
 
 from ...errors import UsageError
-from ...insight.predictions import IGNORED
 
 SAMPLE = 16
 """Files of a folder or list that are opened."""
@@ -42,27 +42,19 @@ def check_images(paths: list[Path], loader: str, listed_in: Path | None = None, 
                                  f'({type(error).__name__}): replace it, or train with --skip-bad-images') from None
 
 
-def check_label_maps(paths: list[Path], classes: int, reduce_zero_label: bool, loader: str) -> None:
-    """Look for labels beyond the classes: on a GPU they end a run without a word of where.
+def labels_of(paths: list[Path], load: Callable[[Path], np.ndarray]) -> dict[int, Path]:
+    """The labels in label maps, each with the first file that holds it.
 
     Args:
-        paths: of label maps; those that are no images by their name, or cannot be decoded, are passed over.
-        classes: their number.
-        reduce_zero_label: whether label 0 is ignored and the others count from 1.
-        loader: the key of the data loader that reads them.
-
-    Raises:
-        UsageError: one holds a label beyond.
+        paths: of label maps; those that cannot be loaded are passed over.
+        load: reads one.
     """
-    highest = classes if reduce_zero_label else classes - 1
+    found: dict[int, Path] = {}
     for path in paths:
         try:
-            with Image.open(path) as label_map:
-                labels = np.unique(np.asarray(label_map))
+            labels = np.unique(load(path))
         except (OSError, SyntaxError, ValueError):
             continue
-        beyond = labels[(labels > highest) & (labels != IGNORED)]
-        if len(beyond):
-            raise UsageError(f'{loader}: label map {path} holds label {beyond[0]}, and {classes} classes with '
-                             f'reduce_zero_label={reduce_zero_label} go to {highest}: check metainfo.classes and '
-                             'reduce_zero_label')
+        for label in labels:
+            found.setdefault(int(label), path)
+    return found

@@ -21,7 +21,9 @@ def check_settings(config: Config) -> None:
             cuBLAS's workspace.
     """
     optimizer = ((config.get('optim_wrapper') or {}).get('optimizer') or {}).get('type')
-    if isinstance(optimizer, str) and OPTIMIZERS.get(optimizer) is None:
+    with OPTIMIZERS.switch_scope_and_registry(config.get('default_scope')) as registry:
+        is_known = not isinstance(optimizer, str) or registry.get(optimizer) is not None
+    if not is_known:
         raise UsageError(f'optimizer {optimizer!r} is registered nowhere: check optim_wrapper.optimizer.type')
     kind = _kind(config)
     if kind == 'AmpOptimWrapper' and not torch.cuda.is_available():

@@ -3,7 +3,7 @@ import pytest
 
 from dmsca_mm.errors import UsageError
 from dmsca_mm.runtime.config import load_config
-from dmsca_mm.runtime.preflight.build import check_build
+from dmsca_mm.runtime.preflight.build import check_build, check_loaders
 
 DIGITS = 'configs/digits/faster_rcnn_r50_dmsca_digits.py'
 
@@ -17,6 +17,24 @@ def test_good_config_builds_and_stays_as_it_is(config):
     before = config.to_dict()
     assert sum(value.numel() for value in check_build(config).parameters()) > 1e6
     assert config.to_dict() == before
+
+
+def test_priority_of_a_hook_and_an_evaluator_of_several_metrics_are_the_runner_s(config):
+    config.custom_hooks = [dict(type='CheckInvalidLossHook', priority='VERY_LOW')]
+    config.val_evaluator = dict(type='MultiDatasetsEvaluator', metrics=[config.val_evaluator], dataset_prefixes=['all'])
+    check_build(config)
+    config.val_evaluator.metrics[0].type = 'CocoMetrik'
+    with pytest.raises(UsageError, match="val_evaluator: 'CocoMetrik' is registered nowhere"):
+        check_build(config)
+
+
+def test_data_set_that_its_library_cannot_build_is_named(config, digits):
+    for split in ('train', 'val', 'test'):
+        config[f'{split}_dataloader'].dataset.data_root = f'{digits}/'
+    check_loaders(config)
+    config.val_dataloader.dataset.img_sufix = '.png'
+    with pytest.raises(UsageError, match="img_sufix"):
+        check_loaders(config)
 
 
 @pytest.mark.parametrize(('key', 'value', 'words'), [

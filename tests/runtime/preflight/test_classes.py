@@ -3,7 +3,7 @@ import pytest
 from mmengine.config import Config
 
 from dmsca_mm.errors import UsageError
-from dmsca_mm.runtime.preflight.classes import check_heads, classes_of, own_classes, reduces_zero_label
+from dmsca_mm.runtime.preflight.classes import argument_of, check_heads, classes_of, own_classes, reduces_zero_label
 
 
 def test_classes_are_the_configs_else_the_data_sets_own():
@@ -39,3 +39,15 @@ def test_head_with_more_classes_is_a_warning():
     found = check_heads(model(80), 10, 'train_dataloader')
     assert len(found) == 1
     assert 'never trained' in found[0]
+
+
+def test_mask_head_without_classes_takes_any_number():
+    config = Config(dict(model=dict(roi_head=dict(mask_head=dict(num_classes=80, class_agnostic=True)))))
+    assert check_heads(config, 100, 'train_dataloader') == []
+
+
+def test_argument_of_a_data_set_is_the_config_s_else_its_class_s_default():
+    cityscapes = dict(type='CityscapesDataset')
+    assert argument_of(cityscapes, 'seg_map_suffix', 'mmseg') == '_gtFine_labelTrainIds.png'
+    assert argument_of(dict(cityscapes, seg_map_suffix='.png'), 'seg_map_suffix', 'mmseg') == '.png'
+    assert argument_of(cityscapes, 'no_such_argument', 'mmseg') is None

@@ -56,6 +56,15 @@ def test_what_does_not_fit_is_named(change, words, folders):
         check(**{**custom(folders), **change})
 
 
+def test_images_without_labels_need_no_folders(tmp_path):
+    (tmp_path / 'train').mkdir()
+    Image.new('RGB', (4, 4)).save(tmp_path / 'train/0.jpg')
+    assert check(**custom(tmp_path, with_label=False)) == []
+    (tmp_path / 'meta').mkdir()
+    (tmp_path / 'meta/test.txt').write_text('0.jpg\n')  # so ImageNet lists its test images
+    assert check(type='ImageNet', data_root=str(tmp_path), split='test', data_prefix='train') == []
+
+
 def test_images_without_folders_and_folders_without_images(tmp_path):
     (tmp_path / 'train').mkdir()
     Image.new('RGB', (4, 4)).save(tmp_path / 'train/0.jpg')

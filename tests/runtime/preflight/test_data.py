@@ -1,8 +1,10 @@
 """What is wrong is said before a run starts: the thing, the value, the way out."""
 import json
+import shutil
 
 import pytest
 from mmengine.config import Config
+from PIL import Image
 
 from dmsca_mm.errors import UsageError
 from dmsca_mm.runtime.preflight import data as preflight
@@ -86,7 +88,6 @@ def test_images_are_sampled_over_the_whole_list(tmp_path, monkeypatch):
     monkeypatch.setattr(preflight, 'check_images',
                         lambda paths, *rest, **more: opened.extend(path.name for path in paths))
     preflight.check_data(config, ('train_dataloader',))
-    opened.remove('readme.txt')
     assert len(opened) <= SAMPLE
     assert opened[0] == '1.png'
     assert int(opened[-1].split('.')[0]) > 90
@@ -118,7 +119,91 @@ def test_labels_beyond_the_classes_are_named(tiny_ade):
     config = Config(dict(default_scope='mmseg', train_dataloader=dict(dataset=ade)))
     assert preflight.check_data(config, ('train_dataloader',)) == [], 'the class itself ignores label 0'
     ade = dict(ade, type='BaseSegDataset', metainfo=dict(classes=list('abc')))
+    model = dict(decode_head=dict(type='FCNHead', num_classes=3))
     with pytest.raises(UsageError, match=r'label map .*\.png holds label \d+, and 3 classes with '
                                          r'reduce_zero_label=False go to 2'):
-        preflight.check_data(Config(dict(default_scope='mmseg', train_dataloader=dict(dataset=ade))),
+        preflight.check_data(Config(dict(default_scope='mmseg', model=model, train_dataloader=dict(dataset=ade))),
                              ('train_dataloader',))
+
+
+def test_files_that_the_data_set_does_not_read_are_left_alone(tiny_ade, tmp_path):
+    broken = tmp_path / 'images/broken.jpg'
+    for folder in ('images', 'annotations'):
+        shutil.copytree(tiny_ade / folder / 'training', tmp_path / folder)
+    for path in (broken, tmp_path / 'images/._00000001.jpg', tmp_path / 'annotations/colours.bmp'):
+        path.write_bytes(b'no image')
+    Image.new('L', (4, 4), 200).save(tmp_path / 'annotations/00000001_instances.png')
+    (tmp_path / 'list.txt').write_text('00000001\n00000002\n')
+    ade = dict(type='ADE20KDataset', data_root=str(tmp_path),
+               data_prefix=dict(img_path='images', seg_map_path='annotations'))
+    model = dict(decode_head=dict(type='FCNHead', num_classes=150))
+
+    def check(**options):
+        loader = dict(dataset=dict(ade, **options))
+        return preflight.check_data(Config(dict(default_scope='mmseg', model=model, train_dataloader=loader)),
+                                    ('train_dataloader',))
+
+    assert check(ann_file='list.txt') == []
+    with pytest.raises(UsageError, match=r'images/broken\.jpg .* cannot be opened'):
+        check()
+    broken.unlink()
+    with pytest.raises(UsageError, match=r'00000001_instances\.png holds label 199'):
+        check()
+    assert check(seg_map_suffix='1.png') == []
+
+
+def test_label_maps_that_no_step_loads_need_not_be_there(tiny_ade):
+    ade = dict(type='ADE20KDataset', data_root=str(tiny_ade), data_prefix=dict(img_path='images/validation',
+                                                                               seg_map_path='none'))
+    steps = [dict(type='LoadImageFromFile'), dict(type='PackSegInputs')]
+    config = Config(dict(default_scope='mmseg', test_dataloader=dict(dataset=dict(ade, pipeline=steps))))
+    assert preflight.check_data(config, ('test_dataloader',)) == []
+    config.test_dataloader.dataset.pipeline.insert(1, dict(type='LoadAnnotations'))
+    with pytest.raises(UsageError, match='none does not exist'):
+        preflight.check_data(config, ('test_dataloader',))
+
+
+def test_a_choice_among_the_classes_of_a_data_set_renumbers_the_labels(tiny_ade):
+    prefix = dict(img_path='images/training', seg_map_path='annotations/training')
+    ade = dict(type='ADE20KDataset', data_root=str(tiny_ade), data_prefix=prefix,
+               metainfo=dict(classes=('sky', 'wall')))
+    config = Config(dict(default_scope='mmseg', model=dict(decode_head=dict(type='FCNHead', num_classes=2)),
+                         train_dataloader=dict(dataset=ade)))
+    assert preflight.check_data(config, ('train_dataloader',)) == []
+    config.train_dataloader.dataset.metainfo.classes = ('sky', 'wal')
+    with pytest.raises(UsageError, match=r"metainfo\.classes names 'wal', which ADE20KDataset does not have; it"):
+        preflight.check_data(config, ('train_dataloader',))
+
+
+def test_annotations_of_other_formats_than_coco_s_are_left_to_their_library(tmp_path):
+    config = data(tmp_path, 'list.json', '')
+    config.default_scope = 'mmdet'
+    (tmp_path / 'list.json').write_text('{"metainfo": {}, "data_list": []}')
+    config.train_dataloader.dataset.dataset.type = 'BaseDetDataset'
+    assert preflight.check_data(config, ('train_dataloader',)) == []
+
+
+def test_images_to_be_submitted_have_no_annotations(tiny_coco, tmp_path):
+    content = json.loads((tiny_coco / 'annotations/instances_val2017.json').read_text())
+    del content['annotations']
+    (tmp_path / 'test.json').write_text(json.dumps(content))
+    config = Config(dict(default_scope='mmdet', test_dataloader=data(
+        tiny_coco, str(tmp_path / 'test.json'), 'val2017').train_dataloader))
+    assert preflight.check_data(config, ('test_dataloader',)) == []
+
+
+@pytest.mark.parametrize('reads_the_file', [True, False])
+def test_crowds_are_marked_for_a_metric_that_reads_the_file_itself(reads_the_file, tiny_coco, tmp_path):
+    content = json.loads((tiny_coco / 'annotations/instances_val2017.json').read_text())
+    for entry in content['annotations']:
+        del entry['iscrowd']
+    path = tmp_path / 'val.json'
+    path.write_text(json.dumps(content))
+    metric = dict(type='CocoMetric', **(dict(ann_file=str(path)) if reads_the_file else {}))
+    config = Config(dict(default_scope='mmdet', val_evaluator=metric, val_dataloader=data(
+        tiny_coco, str(path), 'val2017').train_dataloader))
+    if reads_the_file:
+        with pytest.raises(UsageError, match='iscrowd is missing'):
+            preflight.check_data(config, ('val_dataloader',))
+    else:
+        assert preflight.check_data(config, ('val_dataloader',)) == []

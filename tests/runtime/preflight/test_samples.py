@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 
 from dmsca_mm.errors import UsageError
-from dmsca_mm.runtime.preflight.samples import check_images, check_label_maps
+from dmsca_mm.runtime.preflight.samples import check_images, labels_of
 
 
 def test_images_that_open_pass_and_other_files_are_passed_over(tmp_path):
@@ -25,14 +25,9 @@ def test_missing_image_is_named_with_the_list(tmp_path):
         check_images([tmp_path / 'none.jpg'], 'train_dataloader', tmp_path / 'list.json', bad_ones_pass=True)
 
 
-@pytest.mark.parametrize(('labels', 'reduce_zero_label', 'beyond'), [
-    ((0, 1, 2), False, None), ((0, 3), False, 3), ((0, 1, 2, 3), True, None), ((0, 4), True, 4),
-    ((0, 255), False, None)])
-def test_label_beyond_the_classes_is_named(labels, reduce_zero_label, beyond, tmp_path):
-    path = tmp_path / 'labels.png'
-    Image.fromarray(np.array([labels], dtype=np.uint8)).save(path)
-    if beyond is None:
-        check_label_maps([path], 3, reduce_zero_label, 'train_dataloader')
-    else:
-        with pytest.raises(UsageError, match=rf'labels\.png holds label {beyond}, and 3 classes'):
-            check_label_maps([path], 3, reduce_zero_label, 'train_dataloader')
+def test_each_label_is_found_with_a_file_that_holds_it_and_broken_files_are_passed_over(tmp_path):
+    for name, labels in dict(a=(0, 1), b=(1, 255)).items():
+        Image.fromarray(np.array([labels], dtype=np.uint8)).save(tmp_path / f'{name}.png')
+    (tmp_path / 'c.png').write_bytes(b'no image')
+    found = labels_of([tmp_path / f'{name}.png' for name in 'abc'], lambda path: np.asarray(Image.open(path)))
+    assert found == {0: tmp_path / 'a.png', 1: tmp_path / 'a.png', 255: tmp_path / 'b.png'}

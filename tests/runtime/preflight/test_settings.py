@@ -4,6 +4,7 @@ import torch
 from mmengine.config import Config
 
 from dmsca_mm.errors import UsageError
+from dmsca_mm.runtime import stack
 from dmsca_mm.runtime.preflight.settings import advice, check_settings, switch_on_amp
 
 
@@ -19,6 +20,11 @@ def test_unknown_optimizer_is_named():
     check_settings(Config(dict(optim_wrapper=dict(optimizer=dict(type='AdamW')))))
     with pytest.raises(UsageError, match="optimizer 'AdamX' is registered nowhere"):
         check_settings(Config(dict(optim_wrapper=dict(optimizer=dict(type='AdamX')))))
+
+
+def test_optimizer_of_a_library_is_found_in_its_scope():
+    stack.require('mmpretrain')
+    check_settings(Config(dict(default_scope='mmpretrain', optim_wrapper=dict(optimizer=dict(type='Lamb')))))
 
 
 def test_mixed_precision_needs_a_gpu(gpu):

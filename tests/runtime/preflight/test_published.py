@@ -1,0 +1,157 @@
+"""Configs that OpenMMLab publishes for ResNets are refused where their library cannot build them, and only there."""
+import copy
+import gc
+import os
+import re
+from collections import Counter
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
+from importlib.util import find_spec
+from multiprocessing import get_context
+from pathlib import Path
+
+import pytest
+import stand_in
+import torch
+
+from dmsca_mm.errors import UsageError
+from dmsca_mm.plugin import backbones
+from dmsca_mm.runtime import stack
+
+LIBRARIES = ('mmdet', 'mmseg', 'mmpretrain')
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a config: why it was refused, and why its library failed; empty where either did not."""
+
+    library: str
+    name: str
+    refused: str = ''
+    failed: str = ''
+
+    @property
+    def reason(self):
+        """The reason of a refusal without names and numbers, so that it can be counted."""
+        for words, reason in ((r'AmpOptimWrapper', 'mixed precision needs a GPU'),
+                              (r"No module named|not installed|[Pp]lease install|pip install|requires? \w+ package",
+                               'needs a package that is not here'),
+                              (r'does not exist', 'data that have no stand-in')):
+            if re.search(words, self.refused):
+                return reason
+        return re.sub(r"'[^']*'|\S*/\S*|\d+", '…', self.refused)[:100]
+
+
+def published(library):
+    """The files of a library's configs but those that others inherit."""
+    folder = Path(find_spec(library).origin).parent / '.mim/configs'
+    return sorted(path for path in folder.rglob('*.py') if '_base_' not in path.parts)
+
+
+def of_resnets(config):
+    """Whether a model has a backbone of a ResNet."""
+    return any(re.match(r'(mm\w+\.)?ResNet', str(getattr(backbone['type'], '__name__', backbone['type'])))
+               for backbone in backbones(config))
+
+
+def loaded(path):
+    """A config whose model starts from scratch, for weights are fetched by address; None where it cannot be read."""
+    from dmsca_mm.runtime.config import load_config
+    from dmsca_mm.runtime.loading import forget_pretrained
+    try:
+        config = load_config(str(path))
+    except UsageError:
+        return None
+    forget_pretrained(config.model)
+    config.load_from = None
+    return config
+
+
+def without_memory(check_build, config):
+    """Build a model of tensors without content, for speed; with content where it asks for that."""
+    try:
+        with torch.device('meta'):
+            return check_build(config)
+    except Exception:
+        return check_build(config)
+
+
+def prepare(folder):
+    """Make a worker ready to check many configs."""
+    from dmsca_mm.runtime import preflight
+    os.chdir(folder)
+    torch.set_num_threads(1)
+    preflight.check_build = partial(without_memory, preflight.check_build)
+
+
+def outcome(library, path):
+    """Check a config as a user does, then have its library build it; None where it is of no ResNet."""
+    from dmsca_mm.runtime import launch
+    with open(os.devnull, 'w') as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
+        config, refused = loaded(path), ''
+        if config is None or not of_resnets(config):
+            return None
+        launch.load_config = lambda *_: copy.deepcopy(config)
+        stand_in.make(config, import_module(f'{library}.registry'))
+        gc.freeze()  # data sets collect garbage when they are built, which takes seconds among all these modules
+        try:
+            launch.check(str(path), work_dir='work')
+        except UsageError as error:
+            refused = str(error)
+        failed = failure(config, with_model=bool(refused))
+    return Outcome(library, f'{path.parent.name}/{path.name}', refused, failed)
+
+
+def failure(config, with_model):
+    """What a library raises where it builds the parts of a run and reads an image for training; empty if nothing."""
+    from mmengine.evaluator import Evaluator
+    from mmengine.optim import build_optim_wrapper
+    from mmengine.registry import EVALUATOR, MODELS, init_default_scope
+    from mmengine.runner import Runner
+    config = copy.deepcopy(config)
+    init_default_scope(config.default_scope)
+    try:
+        if with_model:
+            build_optim_wrapper(MODELS.build(config.model), config.optim_wrapper)
+        for split in ('train', 'val', 'test'):
+            if config.get(f'{split}_dataloader'):
+                loader = Runner.build_dataloader(config[f'{split}_dataloader'])
+                assert loader.dataset[0] is not None
+            evaluator = config.get(f'{split}_evaluator')
+            if isinstance(evaluator, dict) and 'metrics' in evaluator:
+                EVALUATOR.build({'type': 'Evaluator', **evaluator})
+            elif evaluator:
+                Evaluator(evaluator)
+    except Exception as error:
+        return f'{type(error).__name__}: {" ".join(str(error).split())[:300]}'
+    return ''
+
+
+@pytest.mark.soak
+def test_published_configs_of_resnets_are_accepted_exactly_where_their_library_builds_them(tmp_path):
+    for library in LIBRARIES:
+        stack.require(library)
+    files = [(library, path) for library in LIBRARIES for path in published(library)]
+    files = files[::int(os.environ.get('EVERY', '1'))]
+    with get_context('spawn').Pool(os.cpu_count(), prepare, (tmp_path,)) as pool:
+        found = [one for one in pool.starmap(outcome, files, chunksize=8) if one]
+    report(found)
+    assert len(found) > 100
+    assert [one for one in found if one.refused and not one.failed] == [], 'refused, and the library builds them'
+    assert [one for one in found if one.failed and not one.refused] == [], 'accepted, and the library fails'
+
+
+def report(found):
+    """Print the table of docs/reliability.md."""
+    reasons = Counter((one.library, one.reason) for one in found if one.refused)
+    for library in LIBRARIES:
+        ours = [one for one in found if one.library == library]
+        print(f'\n{library}: {len(ours)} configs, {sum(not one.refused for one in ours)} accepted')
+        for (which, reason), number in reasons.most_common():
+            if which == library:
+                print(f'  {number} refused: {reason}')
+    for one in found:
+        if bool(one.refused) != bool(one.failed):
+            print(f'{one.name}\n  check: {one.refused or "accepted"}\n  library: {one.failed or "built"}')
