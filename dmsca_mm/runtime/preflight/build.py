@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import copy
+import tempfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -28,7 +29,7 @@ from torch import nn
 from ...errors import UsageError
 from .. import failures
 from .classes import argument_of
-from .parts import datasets, is_remote, metrics
+from .parts import datasets, is_remote, metrics, name_of
 
 _REGISTERED: tuple[tuple[str, Registry], ...] = (
     ('train_cfg', LOOPS), ('val_cfg', LOOPS), ('test_cfg', LOOPS), ('param_scheduler', PARAM_SCHEDULERS),
@@ -37,6 +38,9 @@ _REGISTERED: tuple[tuple[str, Registry], ...] = (
     *((f'{split}_dataloader.{key}', DATA_SAMPLERS) for split in ('train', 'val', 'test')
       for key in ('sampler', 'batch_sampler')))
 """Parts that need a run to be built: of these the names are looked up."""
+
+_FOLDERS = ('output_dir', 'outfile_prefix', 'save_dir')
+"""Arguments of metrics that name folders, which some make when they are built."""
 
 
 def check_build(config: Config) -> nn.Module:
@@ -75,14 +79,14 @@ def check_build(config: Config) -> nn.Module:
 
 
 def check_loaders(config: Config) -> None:
-    """Build the data sets with their samplers as a run does, which reads all of their annotations.
+    """Build data sets, samplers and metrics as a run does, which reads all annotations.
 
     Args:
         config: an OpenMMLab config whose data are checked. Data that lie on another machine, or are fetched when a run
             begins, are left to the run.
 
     Raises:
-        UsageError: a data set, sampler or data loader that its library cannot build, such as for a missing package.
+        UsageError: one that its library cannot build, such as for a missing package.
     """
     if config.get('default_scope'):
         init_default_scope(config.default_scope)
@@ -93,8 +97,24 @@ def check_loaders(config: Config) -> None:
         try:
             Runner.build_dataloader(config[loader])
         except Exception as error:  # a data set's class may raise anything
-            said = ' '.join(str(error).split())[:300]
-            raise UsageError(f'{loader} cannot be built: {type(error).__name__}: {said}') from error
+            raise UsageError(_unbuilt(loader, error)) from error
+    for split in ('val', 'test'):
+        _check_metrics(config, f'{split}_dataloader')
+
+
+def _check_metrics(config: Config, loader: str) -> None:
+    """Build the metrics that go with a data loader; the folders that some make at once are temporary ones."""
+    with tempfile.TemporaryDirectory() as folder:
+        for metric in copy.deepcopy(metrics(config, loader)):
+            metric.update({key: f'{folder}/{key}' for key in _FOLDERS if metric.get(key)})
+            try:
+                METRICS.build(metric)
+            except Exception as error:  # a metric's class may raise anything
+                raise UsageError(_unbuilt(f'metric {name_of(metric)} of {loader}', error)) from error
+
+
+def _unbuilt(part: str, error: Exception) -> str:
+    return f'{part} cannot be built: {type(error).__name__}: {" ".join(str(error).split())[:300]}'
 
 
 def _check_part(config: Config, path: str, registry: Registry) -> None:

@@ -106,8 +106,7 @@ def _check_annotations(path: Path, config: Config, dataset: dict[str, Any], load
     named = f'{loader}: annotation file {path}'
     if not path.is_file():
         raise UsageError(f'{named} does not exist; {_source(dataset)}')
-    kind = data_set_class(dataset, config.get('default_scope'))
-    if _COCO.isdisjoint({name_of(dataset), *(base.__name__ for base in getattr(kind, '__mro__', ()))}):
+    if _COCO.isdisjoint(_family(dataset, config.get('default_scope'))):
         return
     content = read_coco(path, named)
     if not loader.startswith('train'):
@@ -129,11 +128,17 @@ def _check_annotations(path: Path, config: Config, dataset: dict[str, Any], load
         check_images([Path(osp.join(folder, name)) for name in some], loader, path, bad_ones_pass)
 
 
+def _family(dataset: dict[str, Any], scope: str | None) -> set[str]:
+    """The names of a data set's class and of those that it is derived from."""
+    return {name_of(dataset), *(base.__name__ for base in getattr(data_set_class(dataset, scope), '__mro__', ()))}
+
+
 def _check_classes(config: Config, dataset: dict[str, Any], loader: str) -> list[str]:
     scope = config.get('default_scope')
     own, classes = own_classes(dataset, scope), classes_of(dataset, scope)
-    if not classes:
+    if not classes or 'BaseVideoDataset' in _family(dataset, scope):  # of videos' classes few may be annotated
         return []
+    things = (getattr(data_set_class(dataset, scope), 'METAINFO', None) or {}).get('thing_classes', classes)
     folder = (dataset.get('data_prefix') or {}).get(LABEL_MAPS)
     found = []
     if scope == 'mmseg' and folder is not None and _reads_labels(dataset):
@@ -143,7 +148,7 @@ def _check_classes(config: Config, dataset: dict[str, Any], loader: str) -> list
         labels = labels_of(maps, lambda path: loading(dict(
             seg_map_path=str(path), reduce_zero_label=reduces, label_map=renumbered, seg_fields=[]))['gt_seg_map'])
         found = check_labels(config, labels, len(classes), reduces, loader)
-    return [*found, *check_heads(config, len(classes), loader)]
+    return [*found, *check_heads(config, len(things if classes == own else classes), loader)]
 
 
 def _renumbered(dataset: dict[str, Any], own: Sequence[str] | None, classes: Sequence[str], loader: str

@@ -32,7 +32,11 @@ def _make(dataset, kind):
     prefix = dataset.get('data_prefix') or {}
     folders = {key: root / (value or '') for key, value in prefix.items()} if isinstance(prefix, dict) else {}
     listed = root / (dataset.get('ann_file') or '')
-    classes = (dataset.get('metainfo') or {}).get('classes') or kind.METAINFO.get('classes') or ('thing',)
+    classes = kind.METAINFO.get('classes') or ()
+    if 'MOTChallengeDataset' in bases:
+        classes = classes[:1]  # of those of MOT pedestrians alone are annotated
+    chosen = (dataset.get('metainfo') or {}).get('classes') or ()
+    classes = [*classes, *(name for name in chosen if name not in classes)] or ['thing']
     if {'CocoDataset', 'BaseVideoDataset'} & bases:
         _coco(listed, folders, classes, bases)
     elif 'XMLDataset' in bases:
@@ -80,7 +84,7 @@ def _coco(path, folders, classes, bases):
     images = [dict(id=i, file_name=f'{i:012d}.jpg', coco_url=f'http://images/{i:012d}.jpg', height=height, width=width,
                    video_id=1, frame_id=i - 1, neg_category_ids=[], not_exhaustive_category_ids=[])
               for i in range(1, IMAGES + 1)]
-    boxes = [dict(id=i, image_id=i, category_id=1 + i % len(classes), video_id=1, instance_id=1, mot_conf=1.0,
+    boxes = [dict(id=i, image_id=i, category_id=1 + (i - 1) % len(classes), video_id=1, instance_id=1, mot_conf=1.0,
                   category='', visibility=1.0, **box, **mask) for i in range(1, IMAGES + 1)]
     if 'CocoPanopticDataset' in bases:
         boxes = [dict(image_id=i, file_name=f'{i:012d}.png', segments_info=[dict(id=1, category_id=1, **box)])

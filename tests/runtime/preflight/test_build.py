@@ -31,9 +31,23 @@ def test_priority_of_a_hook_and_an_evaluator_of_several_metrics_are_the_runner_s
 def test_data_set_that_its_library_cannot_build_is_named(config, digits):
     for split in ('train', 'val', 'test'):
         config[f'{split}_dataloader'].dataset.data_root = f'{digits}/'
+    for split in ('val', 'test'):
+        config[f'{split}_evaluator'].ann_file = f'{digits}/annotations/instances_validation.json'
     check_loaders(config)
     config.val_dataloader.dataset.img_sufix = '.png'
-    with pytest.raises(UsageError, match="img_sufix"):
+    with pytest.raises(UsageError, match=r"val_dataloader cannot be built: TypeError: .*'img_sufix'"):
+        check_loaders(config)
+
+
+def test_metric_that_its_library_cannot_build_is_named_and_no_folder_is_made(repository, digits, tmp_path):
+    config = load_config(str(repository / 'configs/digits/upernet_r50_dmsca_digits.py'))
+    for split in ('train', 'val', 'test'):
+        config[f'{split}_dataloader'].dataset.data_root = f'{digits}/'
+    config.test_evaluator = dict(type='IoUMetric', output_dir=str(tmp_path / 'out'))
+    check_loaders(config)
+    assert not (tmp_path / 'out').exists()
+    config.val_evaluator = dict(type='IoUMetric', iou_metrix=['mIoU'])
+    with pytest.raises(UsageError, match=r"metric IoUMetric of val_dataloader cannot be built: .*'iou_metrix'"):
         check_loaders(config)
 
 

@@ -183,6 +183,16 @@ def test_annotations_of_other_formats_than_coco_s_are_left_to_their_library(tmp_
     assert preflight.check_data(config, ('train_dataloader',)) == []
 
 
+@pytest.mark.parametrize(('kind', 'heads'), [
+    ('CocoPanopticDataset', 80),  # its boxes are of things, the other 53 classes are stuff
+    ('MOTChallengeDataset', 1)])  # of its 13 classes pedestrians alone are annotated
+def test_heads_of_a_data_set_with_more_classes_than_boxes_have_fewer(kind, heads, tiny_coco):
+    loader = data(tiny_coco).train_dataloader
+    loader.dataset.dataset.type = kind
+    config = Config(dict(default_scope='mmdet', model=dict(bbox_head=dict(num_classes=heads)), train_dataloader=loader))
+    assert preflight.check_data(config, ('train_dataloader',)) == []
+
+
 def test_images_to_be_submitted_have_no_annotations(tiny_coco, tmp_path):
     content = json.loads((tiny_coco / 'annotations/instances_val2017.json').read_text())
     del content['annotations']

@@ -34,14 +34,15 @@ class Outcome:
 
     @property
     def reason(self):
-        """The reason of a refusal without names and numbers, so that it can be counted."""
+        """The kind of reason for a refusal."""
         for words, reason in ((r'AmpOptimWrapper', 'mixed precision needs a GPU'),
-                              (r"No module named|not installed|[Pp]lease install|pip install|requires? \w+ package",
-                               'needs a package that is not here'),
-                              (r'does not exist', 'data that have no stand-in')):
+                              (r'No module named|not installed|[Pp]lease (run|install)|Failed to import',
+                               'it needs a package that is not here'),
+                              (r'does not exist|No such file', 'it reads files that have no stand-in'),
+                              (r'process group', 'its norms need a job of several processes')):
             if re.search(words, self.refused):
                 return reason
-        return re.sub(r"'[^']*'|\S*/\S*|\d+", '…', self.refused)[:100]
+        return self.refused
 
 
 def published(library):
@@ -66,6 +67,8 @@ def loaded(path):
         return None
     forget_pretrained(config.model)
     config.load_from = None
+    if 'teacher_ckpt' in config.model:
+        config.model.teacher_ckpt = None
     return config
 
 
@@ -118,7 +121,7 @@ def failure(config, with_model):
         for split in ('train', 'val', 'test'):
             if config.get(f'{split}_dataloader'):
                 loader = Runner.build_dataloader(config[f'{split}_dataloader'])
-                assert loader.dataset[0] is not None
+                assert loader.dataset[next(iter(loader.batch_sampler))[0]] is not None
             evaluator = config.get(f'{split}_evaluator')
             if isinstance(evaluator, dict) and 'metrics' in evaluator:
                 EVALUATOR.build({'type': 'Evaluator', **evaluator})
