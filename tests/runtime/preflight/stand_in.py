@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image
 
 IMAGES = 3
+NAMES = [f'{i:06d}' for i in range(IMAGES)]
 SIZE = (48, 64)
 """Height and width."""
 
@@ -42,8 +43,12 @@ def _make(dataset, kind):
     elif 'XMLDataset' in bases:
         _voc(listed, folders.get('sub_data_root', root), classes)
     elif {'BaseSegDataset', 'BaseCDDataset'} & bases:
-        _segmentation(kind(**{**{key: value for key, value in dataset.items() if key != 'type'}, 'pipeline': [],
-                              'lazy_init': True}), len(classes))
+        for folder in folders.values():  # some look for them when they are built
+            folder.mkdir(parents=True, exist_ok=True)
+        if dataset.get('ann_file'):
+            _write(listed, '\n'.join(NAMES))
+        options = {key: value for key, value in dataset.items() if key != 'type'}
+        _segmentation(kind(**{**options, 'pipeline': [], 'lazy_init': True}), len(classes))
     elif 'ReIDDataset' in bases:
         _list(listed, folders['img_path'], [f'{i}.jpg {i // 2}' for i in range(8)])
     elif 'CrowdHumanDataset' in bases:
@@ -106,9 +111,8 @@ def _label_map(path, highest):
 
 
 def _voc(path, root, classes):
-    names = [f'{i:06d}' for i in range(IMAGES)]
-    _write(path, '\n'.join(names))
-    for name in names:
+    _write(path, '\n'.join(NAMES))
+    for name in NAMES:
         _image(root / f'JPEGImages/{name}.jpg')
         _write(root / f'Annotations/{name}.xml', (
             f'<annotation><folder>.</folder><size><width>{SIZE[1]}</width><height>{SIZE[0]}</height></size>'
@@ -117,10 +121,7 @@ def _voc(path, root, classes):
 
 
 def _segmentation(built, classes):
-    names = [f'{i:06d}' for i in range(IMAGES)]
-    if built.ann_file:
-        _write(Path(built.ann_file), '\n'.join(names))
-    for name in names:
+    for name in NAMES:
         for key, folder in built.data_prefix.items():
             if key == 'seg_map_path':
                 _label_map(Path(folder) / (name + built.seg_map_suffix), classes - 1 + built.reduce_zero_label)
@@ -130,12 +131,11 @@ def _segmentation(built, classes):
 
 
 def _crowds(listed, sizes, folder):
-    names = [f'{i}' for i in range(IMAGES)]
     _write(listed, '\n'.join(json.dumps(dict(ID=name, gtboxes=[dict(
         tag='person', fbox=[4, 6, 40, 30], hbox=[4, 6, 9, 9], vbox=[4, 6, 40, 30], extra={}, head_attr={})]))
-        for name in names))
-    _write(sizes, json.dumps(dict.fromkeys(names, SIZE)))
-    for name in names:
+        for name in NAMES))
+    _write(sizes, json.dumps(dict.fromkeys(NAMES, SIZE)))
+    for name in NAMES:
         _image(folder / f'{name}.jpg')
 
 

@@ -46,8 +46,8 @@ def test_metric_that_its_library_cannot_build_is_named_and_no_folder_is_made(rep
     config.test_evaluator = dict(type='IoUMetric', output_dir=str(tmp_path / 'out'))
     check_loaders(config)
     assert not (tmp_path / 'out').exists()
-    config.val_evaluator = dict(type='IoUMetric', iou_metrix=['mIoU'])
-    with pytest.raises(UsageError, match=r"metric IoUMetric of val_dataloader cannot be built: .*'iou_metrix'"):
+    config.val_evaluator = dict(type='CityscapesMetric')
+    with pytest.raises(UsageError, match=r"metric CityscapesMetric of val_dataloader cannot be built: .*'output_dir'"):
         check_loaders(config)
 
 
