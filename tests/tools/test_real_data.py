@@ -14,8 +14,12 @@ _base_ = 'mmdet::faster_rcnn/faster-rcnn_r50_fpn_1x_coco.py'
 from dmsca_mm import dmsca
 custom_imports = dict(imports=['dmsca_mm'])
 root, metainfo = '{data}/', dict(classes=('RBC', 'WBC', 'Platelets'))
-model = dict(backbone=dict(init_cfg=None, frozen_stages=-1, norm_eval=False, plugins=[dict(dmsca, stages=(True,) * 4)]),
-             roi_head=dict(bbox_head=dict(num_classes=3)))
+model = dict(
+    backbone=dict(init_cfg=None, frozen_stages=-1, norm_eval=False, base_channels=16, stem_channels=16,
+                  plugins=[dict(dmsca, stages=(True,) * 4)]),
+    neck=dict(in_channels=[64, 128, 256, 512], out_channels=32), rpn_head=dict(in_channels=32, feat_channels=32),
+    roi_head=dict(bbox_roi_extractor=dict(out_channels=32),
+                  bbox_head=dict(in_channels=32, fc_out_channels=64, num_classes=3)))
 resize = dict(type='Resize', scale=(256, 192), keep_ratio=True)
 data = dict(data_root=root, metainfo=metainfo, data_prefix=dict(img='images/'))
 train_dataloader = dict(batch_size=2, num_workers=0, persistent_workers=False, dataset=dict(
@@ -39,9 +43,9 @@ custom_imports = dict(imports=['dmsca_mm'])
 void, crop = 11, (128, 128)
 classes = ('sky', 'building', 'pole', 'road', 'pavement', 'tree', 'sign', 'fence', 'car', 'pedestrian', 'bicyclist')
 model = dict(pretrained=None, data_preprocessor=dict(size=crop, seg_pad_val=void),
-             backbone=dict(plugins=[dict(dmsca, stages=(True,) * 4)]),
-             decode_head=dict(num_classes=11, channels=64, ignore_index=void),
-             auxiliary_head=dict(num_classes=11, channels=64, ignore_index=void))
+             backbone=dict(base_channels=16, stem_channels=16, plugins=[dict(dmsca, stages=(True,) * 4)]),
+             decode_head=dict(in_channels=512, channels=32, num_classes=11, ignore_index=void),
+             auxiliary_head=dict(in_channels=256, channels=32, num_classes=11, ignore_index=void))
 load = [dict(type='LoadImageFromFile'), dict(type='LoadAnnotations')]
 data = dict(type='BaseSegDataset', data_root='{data}', metainfo=dict(classes=classes), ignore_index=void)
 train_dataloader = dict(_delete_=True, batch_size=2, num_workers=0, sampler=dict(type='InfiniteSampler', shuffle=True),
@@ -95,7 +99,7 @@ def test_a_new_user_s_config_is_checked_trains_resumes_tests_and_draws(user, cal
     succeeded(call('train.py', config, '--work-dir', work, '--resume', '--cfg-options', *user['longer']))
     assert (work / user['second']).exists()
     tested = call('test.py', config, work / user['second'], '--work-dir', tmp_path / 'test')
-    assert user['metric'] in succeeded(tested).splitlines()[-1] or user['metric'] in tested.stdout
+    assert user['metric'] in succeeded(tested)
     succeeded(call('show_attention.py', config, work / user['second'], user['image'], '--out', tmp_path / 'figures'))
     assert (tmp_path / f'figures/{user["image"].stem}.attention.png').stat().st_size > 10_000
 
@@ -119,8 +123,8 @@ def test_a_new_user_s_config_trains_resumes_and_tests_with_the_library_s_own_too
 def test_void_left_out_of_one_head_is_named_before_anything_is_made(real_data, call, tmp_path):
     config = tmp_path / 'streets.py'
     text = STREETS.replace('{data}', str(real_data / 'camvid'))
-    config.write_text(text.replace('auxiliary_head=dict(num_classes=11, channels=64, ignore_index=void)',
-                                   'auxiliary_head=dict(num_classes=11, channels=64)'))
+    config.write_text(text.replace('auxiliary_head=dict(in_channels=256, channels=32, num_classes=11, ignore_index=void)',
+                                   'auxiliary_head=dict(in_channels=256, channels=32, num_classes=11)'))
     refused = call('train.py', config, '--work-dir', tmp_path / 'work')
     assert refused.returncode == 2
     line, = refused.stderr.strip().splitlines()
