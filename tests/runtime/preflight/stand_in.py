@@ -8,6 +8,8 @@ from PIL import Image
 
 IMAGES = 3
 NAMES = [f'{i:06d}' for i in range(IMAGES)]
+FRAMES = 32
+"""Of a video: some are sampled beside each."""
 SIZE = (48, 64)
 """Height and width."""
 
@@ -86,16 +88,17 @@ def _list(path, folder, lines):
 def _coco(path, folders, classes, bases):
     """One file for the API of COCO, its panoptic one, that of LVIS and that of videos."""
     (height, width), categories = SIZE, [dict(id=i, name=name, isthing=1) for i, name in enumerate(classes, start=1)]
+    numbers = range(1, 1 + (FRAMES if 'BaseVideoDataset' in bases else IMAGES))
     box = dict(bbox=[4, 6, 40, 30], area=1200, iscrowd=0)
     mask = dict(segmentation=[[4, 6, 44, 6, 44, 36, 4, 36]])
     images = [dict(id=i, file_name=f'{i:012d}.jpg', coco_url=f'http://images/{i:012d}.jpg', height=height, width=width,
                    video_id=1, frame_id=i - 1, neg_category_ids=[], not_exhaustive_category_ids=[])
-              for i in range(1, IMAGES + 1)]
+              for i in numbers]
     boxes = [dict(id=i, image_id=i, category_id=1 + (i - 1) % len(classes), video_id=1, instance_id=1, mot_conf=1.0,
-                  category='', visibility=1.0, **box, **mask) for i in range(1, IMAGES + 1)]
+                  category='', visibility=1.0, **box, **mask) for i in numbers]
     if 'CocoPanopticDataset' in bases:
         boxes = [dict(image_id=i, file_name=f'{i:012d}.png', segments_info=[dict(id=1, category_id=1, **box)])
-                 for i in range(1, IMAGES + 1)]
+                 for i in numbers]
     _write(path, json.dumps(dict(images=images, annotations=boxes, categories=categories,
                                  videos=[dict(id=1, name='video', height=height, width=width)])))
     for key, folder in folders.items():
