@@ -18,7 +18,8 @@ def make(config, library):
     """Make what is missing of the data of a config, below the working directory."""
     for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
         for dataset in _datasets(config.get(loader)):
-            _make(dataset, library.DATASETS.get(str(dataset['type'])))
+            if kind := library.DATASETS.get(str(dataset['type'])):
+                _make(dataset, kind)
 
 
 def _datasets(node):

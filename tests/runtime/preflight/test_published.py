@@ -4,7 +4,7 @@ import gc
 import os
 import re
 from collections import Counter
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
@@ -97,7 +97,7 @@ def outcome(library, path):
         if config is None or not of_resnets(config):
             return None
         launch.load_config = lambda *_: copy.deepcopy(config)
-        stand_in.make(config, import_module(f'{library}.registry'))
+        stand_in.make(config, import_module(f'{config.default_scope}.registry'))
         gc.freeze()  # data sets collect garbage when they are built, which takes seconds among all these modules
         try:
             launch.check(str(path), work_dir='work')
@@ -113,15 +113,20 @@ def failure(config, with_model):
     from mmengine.optim import build_optim_wrapper
     from mmengine.registry import EVALUATOR, MODELS, init_default_scope
     from mmengine.runner import Runner
+
+    from dmsca_mm.runtime.preflight.classes import argument_of
+    from dmsca_mm.runtime.preflight.parts import datasets
     config = copy.deepcopy(config)
     init_default_scope(config.default_scope)
     try:
         if with_model:
             build_optim_wrapper(MODELS.build(config.model), config.optim_wrapper)
         for split in ('train', 'val', 'test'):
-            if config.get(f'{split}_dataloader'):
-                loader = Runner.build_dataloader(config[f'{split}_dataloader'])
-                assert loader.dataset[next(iter(loader.batch_sampler))[0]] is not None
+            data = config.get(f'{split}_dataloader')
+            if data and not any(argument_of(one, 'download', config.default_scope) for one in datasets(data)):
+                loader = Runner.build_dataloader(data)
+                with suppress(OverflowError):  # mmpretrain's random augmentations fail on some images with NumPy 2
+                    assert loader.dataset[next(iter(loader.batch_sampler))[0]] is not None
             evaluator = config.get(f'{split}_evaluator')
             if isinstance(evaluator, dict) and 'metrics' in evaluator:
                 EVALUATOR.build({'type': 'Evaluator', **evaluator})
