@@ -8,8 +8,6 @@ from PIL import Image
 
 IMAGES = 3
 NAMES = [f'{i:06d}' for i in range(IMAGES)]
-FRAMES = 32
-"""Of a video: some are sampled beside each."""
 SIZE = (48, 64)
 """Height and width."""
 
@@ -89,7 +87,7 @@ def _list(path, folder, lines):
 def _coco(path, folders, classes, bases):
     """One file for the API of COCO, its panoptic one, that of LVIS and that of videos."""
     (height, width), categories = SIZE, [dict(id=i, name=name, isthing=1) for i, name in enumerate(classes, start=1)]
-    numbers = range(1, 1 + (FRAMES if 'BaseVideoDataset' in bases else IMAGES))
+    numbers = range(1, IMAGES + 1)
     box = dict(bbox=[4, 6, 40, 30], area=1200, iscrowd=0)
     mask = dict(segmentation=[[4, 6, 44, 6, 44, 36, 4, 36]])
     images = [dict(id=i, file_name=f'{i:012d}.jpg', coco_url=f'http://images/{i:012d}.jpg', height=height, width=width,
