@@ -25,7 +25,7 @@ def kept(monkeypatch):
         raise Stopped
     monkeypatch.setattr(launch.Runner, 'from_cfg', stop)
     monkeypatch.setattr(launch.preflight, 'check_train', lambda *arguments: [])
-    monkeypatch.setattr(launch.preflight, 'check_test', lambda config: None)
+    monkeypatch.setattr(launch.preflight, 'check_test', lambda config: [])
 
     def run(function, *arguments, **options):
         with pytest.raises(Stopped):
@@ -98,7 +98,7 @@ def test_overwrite_drops_old_checkpoints(kept, tmp_path):
 
 def test_overwrite_does_not_drop_what_the_run_starts_from(tmp_path, monkeypatch):
     monkeypatch.setattr(launch.preflight, 'check_train', lambda *arguments: [])
-    monkeypatch.setattr(launch.preflight, 'check_test', lambda config: None)
+    monkeypatch.setattr(launch.preflight, 'check_test', lambda config: [])
     start = tmp_path / 'epoch_1.pth'
     start.touch()
     with pytest.raises(UsageError, match=re.escape(f'--overwrite would drop {start}')):

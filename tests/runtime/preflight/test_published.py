@@ -36,9 +36,9 @@ class Outcome:
     def reason(self):
         """The kind of reason for a refusal."""
         for words, reason in ((r'AmpOptimWrapper', 'mixed precision needs a GPU'),
-                              (r'No module named|not installed|[Pp]lease (run|install)|Failed to import',
+                              (r'No module named|not installed|[Pp]lease (run|install)|Failed to import|torchvision/',
                                'it needs a package that is not here'),
-                              (r'does not exist|No such file', 'it reads files that have no stand-in'),
+                              (r'does not exist|No such file|is empty', 'it reads files that have no stand-in'),
                               (r'process group', 'its norms need a job of several processes')):
             if re.search(words, self.refused):
                 return reason
@@ -125,9 +125,9 @@ def failure(config, with_model):
             data = config.get(f'{split}_dataloader')
             if data and not any(argument_of(one, 'download', config.default_scope) for one in datasets(data)):
                 loader = Runner.build_dataloader(data)
-                of_videos = hasattr(loader.dataset, 'get_len_per_video')  # what is read beside a frame is drawn at random
+                of_videos = hasattr(loader.dataset, 'get_len_per_video')  # frames beside one are drawn at random
                 with suppress(OverflowError):  # mmpretrain's random augmentations fail on some images with NumPy 2
-                    assert of_videos or loader.dataset[next(iter(loader.batch_sampler))[0]] is not None
+                    assert of_videos or loader.dataset[next(iter(loader.batch_sampler), [0])[0]] is not None
             evaluator = config.get(f'{split}_evaluator')
             if isinstance(evaluator, dict) and 'metrics' in evaluator:
                 EVALUATOR.build({'type': 'Evaluator', **evaluator})
