@@ -164,14 +164,15 @@ class Hostile:
 
 
 def test_check_finds_nothing_or_the_first_thing_and_writes_nothing(digits, call_here, tmp_path):
-    options = ['--cfg-options', *(f'{loader}_dataloader.dataset.data_root={digits}/'
-                                  for loader in ('train', 'val', 'test'))]
+    options = ['--cfg-options', *data_options(digits, True)]
     finished = call_here('check.py', DETECTOR, *options)
     assert finished.returncode == 0, finished.stderr
     assert 'nothing found that would keep it from training' in finished.stdout
     finished = call_here('check.py', DETECTOR, *options, f'val_dataloader.dataset.data_root={tmp_path}/none/')
     assert finished.returncode == 2
     assert 'val_dataloader: folder' in finished.stderr
+    finished = call_here('check.py', DETECTOR, *options, f'val_evaluator.ann_file={tmp_path}/none.json')
+    assert_one_line(finished, 'metric CocoMetric of val_dataloader cannot be built', f'{tmp_path}/none.json')
     assert not list(tmp_path.glob('work_dirs'))
 
 
