@@ -4,6 +4,8 @@ from __future__ import annotations
 import copy
 import tempfile
 from collections.abc import Iterator
+from contextlib import redirect_stdout
+from io import StringIO
 from typing import Any
 
 from mmengine.config import Config
@@ -95,7 +97,8 @@ def check_loaders(config: Config) -> None:
                                          for dataset in datasets(config[loader])):
             continue
         try:
-            Runner.build_dataloader(config[loader])
+            with redirect_stdout(StringIO()):  # pycocotools tells of its progress
+                Runner.build_dataloader(config[loader])
         except Exception as error:  # a data set's class may raise anything
             raise UsageError(_unbuilt(loader, error)) from error
     for split in ('val', 'test'):
@@ -108,7 +111,8 @@ def _check_metrics(config: Config, loader: str) -> None:
         for metric in copy.deepcopy(metrics(config, loader)):
             metric.update({key: f'{folder}/{key}' for key in _FOLDERS if metric.get(key)})
             try:
-                METRICS.build(metric)
+                with redirect_stdout(StringIO()):
+                    METRICS.build(metric)
             except Exception as error:  # a metric's class may raise anything
                 raise UsageError(_unbuilt(f'metric {name_of(metric)} of {loader}', error)) from error
 
