@@ -108,7 +108,8 @@ def check(config: str, cfg_options: dict[str, Any] | None = None, launcher: str 
     """
     cfg = _prepared(config, cfg_options, plugin, work_dir, launcher)
     _warn(preflight.check_train(cfg, distributed.processes(launcher)))
-    _warn(preflight.check_test(cfg))
+    if any(cfg.get(f'test_{part}') != cfg.get(f'val_{part}') for part in ('dataloader', 'evaluator')):
+        _warn(preflight.check_test(cfg))
     _warn(preflight.check_room(Path(cfg.work_dir), cfg, preflight.check_build(cfg)))
     preflight.check_loaders(cfg)
 

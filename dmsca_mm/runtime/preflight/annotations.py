@@ -15,7 +15,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _is_id(value: Any) -> bool:
-    return isinstance(value, (int, str)) and not isinstance(value, bool)
+    return isinstance(value, str) or _is_number(value)
 
 
 def _is_size(value: Any) -> bool:
@@ -49,16 +49,21 @@ def read_coco(path: Path, named: str) -> dict[str, Any]:
         UsageError: it is not JSON, or lists no images.
     """
     try:
-        content = json.loads(path.read_bytes())
+        with path.open() as file:  # as pycocotools opens it, which takes neither UTF-16 nor a byte order mark
+            content = json.load(file)
+    except UnicodeDecodeError as error:
+        raise UsageError(f'{named} is not JSON in {error.encoding} ({error.reason} at byte {error.start}), which '
+                         'pycocotools reads: write it anew in that encoding') from None
     except (ValueError, RecursionError) as error:
         raise UsageError(f'{named} is not JSON ({error}): get it anew') from None
     images = content.get('images') if isinstance(content, dict) else None
     if not isinstance(images, list) or not images:
         raise UsageError(f'{named} lists no images')
+    content.setdefault('annotations', [])  # a set whose truth is kept back has none, and mmdet reads it
     return content
 
 
-def check_coco(content: dict[str, Any], named: str, for_metrics: bool) -> None:
+def check_coco(content: dict[str, Any], named: str, for_metrics: bool) -> list[str]:
     """Check every entry of an annotation file as mmdet and pycocotools will read it.
 
     Args:
@@ -66,9 +71,14 @@ def check_coco(content: dict[str, Any], named: str, for_metrics: bool) -> None:
         named: what to call it in an error.
         for_metrics: whether pycocotools measures by it, which needs ``iscrowd``.
 
+    Returns:
+        A warning of different images of one id, of which mmdet keeps the last.
+
     Raises:
-        UsageError: the first entry that lacks something or holds what it cannot; names that are given twice.
+        UsageError: the first entry that lacks something or holds what it cannot; an id of a category or annotation that
+            is given twice: mmdet numbers the first as two classes and asserts that the others are unique.
     """
+    found = []
     for part, fields in _PARTS.items():
         entries = content.get(part)
         if not isinstance(entries, list):
@@ -82,12 +92,24 @@ def check_coco(content: dict[str, Any], named: str, for_metrics: bool) -> None:
                 if not is_right(entry.get(field)):
                     has = f'is {entry[field]!r:.80}' if field in entry else 'is missing'
                     raise UsageError(f'{named}: {part}[{place}].{field} {has}; {wanted} must be there')
-        ids = {entry['id'] for entry in entries}
-        if len(ids) < len(entries):
-            raise UsageError(f'{named}: {part} has {len(entries) - len(ids)} ids that are given twice: each must be '
-                             'given once')
-    for part, field in (('images', 'image_id'), ('categories', 'category_id')):
-        known = {entry['id'] for entry in content[part]}
-        for place, entry in enumerate(content['annotations']):
-            if entry[field] not in known:
-                raise UsageError(f'{named}: annotations[{place}].{field} is {entry[field]!r}, which is not in {part}')
+        if len({entry['id'] for entry in entries}) < len(entries):
+            found += _repeated(entries, part, named)
+    return found
+
+
+def _repeated(entries: list[dict[str, Any]], part: str, named: str) -> list[str]:
+    places: dict[Any, int] = {}
+    twice = []
+    for place, entry in enumerate(entries):
+        before = places.setdefault(entry['id'], place)
+        if before != place and (part != 'images' or entry != entries[before]):  # the same image twice is read once
+            twice.append((before, place))
+    if not twice:
+        return []
+    before, place = twice[0]
+    said = (f'{named}: {part}[{place}].id is {entries[place]["id"]!r}, which {part}[{before}] has already '
+            f'({len(twice)} of {len(entries)} {part} repeat an id)')
+    if part != 'images':
+        raise UsageError(f'{said}: each must be given once')
+    return [f'{said}: mmdet keeps the last image of an id and gives it the boxes of all, so '
+            f'{entries[before]["file_name"]} is left out']

@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -30,7 +29,7 @@ def ignored_labels(config: Config) -> tuple[int, ...]:
     return tuple(dict.fromkeys((UNLABELLED, *_ignored(config).values())))
 
 
-def check_labels(config: Config, labels: dict[int, Path], classes: int, reduce_zero_label: bool, loader: str
+def check_labels(config: Config, labels: dict[int, str], classes: int, reduce_zero_label: bool, loader: str
                  ) -> list[str]:
     """Compare labels of the training data with what the losses of each head take, those of other data with the metrics.
 

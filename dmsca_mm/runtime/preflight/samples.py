@@ -1,18 +1,44 @@
-"""A few images and label maps of a data set, opened before a run."""
+"""A few images of a data set, opened before a run."""
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-from PIL import Image
+from PIL import ExifTags, Image
 
 from ...errors import UsageError
 
-SAMPLE = 16
-"""Files of a folder or list that are opened."""
+SAMPLE = 64
+"""Files of a folder or list that are opened, spread over it."""
+_TURNED = (5, 6, 7, 8)
+"""Values of EXIF's orientation for which width and height change places."""
 SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
+
+
+def spread(files: Sequence[Any]) -> list[Any]:
+    """At most ``SAMPLE`` of a list, evenly from its first to its last part.
+
+    Args:
+        files: a list in any order.
+    """
+    return list(files[::max(1, -(-len(files) // SAMPLE))])
+
+
+def size_of(path: str | Path) -> tuple[int, int] | None:
+    """Width and height of an image as OpenCV decodes it, from its header; None where it cannot be opened.
+
+    Args:
+        path: of the file.
+    """
+    try:
+        with suppress(Image.DecompressionBombError), Image.open(path) as image:
+            turned = image.getexif().get(ExifTags.Base.Orientation, 1) in _TURNED
+            return image.size[::-1] if turned else image.size
+    except (OSError, SyntaxError, ValueError):
+        pass
+    return None
 
 
 def check_images(paths: list[Path], loader: str, listed_in: Path | None = None, bad_ones_pass: bool = False) -> None:
@@ -40,21 +66,3 @@ def check_images(paths: list[Path], loader: str, listed_in: Path | None = None, 
             if not bad_ones_pass:
                 raise UsageError(f'{loader}: image {path} ({path.stat().st_size} bytes) cannot be opened '
                                  f'({type(error).__name__}): replace it, or train with --skip-bad-images') from None
-
-
-def labels_of(paths: list[Path], load: Callable[[Path], np.ndarray]) -> dict[int, Path]:
-    """The labels in label maps, each with the first file that holds it.
-
-    Args:
-        paths: of label maps; those that cannot be loaded are passed over.
-        load: reads one.
-    """
-    found: dict[int, Path] = {}
-    for path in paths:
-        try:
-            labels = np.unique(load(path))
-        except (OSError, SyntaxError, ValueError):
-            continue
-        for label in labels:
-            found.setdefault(int(label), path)
-    return found

@@ -23,7 +23,7 @@ def changed(part, field, value, place=0):
 
 
 def test_good_file_passes():
-    check_coco(GOOD, 'x', for_metrics=True)
+    assert check_coco(GOOD, 'x', for_metrics=True) == []
 
 
 def test_crowd_flag_is_needed_for_metrics_alone():
@@ -37,12 +37,12 @@ def test_crowd_flag_is_needed_for_metrics_alone():
     (changed('images', 'width', None, 1), r'images\[1\]\.width is missing; a positive number must be there'),
     (changed('images', 'height', 0), r'images\[0\]\.height is 0'),
     (changed('images', 'file_name', 5), r'images\[0\]\.file_name is 5'),
-    (changed('images', 'id', 1, 1), 'images has 1 ids that are given twice'),
     (changed('annotations', 'bbox', [1, 2, 3]), r'annotations\[0\]\.bbox is \[1, 2, 3\]; four numbers'),
     (changed('annotations', 'bbox', [1, 2, 3, float('nan')]), r'bbox is \[1, 2, 3, nan\]'),
     (changed('annotations', 'area', None), r'area is missing'),
-    (changed('annotations', 'category_id', 8), r'annotations\[0\]\.category_id is 8, which is not in categories'),
-    (changed('annotations', 'image_id', 3), r'annotations\[0\]\.image_id is 3, which is not in images'),
+    ({**GOOD, 'annotations': GOOD['annotations'] * 3},
+     r'annotations\[1\]\.id is 1, which annotations\[0\] has already \(2 of 3 annotations repeat an id\)'),
+    ({**GOOD, 'categories': GOOD['categories'] * 2}, r'categories\[1\]\.id is 7, which categories\[0\] has already'),
     ({**GOOD, 'annotations': None}, 'has no list annotations'),
     ({**GOOD, 'categories': ['cat']}, r"categories\[0\] is")])
 def test_entry_out_of_order_is_named(content, words):
@@ -56,6 +56,29 @@ def test_what_is_no_list_of_images_is_an_error(content, tmp_path):
     path.write_text(content)
     with pytest.raises(UsageError, match=r'named (is not JSON|lists no images)'):
         read_coco(path, 'named')
+
+
+def test_images_that_share_an_id_are_a_warning_and_the_same_image_twice_is_none():
+    found, = check_coco(changed('images', 'id', 1, 1), 'x', for_metrics=True)
+    assert 'x: images[1].id is 1, which images[0] has already' in found
+    assert 'a.jpg is left out' in found
+    assert check_coco({**GOOD, 'images': GOOD['images'] * 2}, 'x', for_metrics=True) == []
+
+
+@pytest.mark.parametrize('value', [1.0, 'one', 0])
+def test_ids_that_mmdet_takes_pass(value):
+    check_coco(changed('images', 'id', value), 'x', for_metrics=False)
+
+
+@pytest.mark.parametrize('encoding', ['utf-16', 'utf-8-sig', 'latin-1'])
+def test_encoding_that_pycocotools_cannot_read_is_named(encoding, tmp_path):
+    content = {**GOOD, 'info': 'Bäume'}
+    path = tmp_path / 'encoded.json'
+    path.write_bytes(json.dumps(content, ensure_ascii=False).encode(encoding))
+    with pytest.raises(UsageError, match='named is not JSON'):
+        read_coco(path, 'named')
+    path.write_text(json.dumps(content, ensure_ascii=False))
+    assert read_coco(path, 'named') == content
 
 
 def test_good_file_is_read(tmp_path):

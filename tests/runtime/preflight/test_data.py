@@ -8,6 +8,7 @@ from PIL import Image
 
 from dmsca_mm.errors import UsageError
 from dmsca_mm.runtime.preflight import data as preflight
+from dmsca_mm.runtime.preflight import detection
 from dmsca_mm.runtime.preflight.samples import SAMPLE
 
 
@@ -56,7 +57,8 @@ def small_coco(root, categories=('cat',), classes=None, images=1):
     (root / 'images').mkdir()
     (root / 'images/readme.txt').touch()
     (root / 'small.json').write_text(json.dumps(dict(
-        images=[dict(id=i, file_name=f'{i}.png', width=9, height=9) for i in range(1, images + 1)], annotations=[],
+        images=[dict(id=i, file_name=f'{i}.png', width=9, height=9) for i in range(1, images + 1)], annotations=[
+            dict(id=1, image_id=1, category_id=0, bbox=[1, 1, 5, 5], area=25)],
         categories=[dict(id=i, name=name) for i, name in enumerate(categories)])))
     config = data(root, 'small.json', 'images')
     if classes:
@@ -85,7 +87,9 @@ def test_image_that_cannot_be_opened_is_named(content, tmp_path):
 
 def test_images_are_sampled_over_the_whole_list(tmp_path, monkeypatch):
     config, opened = small_coco(tmp_path, images=100), []
-    monkeypatch.setattr(preflight, 'check_images',
+    for number in range(1, 101):
+        (tmp_path / f'images/{number}.png').touch()
+    monkeypatch.setattr(detection, 'check_images',
                         lambda paths, *rest, **more: opened.extend(path.name for path in paths))
     preflight.check_data(config, ('train_dataloader',))
     assert len(opened) <= SAMPLE
@@ -95,7 +99,6 @@ def test_images_are_sampled_over_the_whole_list(tmp_path, monkeypatch):
 
 def test_remote_data_is_not_looked_for():
     preflight.check_data(data('s3://bucket/coco/'), ('train_dataloader',))
-
 
 
 
@@ -147,9 +150,11 @@ def test_files_that_the_data_set_does_not_read_are_left_alone(tiny_ade, tmp_path
     with pytest.raises(UsageError, match=r'images/broken\.jpg .* cannot be opened'):
         check()
     broken.unlink()
-    with pytest.raises(UsageError, match=r'00000001_instances\.png holds label 199'):
+    assert check() == []
+    with Image.open(tmp_path / 'annotations/00000002.png') as image:
+        Image.new('L', image.size, 200).save(tmp_path / 'annotations/00000002.png')
+    with pytest.raises(UsageError, match=r'00000002\.png holds label 199'):
         check()
-    assert check(seg_map_suffix='1.png') == []
 
 
 def test_label_maps_that_no_step_loads_need_not_be_there(tiny_ade):
@@ -199,6 +204,7 @@ def test_images_to_be_submitted_have_no_annotations(tiny_coco, tmp_path):
     (tmp_path / 'test.json').write_text(json.dumps(content))
     config = Config(dict(default_scope='mmdet', test_dataloader=data(
         tiny_coco, str(tmp_path / 'test.json'), 'val2017').train_dataloader))
+    config.test_dataloader.dataset.dataset.test_mode = True
     assert preflight.check_data(config, ('test_dataloader',)) == []
 
 

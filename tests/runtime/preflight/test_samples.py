@@ -1,10 +1,9 @@
 """A few images and label maps are opened before a run."""
-import numpy as np
 import pytest
 from PIL import Image
 
 from dmsca_mm.errors import UsageError
-from dmsca_mm.runtime.preflight.samples import check_images, labels_of
+from dmsca_mm.runtime.preflight.samples import check_images
 
 
 def test_images_that_open_pass_and_other_files_are_passed_over(tmp_path):
@@ -23,11 +22,3 @@ def test_bad_image_is_named_unless_it_may_pass(tmp_path):
 def test_missing_image_is_named_with_the_list(tmp_path):
     with pytest.raises(UsageError, match=r'none\.jpg does not exist, though .*list\.json lists it'):
         check_images([tmp_path / 'none.jpg'], 'train_dataloader', tmp_path / 'list.json', bad_ones_pass=True)
-
-
-def test_each_label_is_found_with_a_file_that_holds_it_and_broken_files_are_passed_over(tmp_path):
-    for name, labels in dict(a=(0, 1), b=(1, 255)).items():
-        Image.fromarray(np.array([labels], dtype=np.uint8)).save(tmp_path / f'{name}.png')
-    (tmp_path / 'c.png').write_bytes(b'no image')
-    found = labels_of([tmp_path / f'{name}.png' for name in 'abc'], lambda path: np.asarray(Image.open(path)))
-    assert found == {0: tmp_path / 'a.png', 1: tmp_path / 'a.png', 255: tmp_path / 'b.png'}
