@@ -13,7 +13,7 @@ from mmengine.registry import MODELS
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from .plugin import backbone_class, check_backbone
+from .plugin import backbone_class, check_backbone, name_apart
 
 
 @MODELS.register_module(name='PluginResNet')
@@ -27,20 +27,23 @@ def plugin_resnet(base: str | type[nn.Module] = 'ResNet', small_stem: bool = Fal
             default_scope unless it names the library, as ``'mmdet.ResNet'`` does.
         small_stem: a 3×3 convolution of stride 1 without pooling in place of the 7×7 one and the pooling, for images
             of about 32 pixels.
-        **arguments: those of the library's ResNet. In the BasicBlock of depth 18 and 34, position ``'after_conv1'`` is
-            after the first convolution's norm and activation; ``'after_conv2'`` and ``'after_conv3'`` are both after
-            the last norm, before the residual is added.
+        **arguments: those of the library's ResNet; plugins of one kind in a block get names of their own. In the
+            BasicBlock of depth 18 and 34, position ``'after_conv1'`` is after the first convolution's norm and
+            activation; ``'after_conv2'`` and ``'after_conv3'`` are both after the last norm, before the residual is
+            added.
 
     Raises:
         UsageError: a base that is registered nowhere or takes no plugins, a depth that it does not have, stages of
             another number than its own, an unknown position, an operator argument out of range.
-        ValueError: a small stem together with a deep one, or two plugins of one name in a block.
+        ValueError: a small stem together with a deep one.
 
     Source:
         K. He et al., Deep Residual Learning for Image Recognition, 2016: figure 5 for the blocks, section 4.2 for
         the small stem.
     """
     check_backbone(dict(type=base, **arguments))
+    if arguments.get('plugins'):
+        arguments['plugins'] = name_apart(arguments['plugins'], arguments.get('num_stages', 4))
     return _with_plugins(backbone_class(dict(type=base)))(small_stem=small_stem, **arguments)
 
 
@@ -92,9 +95,6 @@ class _BasicBlock:
     def _add_plugin(self, cfg: dict[str, Any], channels: int) -> str:
         from mmcv.cnn import build_plugin_layer
         name, layer = build_plugin_layer(cfg, in_channels=channels, postfix=cfg.pop('postfix', ''))
-        if hasattr(self, name):
-            raise ValueError(f'two plugins named {name!r} in one block: give one of them a postfix, '
-                             "cfg=dict(type=..., postfix='2')")
         self.add_module(name, layer)
         return name
 

@@ -1,10 +1,17 @@
 """Ends that a person can understand: one line on stderr and an exit code, never a traceback."""
 from __future__ import annotations
 
+import errno
+import logging
 import os
 import signal
 import sys
 from collections.abc import Callable
+
+OF_THE_MACHINE = {getattr(errno, name) for name in (
+    'EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'EDQUOT', 'EFBIG', 'EIO', 'ENOTDIR', 'EISDIR', 'EEXIST', 'ENAMETOOLONG',
+    'ELOOP', 'EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN', 'ESTALE')}
+"""Refusals of the system that are no mistake of a program: permissions, a full disk, a file in a folder's place."""
 
 
 class UsageError(Exception):
@@ -51,16 +58,23 @@ def exit_on_usage_error(main: Callable[[], None]) -> None:
     """Run a command; end with one line on stderr where it raises :class:`UsageError` or is told to stop.
 
     In a job of several processes every process meets the same mistake, and only the first of them speaks; a
-    :class:`ProcessError` is told by whoever met it.
+    :class:`ProcessError` is told by whoever met it. What the system refuses, such as a file that may not be written,
+    is told as well. A log that takes no more text does not end a run.
 
     Args:
         main: the command's entry point.
 
     Raises:
-        SystemExit: code 2 after a ``UsageError``; 128 and the signal's number after a signal.
+        SystemExit: code 2 after a ``UsageError`` or a refusal of the system; 128 and the signal's number after a
+            signal, or where nobody reads the output any more.
     """
+    logging.raiseExceptions = False
+    if sys.stdout is not None:
+        sys.stdout.reconfigure(errors='backslashreplace')
     try:
         main()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except UsageError as error:
         if is_first_process() or isinstance(error, ProcessError):
             _tell(f'error: {error}')
@@ -71,6 +85,25 @@ def exit_on_usage_error(main: Callable[[], None]) -> None:
         raise SystemExit(128 + stop.number) from None
     except KeyboardInterrupt:
         raise SystemExit(128 + signal.SIGINT) from None
+    except BrokenPipeError:
+        _leave_stdout()
+        raise SystemExit(128 + signal.SIGPIPE) from None
+    except OSError as error:
+        if error.errno not in OF_THE_MACHINE:
+            raise
+        _leave_stdout()
+        what = error.filename or 'the output or a file'
+        _tell(f'error: {what}: {error.strerror}: mend this, or choose another place')
+        raise SystemExit(2) from None
+
+
+def _leave_stdout() -> None:
+    """Where stdout takes no more text, have Python not try once more at its end."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _tell(message: str) -> None:

@@ -32,7 +32,8 @@ def plugin(stages: Sequence[bool] = dmsca['stages'], position: str = dmsca['posi
         stages: for each stage of the backbone, whether its blocks take the plugin. The default leaves out the first,
             which detection configs freeze.
         position: ``'after_conv1'``, ``'after_conv2'`` or ``'after_conv3'``, after the convolution's norm.
-        **operator_arguments: those of :class:`~dmsca_mm.attention.DMSCA` other than ``in_channels``.
+        **operator_arguments: those of :class:`~dmsca_mm.attention.DMSCA` other than ``in_channels``; ``postfix``, a
+            text that the names of its parameters get, tells it from others of its kind in a block.
 
     Raises:
         TypeError: stages is no sequence of bools; an operator argument is unknown or of a wrong type.
@@ -47,7 +48,7 @@ def plugin(stages: Sequence[bool] = dmsca['stages'], position: str = dmsca['posi
         raise ValueError('stages must be a sequence of bools, one for each stage, got an empty one')
     if position not in POSITIONS:
         raise ValueError(f'position must be one of {POSITIONS}, got {position!r}')
-    check_operator_arguments(operator_arguments)
+    check_operator_arguments({key: value for key, value in operator_arguments.items() if key != 'postfix'})
     return dict(cfg=dict(type='DMSCA', **operator_arguments), stages=tuple(stages), position=position)
 
 
@@ -125,14 +126,20 @@ def backbones(config: Config) -> list[ConfigDict]:
 def use_plugin_resnet(config: Config) -> None:
     """Have every ResNet of a config that has plugins take them, at depths 18 and 34 by way of ``PluginResNet``.
 
+    Plugins of one kind in a block get names of their own: :func:`name_apart`.
+
     Args:
         config: changed in place.
 
     Raises:
-        UsageError: there is no backbone, or one that has plugins is registered nowhere.
+        UsageError: there is no backbone, or one that has plugins is registered nowhere; as :func:`plugin_entries` and
+            :func:`name_apart`.
     """
     for backbone in backbones(config):
-        if backbone.get('plugins') and backbone.type != 'PluginResNet':
+        if not backbone.get('plugins'):
+            continue
+        backbone['plugins'] = name_apart(plugin_entries(backbone), backbone.get('num_stages', 4))
+        if backbone.type != 'PluginResNet':
             stages = getattr(backbone_class(backbone, config.get('default_scope')), 'arch_settings', {})
             block = stages.get(backbone.get('depth'), [None])[0]
             if getattr(block, 'expansion', None) == 1:
@@ -151,20 +158,84 @@ def check_backbone(backbone: dict[str, Any], default_scope: str | None = None) -
 
     Raises:
         UsageError: a class that is registered nowhere or takes no plugins, a depth that it does not have, plugin stages
-            of another number than its own, a position that its blocks do not have, a plugin that names no operator,
-            operator arguments out of range.
+            of another number than its own, a position that its blocks do not have, operator arguments out of range;
+            as :func:`plugin_entries` and :func:`name_apart`.
     """
     kind = backbone_class(backbone, default_scope)
     depths = getattr(kind, 'arch_settings', None)
     if depths and 'depth' in backbone and backbone['depth'] not in depths:
         raise UsageError(f'backbone {kind.__name__} has no depth {backbone["depth"]}: it has '
                          f'{", ".join(map(str, depths))}')
-    entries = backbone.get('plugins') or []
-    if entries and not _takes_argument(kind, 'plugins'):
+    entries = plugin_entries(backbone)
+    if entries and not takes_argument(kind, 'plugins'):
         raise UsageError(f'backbone {kind.__name__} takes no plugins: use a ResNet of mmdet or mmseg, or one of its '
                          'relatives that does')
     for entry in entries:
         _check_entry(entry, kind.__name__, backbone.get('num_stages', 4))
+    name_apart(entries, backbone.get('num_stages', 4))
+
+
+def plugin_entries(backbone: dict[str, Any]) -> list[dict[str, Any]]:
+    """The plugin dicts of a backbone.
+
+    Args:
+        backbone: its dict.
+
+    Raises:
+        UsageError: its plugins are no list, or one of them names no operator or has stages that are no list.
+    """
+    entries = backbone.get('plugins') or []
+    if not isinstance(entries, (list, tuple)):
+        raise UsageError(f'backbone plugins={entries!r:.80} must be a list: write plugins=[...] around the plugin')
+    for entry in entries:
+        operator = entry.get('cfg') if isinstance(entry, dict) else None
+        if not isinstance(operator, dict) or not (isinstance(operator.get('type'), str)
+                                                  or inspect.isclass(operator.get('type'))):
+            raise UsageError(f"plugin {entry!r} names no operator: write dict(cfg=dict(type='DMSCA'), stages=..., "
+                             "position='after_conv3')")
+        if not isinstance(entry.get('stages', ()), (list, tuple, type(None))):
+            raise UsageError(f'plugin stages {entry["stages"]!r} must be a list of True and False, one for each stage '
+                             'of the backbone')
+    return list(entries)
+
+
+def name_apart(entries: Sequence[dict[str, Any]], number: int) -> list[dict[str, Any]]:
+    """Plugins of one kind that meet in a block, each with a postfix of its own for the names of its parameters.
+
+    mmdet and mmseg refuse two of one name. The first keeps its name, the second gets the postfix ``2``.
+
+    Args:
+        entries: plugin dicts, of :func:`plugin_entries`; one that has a postfix keeps it.
+        number: of the backbone's stages.
+
+    Returns:
+        Plugin dicts; those that meet no other are the same objects.
+
+    Raises:
+        UsageError: two with the same postfix meet.
+    """
+    taken: set[tuple[int, str]] = set()
+    result = list(entries)
+    for place in sorted(range(len(entries)), key=lambda place: 'postfix' not in entries[place]['cfg']):
+        operator = entries[place]['cfg']
+        stages = [stage for stage, has in enumerate(entries[place].get('stages') or (True,) * number) if has]
+        for postfix in [operator['postfix']] if 'postfix' in operator else ['', *range(2, len(entries) + 2)]:
+            names = {(stage, f'{_abbreviation(operator["type"])}{postfix}') for stage in stages}
+            if taken.isdisjoint(names):
+                break
+        else:
+            raise UsageError(f'two plugins {operator["type"]} in a block have postfix={operator["postfix"]!r}: give '
+                             'one of them another, or none')
+        taken |= names
+        if postfix != operator.get('postfix', ''):
+            result[place] = ConfigDict({**entries[place], 'cfg': {**operator, 'postfix': str(postfix)}})
+    return result
+
+
+def _abbreviation(kind: str | type) -> str:
+    """What the names of a plugin's parameters begin with."""
+    found = MODELS.get(kind) if isinstance(kind, str) else kind
+    return getattr(found, '_abbr_', str(kind))
 
 
 def backbone_class(backbone: dict[str, Any], default_scope: str | None = None) -> type:
@@ -186,15 +257,12 @@ def backbone_class(backbone: dict[str, Any], default_scope: str | None = None) -
         found = registry.get(kind)
         if found is None:
             raise UsageError(f'backbone {kind!r} is registered nowhere: check its name and default_scope '
-                             f'{registry.scope!r}, or name the library, as in type=\'mmdet.ResNet\'')
+                             f'{default_scope or registry.scope!r}, or name the library, as in type=\'mmdet.ResNet\'')
     return found
 
 
 def _check_entry(entry: dict[str, Any], kind: str, number: int) -> None:
     """Check one plugin dict of a backbone that takes plugins and has so many stages."""
-    if not isinstance(entry, dict) or not isinstance(entry.get('cfg'), dict) or 'type' not in entry['cfg']:
-        raise UsageError(f"plugin {entry!r} names no operator: write dict(cfg=dict(type='DMSCA'), stages=..., "
-                         "position='after_conv3')")
     stages = entry.get('stages')
     if stages is not None and len(stages) != number:
         raise UsageError(f'plugin stages {tuple(stages)} has {len(stages)} entries, but the backbone {kind} has '
@@ -222,7 +290,7 @@ def _under_key(node: Any, key: str) -> Iterator[ConfigDict]:
             yield from _under_key(value, key)
 
 
-def _takes_argument(kind: type, name: str) -> bool:
+def takes_argument(kind: type, name: str) -> bool:
     """Whether a constructor, or one that its ``**kwargs`` reach, has the argument."""
     for base in kind.__mro__:
         if '__init__' not in vars(base):

@@ -117,8 +117,12 @@ def test_positions_and_operators_can_be_combined():
     model = built(base='mmseg.ResNet', depth=18, plugins=plugins, **THIN)
     assert [name for name, _ in model.layer2[0].named_children()][-3:] == ['dmsca', 'dmsca_last', 'se']
     assert not hasattr(model.layer1[0], 'se')
-    with pytest.raises(ValueError, match="two plugins named 'dmsca'"):
-        built(base='mmdet.ResNet', depth=18, plugins=[EVERYWHERE, dict(EVERYWHERE, position='after_conv1')], **THIN)
+
+
+def test_two_of_a_kind_in_a_block_get_names_of_their_own():
+    twice = [EVERYWHERE, dict(EVERYWHERE, position='after_conv1')]
+    model = built(base='mmdet.ResNet', depth=18, plugins=twice, **THIN)
+    assert [name for name, _ in model.layer2[0].named_children()][-2:] == ['dmsca', 'dmsca2']
 
 
 @pytest.mark.parametrize('with_cp', [False, True])

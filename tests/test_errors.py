@@ -1,4 +1,10 @@
 """A user's mistake ends as one line on stderr and exit code 2; a bug keeps its traceback."""
+import errno
+import os
+import signal
+import subprocess
+import sys
+
 import pytest
 
 from dmsca_mm.errors import ProcessError, UsageError, exit_on_usage_error
@@ -31,3 +37,31 @@ def test_only_the_first_process_speaks(name, capsys, monkeypatch):
 def test_other_errors_pass_through():
     with pytest.raises(ValueError, match='a bug'):
         exit_on_usage_error(raises(ValueError('a bug')))
+
+
+@pytest.mark.parametrize('number', [errno.EACCES, errno.ENOSPC, errno.EROFS])
+def test_refusal_of_the_system_names_the_file(number, capsys):
+    with pytest.raises(SystemExit) as ended:
+        exit_on_usage_error(raises(OSError(number, os.strerror(number), '/there')))
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.startswith(f'error: /there: {os.strerror(number)}: ')
+
+
+def test_missing_file_that_nobody_looked_for_is_a_bug():
+    with pytest.raises(FileNotFoundError):
+        exit_on_usage_error(raises(FileNotFoundError(errno.ENOENT, 'not there', 'a')))
+
+
+@pytest.mark.parametrize(('output', 'code'), [('/dev/full', 2), ('pipe', 128 + signal.SIGPIPE)])
+def test_output_that_takes_nothing_more_ends_without_a_traceback(output, code):
+    command = [sys.executable, '-c', 'from dmsca_mm.errors import exit_on_usage_error as e; e(lambda: print("x"))']
+    if output == 'pipe':
+        reader, writer = os.pipe()
+        os.close(reader)
+    else:
+        writer = os.open(output, os.O_WRONLY)
+    finished = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True)
+    os.close(writer)
+    assert finished.returncode == code
+    assert finished.stderr == ('' if output == 'pipe' else 'error: the output or a file: No space left on device: '
+                               'mend this, or choose another place\n')

@@ -10,7 +10,7 @@ from mmengine.registry import MODELS, DefaultScope
 
 from dmsca_mm import DMSCA, dmsca, plugin
 from dmsca_mm.errors import UsageError
-from dmsca_mm.plugin import PLUGINS, check_backbone, put_plugin
+from dmsca_mm.plugin import PLUGINS, check_backbone, name_apart, put_plugin, use_plugin_resnet
 from dmsca_mm.runtime.config import load_config
 
 PUBLISHED = {
@@ -169,6 +169,34 @@ def test_plugin_that_does_not_fit_the_backbone_is_named_with_both_sides(kind, ch
 def test_plugin_that_is_no_plugin_dict_is_named_with_what_to_write(entry):
     with pytest.raises(UsageError, match='names no operator: write dict'):
         check_backbone(dict(type='mmdet.ResNet', depth=50, plugins=[entry]))
+
+
+@pytest.mark.parametrize('library', PUBLISHED)
+def test_two_plugins_of_a_kind_in_a_config_build_with_names_of_their_own(library):
+    config = get_config(PUBLISHED[library])
+    config.model.backbone.plugins = [dmsca, plugin(position='after_conv2'), dict(dmsca, cfg=dict(type='SE'))]
+    use_plugin_resnet(config)
+    block = built_backbone(config).layer2[0]
+    assert (block.after_conv2_plugin_names, block.after_conv3_plugin_names) == (['dmsca2'], ['dmsca', 'se'])
+
+
+def postfixes(*plugins):
+    return [entry['cfg'].get('postfix', '') for entry in name_apart(plugins, 4)]
+
+
+def test_names_of_plugins_change_only_where_they_meet():
+    first, rest = dict(dmsca, stages=(True, False, False, False)), dmsca
+    assert postfixes(first, rest) == ['', '']
+    assert postfixes(rest, rest, rest) == ['', '2', '3']
+    assert postfixes(rest, rest, plugin(postfix='2')) == ['', '3', '2']
+    with pytest.raises(UsageError, match=r'two plugins DMSCA in a block have postfix=.a.: give one'):
+        postfixes(plugin(postfix='a'), plugin(postfix='a'))
+
+
+@pytest.mark.parametrize('entries', [dmsca, 'dmsca', 3])
+def test_plugins_that_are_no_list(entries):
+    with pytest.raises(UsageError, match=r'plugins=.* must be a list: write plugins=\[\.\.\.\]'):
+        check_backbone(dict(type='mmdet.ResNet', depth=50, plugins=entries))
 
 
 @pytest.mark.parametrize('config', [dict(), dict(model=dict(type='X')), dict(model=None)])

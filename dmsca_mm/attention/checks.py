@@ -56,6 +56,8 @@ def one_of(name: str, value: object, allowed: tuple[str, ...]) -> str:
 
 def feature_map(x: Tensor, channels: int) -> None:
     """Refuse what is no floating point feature map of shape (N, channels, H, W) with H, W >= 1."""
+    if not isinstance(x, Tensor):
+        raise TypeError(f'expected a Tensor of shape (N, {channels}, H, W), got a value of type {type(x).__name__}')
     if x.dim() != 4 or x.shape[1] != channels:
         raise ValueError(f'expected an input of shape (N, {channels}, H, W), got {tuple(x.shape)}')
     if not x.is_floating_point():

@@ -17,6 +17,8 @@ class _Options(DictAction):
                  option_string: str | None = None) -> None:
         try:
             super().__call__(parser, namespace, values, option_string)
+            if any('' in key.split('.') for key in getattr(namespace, self.dest)):
+                raise ValueError
         except (ValueError, AssertionError):
             parser.error(f'{option_string} takes KEY=VALUE pairs, got {" ".join(values)}')
 

@@ -83,7 +83,10 @@ def read(path: str | Path, map_location: Any = 'cpu', mapped: bool = True) -> An
                          f'{_culprit(error)}. Use one saved as plain weights') from None
     except Exception as error:  # bytes that are no pickle can fail the reader in any way
         raise UsageError(_broken(path, error)) from None
-    if isinstance(content, dict) and isinstance(content.get('meta'), dict):
+    if not isinstance(content, dict):
+        raise UsageError(f'checkpoint {path} holds a {type(content).__name__} and no weights by their names: use one '
+                         'that a training wrote')
+    if isinstance(content.get('meta'), dict):
         content['meta'].pop('config', None)  # mmcv's, of old: mmengine would execute that text when it resumes
     return content
 
@@ -135,6 +138,8 @@ def seed(path: str | Path) -> int:
     """
     content = read(path)
     missing = [key for key in ('meta', 'optimizer', 'message_hub') if key not in content]
+    if not missing:
+        missing = [f'meta.{key}' for key in ('seed', 'iter', 'epoch') if key not in content['meta']]
     if missing:
         raise UsageError(f'checkpoint {path} holds no state of a training to resume (no {missing[0]}): start a new run '
                          f'from its weights with --cfg-options load_from={path}')

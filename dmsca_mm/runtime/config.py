@@ -13,6 +13,7 @@ from mmengine.hub import get_config
 from ..errors import UsageError
 from ..plugin import backbones, put_plugin, use_plugin_resnet
 from . import stack
+from .structure import check_structure
 
 _NOISE = ('pkg_resources is deprecated', ".*'pin_memory' argument is set as true", '``build_loss`` would be deprecated',
           'Default ``avg_non_ignore`` is False')
@@ -28,7 +29,8 @@ def load_config(name: str, options: dict[str, Any] | None = None, plugin: str | 
         plugin: a key of :data:`dmsca_mm.plugin.PLUGINS`; None leaves the config's plugins as they are.
 
     Raises:
-        UsageError: a missing or unreadable config, a missing library, a model that takes no plugin.
+        UsageError: a missing or unreadable config, an entry of it of a wrong kind, a missing library, a model that
+            takes no plugin.
     """
     for message in _NOISE:
         warnings.filterwarnings('ignore', message=message)
@@ -36,7 +38,10 @@ def load_config(name: str, options: dict[str, Any] | None = None, plugin: str | 
     if published is None and not Path(name).is_file():
         raise UsageError(f'config {name} does not exist: give a path, or LIBRARY::NAME such as '
                          'mmdet::retinanet/retinanet_r50_fpn_1x_coco.py')
-    text = name if published else Path(name).read_text()
+    try:
+        text = name if published else Path(name).read_text(encoding='utf-8')
+    except ValueError as error:
+        raise UsageError(f'config {name} is no text ({error}): give a config') from None
     stack.require(*sorted(set(re.findall(r'\b(mm\w+)::', text))))
     try:
         config = get_config(name) if published else Config.fromfile(name)
@@ -44,12 +49,13 @@ def load_config(name: str, options: dict[str, Any] | None = None, plugin: str | 
             config.merge_from_dict(options)
     except Exception as error:  # a config is a program: it may fail in any way
         raise UsageError(f'config {name} cannot be read: {type(error).__name__}: {error}') from None
-    kinds = [str(backbone.get(key)) for backbone in backbones(config) for key in ('type', 'base')]
-    stack.require(*{config.get('default_scope'), *(kind.split('.')[0] for kind in kinds)} & {*stack.LIBRARIES})
     for backbone in backbones(config):
         # A Python-style config leaves imported names unresolved inside lists.
-        if backbone.get('plugins'):
+        if isinstance(backbone.get('plugins'), (list, tuple)):
             backbone['plugins'] = [_resolved(entry) for entry in backbone['plugins']]
+    check_structure(config)
+    kinds = [str(backbone.get(key)) for backbone in backbones(config) for key in ('type', 'base')]
+    stack.require(*{config.get('default_scope'), *(kind.split('.')[0] for kind in kinds)} & {*stack.LIBRARIES})
     if config.get('data_preprocessor'):  # mmengine's Runner puts it there, and models are built without one too
         config.model.setdefault('data_preprocessor', config.data_preprocessor)
     if plugin is not None:

@@ -13,7 +13,7 @@ import torch
 import torch.distributed as dist
 from mmengine.config import Config
 
-from ..errors import UsageError
+from ..errors import ProcessError, UsageError
 
 _ENVIRONMENT = ('RANK', 'WORLD_SIZE', 'MASTER_ADDR', 'MASTER_PORT')
 
@@ -41,9 +41,21 @@ def processes(launcher: str) -> int:
 
     Args:
         launcher: ``'none'``, ``'pytorch'``, ``'slurm'`` or ``'mpi'``.
+
+    Raises:
+        ProcessError: the variable holds no number.
     """
     variable = {'pytorch': 'WORLD_SIZE', 'slurm': 'SLURM_NTASKS', 'mpi': 'OMPI_COMM_WORLD_SIZE'}.get(launcher)
-    return int(os.environ.get(variable, '1')) if variable else 1
+    return _number(variable, '1') if variable else 1
+
+
+def _number(variable: str, default: str = '') -> int:
+    """A whole number of the environment."""
+    text = os.environ.get(variable, default)
+    if not text.isascii() or not text.isdigit():
+        raise ProcessError(f'{variable}={text} of the environment is no whole number: start with tools/dist_train.sh, '
+                           'tools/dist_test.sh or their Slurm counterparts, which set it')
+    return int(text)
 
 
 def prepare(config: Config) -> None:
@@ -57,6 +69,7 @@ def prepare(config: Config) -> None:
 
     Raises:
         UsageError: the launcher's environment variables are missing.
+        ProcessError: one that must be a number is none, or the processes cannot meet.
     """
     if config.launcher == 'none' or torch.cuda.is_available():
         return
@@ -66,8 +79,15 @@ def prepare(config: Config) -> None:
     if missing:
         raise UsageError(f'--launcher {config.launcher} needs {", ".join(missing)} in the environment: start with '
                          'tools/dist_train.sh, tools/dist_test.sh or their Slurm counterparts')
+    for name in ('RANK', 'WORLD_SIZE', 'MASTER_PORT'):
+        _number(name)
     seconds = ((config.get('env_cfg') or {}).get('dist_cfg') or {}).get('timeout')
-    dist.init_process_group('gloo', timeout=seconds and timedelta(seconds=seconds))
+    try:
+        dist.init_process_group('gloo', timeout=seconds and timedelta(seconds=seconds))
+    except (ValueError, RuntimeError) as error:
+        raise ProcessError(f'process {os.environ["RANK"]} cannot meet the others at {os.environ["MASTER_ADDR"]}:'
+                           f'{os.environ["MASTER_PORT"]} ({" ".join(str(error).split())[:200]}): see that the address '
+                           'is that of the first node and the port is free there') from error
     wrapper = config.get('model_wrapper_cfg') or {}
     defaults = dict(type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False,
                     find_unused_parameters=config.get('find_unused_parameters', False))
@@ -99,6 +119,10 @@ def environment_from_slurm(config: Config) -> None:
     port = config.get('env_cfg', {}).get('dist_cfg', {}).get('port', 29500)
     os.environ.setdefault('MASTER_PORT', str(port))
     if 'MASTER_ADDR' not in os.environ:
-        hosts = subprocess.run(['scontrol', 'show', 'hostname', os.environ['SLURM_NODELIST']], capture_output=True,
+        try:
+            hosts = subprocess.run(['scontrol', 'show', 'hostname', os.environ['SLURM_NODELIST']], capture_output=True,
                                text=True, check=True).stdout
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise UsageError(f'the hosts of this Slurm job cannot be asked for ({error}): set MASTER_ADDR to the first '
+                             'of them') from None
         os.environ['MASTER_ADDR'] = hosts.split()[0]

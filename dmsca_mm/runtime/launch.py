@@ -14,6 +14,7 @@ from ..errors import UsageError, is_first_process
 from . import attention_log, distributed, failures, loading, preflight, saving
 from .config import default_work_dir, load_config
 from .resume import go_on
+from .structure import check_complete
 
 
 def train(config: str, work_dir: str | None = None, resume: str | None = None, overwrite: bool = False,
@@ -42,7 +43,7 @@ def train(config: str, work_dir: str | None = None, resume: str | None = None, o
     Raises:
         UsageError: whatever ``preflight`` finds, before anything is written.
     """
-    cfg = _prepared(config, cfg_options, plugin, work_dir, launcher)
+    cfg = _prepared(config, cfg_options, plugin, work_dir, launcher, 'train')
     if amp:
         preflight.switch_on_amp(cfg)
     if auto_scale_lr:
@@ -54,25 +55,30 @@ def train(config: str, work_dir: str | None = None, resume: str | None = None, o
     safeguards.install(cfg, skip_bad_images, tensorboard)
     attention_log.install(cfg)
     processes = distributed.processes(launcher)
-    # with nothing to go on from, the config's own load_from holds
-    hints = [] if begun is None else go_on(cfg, begun, processes)
-    hints += preflight.check_train(cfg, processes, skip_bad_images)
+    with failures.told(cfg):
+        # with nothing to go on from, the config's own load_from holds
+        hints = [] if begun is None else go_on(cfg, begun, processes)
+        hints += preflight.check_train(cfg, processes, skip_bad_images)
     directory = Path(cfg.work_dir)
     preflight.check_work_directory(directory, resume is not None, overwrite)
     fresh_start = resume is None and cfg.get('load_from')
     if overwrite and fresh_start and Path(cfg.load_from).resolve().parent == directory.resolve():
         raise UsageError(f'--overwrite would drop {cfg.load_from}, from which this run starts: '
                          'choose another --work-dir')
-    _warn(hints)
+    model = preflight.check_build(cfg, ('train', 'val'))
+    if begun is not None and '://' not in begun:
+        preflight.check_training_state(begun, cfg, model)
+    _warn([*hints, *preflight.check_room(directory, cfg, model)])
+    del model
     distributed.end_with_launcher()
     distributed.prepare(cfg)
     if is_first_process():
         _drop(directory.glob(f'*{saving.PART}'))
         if overwrite and resume is None:
             _drop([*directory.glob('*.pth'), directory / 'last_checkpoint', directory / images.SKIPPED])
-    with failures.told():
+    with failures.told(cfg):
         runner = Runner.from_cfg(cfg)
-        _warn(preflight.check_room(directory, cfg, runner.model))
+    with failures.told(cfg, runner.log_dir):
         runner.train()
     return directory
 
@@ -106,10 +112,12 @@ def check(config: str, cfg_options: dict[str, Any] | None = None, launcher: str 
     Raises:
         UsageError: the first thing that ``preflight`` finds.
     """
-    cfg = _prepared(config, cfg_options, plugin, work_dir, launcher)
-    _warn(preflight.check_train(cfg, distributed.processes(launcher)))
-    if any(cfg.get(f'test_{part}') != cfg.get(f'val_{part}') for part in ('dataloader', 'evaluator')):
-        _warn(preflight.check_test(cfg))
+    cfg = _prepared(config, cfg_options, plugin, work_dir, launcher, 'train')
+    with failures.told(cfg):
+        _warn(preflight.check_train(cfg, distributed.processes(launcher)))
+        if any(cfg.get(f'test_{part}') != cfg.get(f'val_{part}') for part in ('dataloader', 'evaluator')):
+            _warn(preflight.check_test(cfg))
+    preflight.check_writable(Path(cfg.work_dir))
     _warn(preflight.check_room(Path(cfg.work_dir), cfg, preflight.check_build(cfg)))
     preflight.check_loaders(cfg)
 
@@ -139,7 +147,7 @@ def test(config: str, checkpoint: str, work_dir: str | None = None, out: str | N
     Raises:
         UsageError: whatever ``preflight`` finds, before anything is written.
     """
-    cfg = _prepared(config, cfg_options, plugin, work_dir, launcher)
+    cfg = _prepared(config, cfg_options, plugin, work_dir, launcher, 'test')
     cfg.load_from = checkpoint
     scope = cfg.get('default_scope')
     segments = scope == 'mmseg'
@@ -158,25 +166,33 @@ def test(config: str, checkpoint: str, work_dir: str | None = None, out: str | N
     from . import images
     images.install(cfg, skip=False)
     loading.forget_pretrained(cfg.model)  # the checkpoint replaces those weights: do not fetch them
-    _warn(preflight.check_test(cfg))
+    with failures.told(cfg):
+        _warn(preflight.check_test(cfg))
+    for folder in (cfg.work_dir, show_dir, out and (out if segments else Path(out).parent)):
+        if folder is not None:
+            preflight.check_writable(Path(folder))
+    preflight.check_build(cfg, ('test',))
     distributed.end_with_launcher()
     distributed.prepare(cfg)
     if out is not None and segments:
         Path(out).mkdir(parents=True, exist_ok=True)  # mmseg's first process makes it, and the others may come earlier
-    runner = Runner.from_cfg(cfg)
+    with failures.told(cfg):
+        runner = Runner.from_cfg(cfg)
     if out is not None and not segments:
         runner.test_evaluator.metrics.append(_dump(scope)(out_file_path=out))
-    with failures.told():
+    with failures.told(cfg, runner.log_dir):
         return runner.test()
 
 
 def _prepared(name: str, options: dict[str, Any] | None, plugin: str | None, work_dir: str | None,
-              launcher: str) -> Config:
+              launcher: str, split: str) -> Config:
     """The config with what training and testing both set, its model checked."""
     config = load_config(name, options, plugin)
+    check_complete(config, split)
     config.launcher = launcher
     config.work_dir = work_dir or config.get('work_dir') or str(default_work_dir(name))
-    preflight.check_model(config)
+    with failures.told(config):
+        preflight.check_model(config)
     loading.install()
     return config
 

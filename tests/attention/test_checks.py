@@ -2,9 +2,10 @@
 from fractions import Fraction
 
 import numpy as np
+import pytest
 import torch
 
-from dmsca_mm.attention import checks
+from dmsca_mm.attention import DMSCA, checks
 
 
 def test_numbers_of_any_kind_become_plain_ones():
@@ -16,3 +17,9 @@ def test_numbers_of_any_kind_become_plain_ones():
 def test_feature_map_of_any_floating_point_type_passes():
     for dtype in (torch.float16, torch.bfloat16, torch.float32, torch.float64):
         checks.feature_map(torch.zeros(0, 2, 1, 1, dtype=dtype), 2)
+
+
+@pytest.mark.parametrize('x', [None, [1.0], np.zeros((1, 2, 1, 1)), 'image'])
+def test_what_is_no_tensor_is_refused_with_its_type(x):
+    with pytest.raises(TypeError, match=rf'expected a Tensor of shape .*, got a value of type {type(x).__name__}'):
+        DMSCA(2)(x)

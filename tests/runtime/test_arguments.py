@@ -26,8 +26,9 @@ def test_local_rank_of_old_launchers_is_taken(monkeypatch, spelling):
     assert 'local_rank' not in parse(monkeypatch, 'x.py', spelling, '1')
 
 
-@pytest.mark.parametrize('words', [['x.py', '--cfg-options', 'a'], ['x.py', '--plugin', 'none-such'],
-                                   ['x.py', '--launcher', 'ssh'], []])
+@pytest.mark.parametrize('words', [['x.py', '--cfg-options', 'a'], ['x.py', '--cfg-options', '=3'],
+                                   ['x.py', '--cfg-options', 'a..b=3'],
+                                   ['x.py', '--plugin', 'none-such'], ['x.py', '--launcher', 'ssh'], []])
 def test_wrong_words_end_with_exit_code_2(monkeypatch, capsys, words):
     with pytest.raises(SystemExit) as ended:
         parse(monkeypatch, *words)

@@ -133,7 +133,8 @@ def test_missing_checkpoint_is_named(tmp_path):
 
 
 def test_seed_is_that_of_the_run_and_bare_weights_have_none(tmp_path):
-    torch.save(dict(state_dict={}, optimizer={}, message_hub={}, meta=dict(seed=7)), tmp_path / 'whole.pth')
+    torch.save(dict(state_dict={}, optimizer={}, message_hub={},
+                    meta=dict(seed=7, iter=1, epoch=1)), tmp_path / 'whole.pth')
     assert checkpoint.seed(tmp_path / 'whole.pth') == 7
     torch.save(dict(state_dict={}, meta={}), tmp_path / 'bare.pth')
     with pytest.raises(UsageError, match=r'bare.pth holds no state of a training to resume \(no optimizer\): start a '

@@ -8,7 +8,7 @@ import torch
 from dmsca_mm.errors import UsageError
 from dmsca_mm.runtime import launch
 
-TRAINING = dict(state_dict={}, optimizer={}, message_hub={}, meta=dict(seed=7))
+TRAINING = dict(state_dict={}, optimizer={}, message_hub={}, meta=dict(seed=7, iter=3, epoch=3))
 RETINANET = 'mmdet::retinanet/retinanet_r50_fpn_1x_coco.py'
 
 
@@ -26,6 +26,7 @@ def kept(monkeypatch):
     monkeypatch.setattr(launch.Runner, 'from_cfg', stop)
     monkeypatch.setattr(launch.preflight, 'check_train', lambda *arguments: [])
     monkeypatch.setattr(launch.preflight, 'check_test', lambda config: [])
+    monkeypatch.setattr(launch.preflight, 'check_training_state', lambda *arguments: None)
 
     def run(function, *arguments, **options):
         with pytest.raises(Stopped):

@@ -5,12 +5,13 @@ from .build import check_build, check_loaders
 from .data import check_data
 from .ignored import check_agreement, ignored_labels
 from .model import check_model, frozen_plugins
-from .place import check_room, check_work_directory
+from .place import check_room, check_work_directory, check_writable
 from .settings import advice, check_settings, switch_on_amp
+from .training_state import check_training_state
 from .weights import check_weights
 
 __all__ = ['check_build', 'check_loaders', 'check_model', 'check_room', 'check_test', 'check_train',
-           'check_work_directory', 'ignored_labels', 'switch_on_amp']
+           'check_training_state', 'check_work_directory', 'check_writable', 'ignored_labels', 'switch_on_amp']
 
 
 def check_train(config: Config, processes: int, skip_bad_images: bool = False) -> list[str]:

@@ -2,23 +2,25 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import tempfile
-from collections.abc import Iterator
 from contextlib import redirect_stdout
 from io import StringIO
+from itertools import count
 from typing import Any
 
 from mmengine.config import Config
-from mmengine.optim import build_optim_wrapper
+from mmengine.optim import OptimWrapper, OptimWrapperDict, build_optim_wrapper
 from mmengine.registry import (
     DATA_SAMPLERS,
+    DATASETS,
+    FUNCTIONS,
     HOOKS,
     LOG_PROCESSORS,
     LOOPS,
     METRICS,
     MODELS,
     PARAM_SCHEDULERS,
-    TRANSFORMS,
     VISBACKENDS,
     VISUALIZERS,
     Registry,
@@ -29,27 +31,38 @@ from mmengine.visualization import Visualizer
 from torch import nn
 
 from ...errors import UsageError
+from ...plugin import takes_argument
 from .. import failures
 from .classes import argument_of
 from .parts import datasets, is_remote, metrics, name_of
 
+SPLITS = ('train', 'val', 'test')
 _REGISTERED: tuple[tuple[str, Registry], ...] = (
     ('train_cfg', LOOPS), ('val_cfg', LOOPS), ('test_cfg', LOOPS), ('param_scheduler', PARAM_SCHEDULERS),
     ('visualizer', VISUALIZERS),
     ('visualizer.vis_backends', VISBACKENDS), ('log_processor', LOG_PROCESSORS),
-    *((f'{split}_dataloader.{key}', DATA_SAMPLERS) for split in ('train', 'val', 'test')
-      for key in ('sampler', 'batch_sampler')))
-"""Parts that need a run to be built: of these the names are looked up."""
+    *((f'{split}_dataloader.{key}', registry) for split in SPLITS for key, registry in (
+        ('dataset', DATASETS), ('sampler', DATA_SAMPLERS), ('batch_sampler', DATA_SAMPLERS),
+        ('collate_fn', FUNCTIONS))))
+"""Parts that need a run to be built: of these the names and those of their arguments are looked up."""
+_LOOPS = dict(val_cfg='ValLoop', test_cfg='TestLoop')
+"""What they are without a type."""
+_OF_THE_BUILDER = ('type', '_scope_', 'by_epoch', 'convert_to_iter_based')
+"""Arguments that go to mmengine's builders and not to what they build."""
+_NUMBERS = count()
+_EPOCH = 1000
+"""Batches of an epoch, for schedules whose data are not read yet; any number above one would do."""
 
 _FOLDERS = ('output_dir', 'outfile_prefix', 'save_dir')
 """Arguments of metrics that name folders, which some make when they are built."""
 
 
-def check_build(config: Config) -> nn.Module:
-    """Build the model, its optimizer, the steps of every pipeline and the hooks; look up the names of the rest.
+def check_build(config: Config, splits: tuple[str, ...] = SPLITS) -> nn.Module:
+    """Build the model, its optimizer and schedules, the data sets unread and the hooks; look up the rest.
 
     Args:
         config: an OpenMMLab config; nothing of it is written or read from the disk.
+        splits: of ``'train'``, ``'val'`` and ``'test'``, those whose parts are checked.
 
     Returns:
         The model, untrained.
@@ -60,24 +73,78 @@ def check_build(config: Config) -> nn.Module:
     config = copy.deepcopy(config)  # mmdet writes into what it builds
     if config.get('default_scope'):
         init_default_scope(config.default_scope)
-    Visualizer.get_instance('check_build')  # hooks that draw ask for one
-    _check_layers(config.model, 'model', config.get('default_scope'))
-    with failures.told():
-        model = MODELS.build(config.model)
-        if config.get('optim_wrapper'):
-            build_optim_wrapper(model, config.optim_wrapper)
-        for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
-            for step in _steps(config.get(loader)):
-                TRANSFORMS.build(step)
+    with failures.told(config):
+        _check_layers(config.model, 'model', config.get('default_scope'))
+        for path, registry in _REGISTERED:
+            split = 'train' if path == 'param_scheduler' else path.split('_')[0]
+            if split not in {*SPLITS} - {*splits}:
+                _check_part(config, path, registry)
+        _build_visualizer(config.get('visualizer'))  # hooks that draw ask for one
+        LOG_PROCESSORS.build({'type': 'LogProcessor', **(config.get('log_processor') or {})})
+        model = MODELS.build(copy.deepcopy(config.model))
+        if config.get('optim_wrapper') and 'train' in splits:
+            build_schedules(config, build_optimizer(config, model))
+        for split in splits:
+            if loader := config.get(f'{split}_dataloader'):
+                dataset = _unread(loader.dataset, config.get('default_scope'))
+                if 'lazy_init' in dataset:
+                    DATASETS.build(dataset)
         for hook in [*(config.get('default_hooks') or {}).values(), *(config.get('custom_hooks') or [])]:
             if hook is not None:
                 HOOKS.build({key: value for key, value in hook.items() if key != 'priority'})  # it is the Runner's
-    for path, registry in _REGISTERED:
-        _check_part(config, path, registry)
-    for split in ('val', 'test'):
-        for metric in metrics(config, f'{split}_dataloader'):
-            _check_name(metric.get('type'), f'{split}_evaluator', METRICS, config.get('default_scope'))
+        for split in splits:
+            for metric in metrics(config, f'{split}_dataloader'):
+                _check_name(metric.get('type'), f'{split}_evaluator', METRICS, config.get('default_scope'))
     return model
+
+
+def build_optimizer(config: Config, model: nn.Module) -> OptimWrapper | OptimWrapperDict:
+    """The optimizer of a config, in its wrapper.
+
+    Args:
+        config: with ``optim_wrapper``; left as it is.
+        model: whose parameters it takes.
+    """
+    return build_optim_wrapper(model, copy.deepcopy(config.optim_wrapper))
+
+
+def build_schedules(config: Config, optimizer: OptimWrapper | OptimWrapperDict) -> list[Any]:
+    """The schedules of a config with one optimizer, none where it has several.
+
+    Args:
+        config: with ``param_scheduler`` or without; left as it is.
+        optimizer: of :func:`build_optimizer`.
+    """
+    entries, length = config.get('param_scheduler') or [], config.get('train_cfg') or {}
+    if isinstance(optimizer, OptimWrapperDict):
+        return []
+    result = []
+    for entry in copy.deepcopy(entries if isinstance(entries, (list, tuple)) else [entries]):
+        end = length.get('max_epochs') if entry.get('by_epoch', True) else length.get('max_iters')
+        if end is not None:
+            entry.setdefault('end', end)
+        result.append(PARAM_SCHEDULERS.build(entry, default_args=dict(optimizer=optimizer, epoch_length=_EPOCH)))
+    return result
+
+
+def _build_visualizer(settings: dict[str, Any] | None) -> None:
+    """One that writes nothing; every call has a name of its own, as mmengine keeps them by name."""
+    name = f'check_build_{next(_NUMBERS)}'
+    if settings:
+        VISUALIZERS.build({**settings, 'name': name, 'vis_backends': None})
+    else:
+        Visualizer.get_instance(name)
+
+
+def _unread(node: Any, scope: str | None) -> Any:
+    """A data set's config, and those within it, that build a data set and its pipeline without reading the data."""
+    if isinstance(node, (list, tuple)):
+        return [_unread(value, scope) for value in node]
+    if not isinstance(node, dict):
+        return node
+    result = {key: _unread(value, scope) if key in ('dataset', 'datasets') else value for key, value in node.items()}
+    kind = _check_name(node.get('type'), 'dataset', DATASETS, scope)
+    return {**result, 'lazy_init': True} if inspect.isclass(kind) and takes_argument(kind, 'lazy_init') else result
 
 
 def check_loaders(config: Config) -> None:
@@ -125,8 +192,18 @@ def _check_part(config: Config, path: str, registry: Registry) -> None:
     node: Any = config
     for key in path.split('.'):
         node = (node or {}).get(key)
+    if isinstance(node, dict) and 'metrics' in node:  # of an evaluator of its own kind
+        node = node['metrics']
     for entry in node if isinstance(node, (list, tuple)) else [node]:
-        _check_name((entry or {}).get('type'), path, registry, config.get('default_scope'))
+        kind = _check_name((entry or {}).get('type', _LOOPS.get(path)), path, registry, config.get('default_scope'))
+        if not entry or not inspect.isclass(kind):
+            continue
+        known = inspect.signature(kind).parameters
+        if any(one.kind is one.VAR_KEYWORD for one in known.values()):
+            continue  # nobody knows where they go
+        for argument in entry:
+            if argument not in known and argument not in _OF_THE_BUILDER:
+                raise UsageError(f'{path}: {kind.__name__} takes no argument {argument!r}')
 
 
 def _check_layers(node: Any, path: str, scope: str | None) -> None:
@@ -141,17 +218,13 @@ def _check_layers(node: Any, path: str, scope: str | None) -> None:
             _check_layers(value, f'{path}.{place}', scope)
 
 
-def _check_name(kind: Any, path: str, registry: Registry, scope: str | None) -> None:
+def _check_name(kind: Any, path: str, registry: Registry, scope: str | None) -> Any:
+    """What a name stands for."""
+    if not isinstance(kind, str):
+        return kind
     with registry.switch_scope_and_registry(scope) as scoped:
-        if isinstance(kind, str) and scoped.get(kind) is None:
+        found = scoped.get(kind)
+        if found is None:
             raise UsageError(f'{path}: {kind!r} is registered nowhere: check its name, and custom_imports if it is '
                              'your own')
-
-
-def _steps(node: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(node, dict):
-        yield from node.get('pipeline') or ()
-        node = list(node.values())
-    if isinstance(node, (list, tuple)):
-        for value in node:
-            yield from _steps(value)
+        return found

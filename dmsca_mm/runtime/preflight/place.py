@@ -1,6 +1,7 @@
-"""Where a run writes: nothing of an earlier run in the way, and room enough."""
+"""Where a run writes: a place that can be written, nothing of an earlier run in the way, and room enough."""
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -14,7 +15,7 @@ COPIES = 3
 
 
 def check_work_directory(path: Path, resume: bool, overwrite: bool) -> None:
-    """Refuse to start a fresh run where another run's checkpoints lie.
+    """Refuse to start where nothing can be written, or a fresh run where another run's checkpoints lie.
 
     Args:
         path: the work directory.
@@ -22,12 +23,36 @@ def check_work_directory(path: Path, resume: bool, overwrite: bool) -> None:
         overwrite: whether the old checkpoints may go.
 
     Raises:
-        UsageError: there are checkpoints and neither is given.
+        UsageError: as :func:`check_writable`; there are checkpoints and neither is given.
     """
+    check_writable(path)
     old = sorted(path.glob('*.pth'))
     if old and not resume and not overwrite:
         raise UsageError(f'work directory {path} holds {len(old)} checkpoint(s) of an earlier run, such as '
                          f'{old[-1].name}: go on with --resume, choose another --work-dir, or give --overwrite')
+
+
+def check_writable(path: Path) -> None:
+    """Refuse a folder that cannot be made or written; nothing is made.
+
+    Args:
+        path: of the folder; it may not be there yet.
+
+    Raises:
+        UsageError: a file stands in its way, it may not be written, or the system cannot have it.
+    """
+    try:
+        there = next(place for place in (path.absolute(), *path.absolute().parents)
+                     if place.exists() or place.is_symlink())
+        blocked = not there.is_dir()
+        closed = not os.access(there, os.W_OK | os.X_OK)
+    except OSError as error:
+        raise UsageError(f'folder {path} cannot be made ({error.strerror}): choose another') from None
+    if blocked:
+        raise UsageError(f'folder {path} cannot be made: {there} is no folder; choose another')
+    if closed:
+        raise UsageError(f'folder {path} cannot be written: {there} is read-only or belongs to another user; choose '
+                         'another, or change its permissions')
 
 
 def check_room(path: Path, config: Config, model: nn.Module) -> list[str]:

@@ -1,4 +1,5 @@
 """Where a run writes: nothing in the way, room enough."""
+import os
 import re
 import shutil
 from types import SimpleNamespace
@@ -9,7 +10,7 @@ from mmengine.config import Config
 
 from dmsca_mm.errors import UsageError
 from dmsca_mm.runtime.preflight import place
-from dmsca_mm.runtime.preflight.place import check_work_directory
+from dmsca_mm.runtime.preflight.place import check_work_directory, check_writable
 
 
 def test_work_directory_with_checkpoints_is_not_overwritten_silently(tmp_path):
@@ -36,3 +37,19 @@ def test_room_for_checkpoints(free, kept, expected, tmp_path, monkeypatch):
         found = place.check_room(tmp_path / 'new' / 'run', config, model)
         assert ['warning' if found else 'fine'] == [expected]
         assert all('max_keep_ckpts=2' in line for line in found)
+
+
+@pytest.mark.parametrize('name', ['file', 'file/below', 'file/below/it', 'dangling', 'x' * 300])
+def test_folder_that_cannot_be_made_is_named_and_nothing_made(name, tmp_path):
+    (tmp_path / 'file').touch()
+    (tmp_path / 'dangling').symlink_to(tmp_path / 'nowhere')
+    with pytest.raises(UsageError, match=rf'folder {tmp_path / name} cannot be made'):
+        check_writable(tmp_path / name)
+    assert {path.name for path in tmp_path.iterdir()} == {'file', 'dangling'}
+
+
+def test_folder_of_another_user(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, 'access', lambda path, mode: path != tmp_path)
+    with pytest.raises(UsageError, match=rf'{tmp_path}/work cannot be written: {tmp_path} is read-only or belongs to'):
+        check_work_directory(tmp_path / 'work', resume=False, overwrite=False)
+    check_writable(tmp_path.parent / 'other')
