@@ -107,7 +107,7 @@ class Tally:
             means = {name: float(each.mean()) for name, each in values.items()}
             every = np.stack([each.ious for each in scores])
             ious = every.mean(0)
-            interval = {name: bootstrap(each) for name, each in {**values, 'iou': every}.items()}
+            interval = {name: list(bootstrap(each)) for name, each in {**values, 'iou': every}.items()}
             rows.append(dict(map=kind, stage=stage, size=size, images=len(scores), **means, iou=float(ious.max()),
                              threshold=float(THRESHOLDS[ious.argmax()]), interval=interval))
         return rows

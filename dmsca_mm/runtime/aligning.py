@@ -46,7 +46,7 @@ class Annotated:
         if config.get('default_scope') == 'mmpretrain':
             raise UsageError(f'{config.filename} is of a classifier, whose data tell of no place: the alignment is '
                              'measured on detectors and segmenters')
-        preflight.check_test(config)
+        preflight.check_test(config, measured=False)
         for name in chosen or ():
             if name not in classes:
                 raise UsageError(f'class {name!r}: the model tells apart {", ".join(classes)}')

@@ -34,11 +34,12 @@ def check_train(config: Config, processes: int, skip_bad_images: bool = False) -
     return [*found, *check_agreement(config), *frozen_plugins(config), *advice(config, processes)]
 
 
-def check_test(config: Config) -> list[str]:
+def check_test(config: Config, measured: bool = True) -> list[str]:
     """Check what a test reads.
 
     Args:
         config: an OpenMMLab config whose model is checked.
+        measured: whether the evaluators run, too.
 
     Returns:
         Warnings.
@@ -46,6 +47,6 @@ def check_test(config: Config) -> list[str]:
     Raises:
         UsageError: the first thing that would end it.
     """
-    found = check_data(config, ('test_dataloader',))
+    found = check_data(config, ('test_dataloader',), measured=measured)
     check_weights(config)
     return found

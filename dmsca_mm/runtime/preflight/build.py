@@ -34,12 +34,12 @@ from ...errors import UsageError
 from ...plugin import takes_argument
 from .. import failures
 from .classes import argument_of
-from .parts import datasets, is_remote, metrics, name_of
+from .config_parts import datasets, is_remote, metrics, name_of
 
 SPLITS = ('train', 'val', 'test')
 _REGISTERED: tuple[tuple[str, Registry], ...] = (
     ('train_cfg', LOOPS), ('val_cfg', LOOPS), ('test_cfg', LOOPS), ('param_scheduler', PARAM_SCHEDULERS),
-    ('visualizer', VISUALIZERS),
+    ('val_evaluator', METRICS), ('test_evaluator', METRICS), ('visualizer', VISUALIZERS),
     ('visualizer.vis_backends', VISBACKENDS), ('log_processor', LOG_PROCESSORS),
     *((f'{split}_dataloader.{key}', registry) for split in SPLITS for key, registry in (
         ('dataset', DATASETS), ('sampler', DATA_SAMPLERS), ('batch_sampler', DATA_SAMPLERS),
@@ -92,9 +92,6 @@ def check_build(config: Config, splits: tuple[str, ...] = SPLITS) -> nn.Module:
         for hook in [*(config.get('default_hooks') or {}).values(), *(config.get('custom_hooks') or [])]:
             if hook is not None:
                 HOOKS.build({key: value for key, value in hook.items() if key != 'priority'})  # it is the Runner's
-        for split in splits:
-            for metric in metrics(config, f'{split}_dataloader'):
-                _check_name(metric.get('type'), f'{split}_evaluator', METRICS, config.get('default_scope'))
     return model
 
 

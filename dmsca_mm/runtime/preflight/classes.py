@@ -9,7 +9,7 @@ from mmengine.config import Config
 
 from ...errors import UsageError
 from ..stack import LIBRARIES
-from .parts import heads
+from .config_parts import heads
 
 HEADS = ('bbox_head', 'mask_head', 'decode_head', 'head')
 """Heads that decide among the classes of the data; others, such as rpn_head, have classes of their own."""

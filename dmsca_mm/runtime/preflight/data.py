@@ -11,10 +11,10 @@ from ...errors import UsageError
 from .annotations import read_coco
 from .classes import check_heads, classes_of, data_set_class, own_classes, reduces_zero_label
 from .classification import check_classification
+from .config_parts import datasets, is_remote, metrics, name_of
 from .detection import check_detection
 from .evaluators import check_evaluators
 from .ignored import check_labels, ignored_labels
-from .parts import datasets, is_remote, metrics, name_of
 from .samples import check_images, spread
 from .segmentation import check_segmentation, reads_labels
 
@@ -34,13 +34,15 @@ _VIDEOS, _SEGMENTATION = 'BaseVideoDataset', 'BaseSegDataset'
 """Base classes of data sets: of videos in COCO's format, of label maps."""
 
 
-def check_data(config: Config, loaders: tuple[str, ...], skip_bad_images: bool = False) -> list[str]:
+def check_data(config: Config, loaders: tuple[str, ...], skip_bad_images: bool = False,
+               measured: bool = True) -> list[str]:
     """Check the files of the data sets that a run reads, and the model's heads against their classes.
 
     Args:
         config: an OpenMMLab config.
         loaders: keys of its data loaders, such as ``'train_dataloader'``.
         skip_bad_images: whether training leaves out images that cannot be opened.
+        measured: whether the evaluators run, too.
 
     Returns:
         Warnings.
@@ -83,7 +85,7 @@ def check_data(config: Config, loaders: tuple[str, ...], skip_bad_images: bool =
                                                       set(ignored_labels(config)), loader, bad_ones_pass)
                 found += of_files
             found += _check_classes(config, dataset, labels, loader)
-        if files:
+        if files and measured:
             key = loader.replace('dataloader', 'evaluator')
             found += check_evaluators(metrics(config, loader), key, files, classes)
     return list(dict.fromkeys(found))

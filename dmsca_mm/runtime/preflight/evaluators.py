@@ -8,7 +8,7 @@ from typing import Any
 from ...errors import UsageError
 from .annotations import read_coco
 from .categories import check_categories
-from .parts import name_of
+from .config_parts import name_of
 
 
 def check_evaluators(evaluators: list[dict[str, Any]], key: str, files: Sequence[Path], classes: Sequence[str] | None

@@ -10,7 +10,7 @@ from mmengine.config import Config
 from mmengine.registry import MODELS
 
 from ...errors import UsageError
-from .parts import datasets, heads, metrics, name_of
+from .config_parts import datasets, heads, metrics, name_of
 
 UNLABELLED = 255
 """What mmseg makes of a label zero that is reduced and of a class that metainfo.classes leaves out, and what its heads,

@@ -86,5 +86,5 @@ def _loading_step(pipeline: Any, scope: str | None) -> Any:
             kind = step.get('type') if isinstance(step, dict) else None
             kind = registry.get(kind) if isinstance(kind, str) else kind
             if isinstance(kind, type) and 'LoadAnnotations' in (base.__name__ for base in kind.__mro__):
-                return kind(**{key: value for key, value in step.items() if key != 'type'})
+                return kind(**{key: value for key, value in step.items() if key not in ('type', '_scope_')})
     return None

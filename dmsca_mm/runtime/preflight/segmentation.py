@@ -10,8 +10,8 @@ from typing import Any
 
 from ...errors import UsageError
 from .classes import classes_of, own_classes
+from .config_parts import name_of
 from .label_maps import check_maps
-from .parts import name_of
 from .presence import check_present
 from .samples import SUFFIXES, check_images, spread
 
@@ -40,7 +40,7 @@ def check_segmentation(dataset: dict[str, Any], kind: type, scope: str | None, i
     if own and (unknown := [name for name in chosen if name not in own]):
         raise UsageError(f'{loader}: metainfo.classes names {unknown[0]!r}, which {name_of(dataset)} does not have; it '
                          f'has {", ".join(own)}')
-    options = {key: value for key, value in dataset.items() if key != 'type'}
+    options = {key: value for key, value in dataset.items() if key not in ('type', '_scope_')}
     try:
         built = kind(**{**options, 'lazy_init': True, 'pipeline': []})
         files = built.load_data_list()

@@ -50,7 +50,7 @@ def examples(model: Model, count: int) -> list[Example]:
         UsageError: the data is not there or cannot be read, or the model gives neither boxes nor classes.
     """
     config = model.config
-    check_data(config, ('test_dataloader',))
+    check_data(config, ('test_dataloader',), measured=False)
     try:
         dataset = data_set(config)
         found = []

@@ -115,7 +115,7 @@ def failure(config, with_model):
     from mmengine.runner import Runner
 
     from dmsca_mm.runtime.preflight.classes import argument_of
-    from dmsca_mm.runtime.preflight.parts import datasets
+    from dmsca_mm.runtime.preflight.config_parts import datasets
     config = copy.deepcopy(config)
     init_default_scope(config.default_scope)
     try:

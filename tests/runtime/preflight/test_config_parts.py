@@ -1,7 +1,7 @@
 """The parts of a config are found wherever it has them."""
 from mmengine.config import Config
 
-from dmsca_mm.runtime.preflight.parts import datasets, heads, metrics, name_of
+from dmsca_mm.runtime.preflight.config_parts import datasets, heads, metrics, name_of
 
 
 def test_heads_are_found_alone_in_lists_and_inside_others():
