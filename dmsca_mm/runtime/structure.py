@@ -25,6 +25,10 @@ def _whole(lowest: int) -> Rule:
             lambda value: isinstance(value, int) and not isinstance(value, bool) and value >= lowest)
 
 
+def _is_dict_or_dicts(value: Any) -> bool:
+    return all(isinstance(one, dict) for one in (value if isinstance(value, (list, tuple)) else [value]))
+
+
 def _is_type(value: Any) -> bool:
     return bool(value) if isinstance(value, str) else callable(value)
 
@@ -45,8 +49,11 @@ NAME: Rule = ('a text', lambda value: isinstance(value, str))
 SWITCH: Rule = ('True or False', lambda value: isinstance(value, bool))
 NUMBER: Rule = ('a number', lambda value: isinstance(value, (int, float)) and not isinstance(value, bool))
 
+_DICT_OR_DICTS: Rule = ('a dict, or a list of such', _is_dict_or_dicts)
+_WEIGHTS: Rule = ('a text, True or False', lambda value: isinstance(value, (str, bool)))
 _EVALUATOR: Rule = (ENTRY_OR_ENTRIES[0], lambda value: ENTRY_OR_ENTRIES[1](value) or (
     isinstance(value, dict) and 'metrics' in value and ENTRY_OR_ENTRIES[1](value['metrics'])))
+_POSITIVE: Rule = ('a number of at least 1', lambda value: NUMBER[1](value) and value >= 1)
 _LEVEL: Rule = ("a level of logging, such as 'INFO'", lambda value: isinstance(value, int) or (
     isinstance(value, str) and isinstance(logging.getLevelName(value), int)))
 _SCHEDULERS: Rule = (ENTRY_OR_ENTRIES[0], lambda value: ENTRY_OR_ENTRIES[1](value) or (
@@ -68,7 +75,7 @@ _RULES: dict[str, Rule] = {
     'visualizer.vis_backends': _or_none(ENTRY_OR_ENTRIES), 'log_processor': _or_none(DICT),
     'auto_scale_lr': _or_none(DICT),
     'auto_scale_lr.base_batch_size': _whole(1), 'auto_scale_lr.enable': SWITCH, 'custom_imports': _or_none(DICT),
-    'train_cfg.max_epochs': _whole(1), 'train_cfg.max_iters': _whole(1), 'train_cfg.val_interval': _whole(1),
+    'train_cfg.max_epochs': _whole(1), 'train_cfg.max_iters': _whole(1), 'train_cfg.val_interval': _POSITIVE,
     'default_hooks.checkpoint.interval': _whole(-1), 'default_hooks.checkpoint.max_keep_ckpts': _whole(-1),
     'default_hooks.logger.interval': _whole(1), 'model_wrapper_cfg': _or_none(ENTRY),
     **{f'{split}_cfg': _or_none(DICT) for split in _SPLITS},
@@ -89,8 +96,8 @@ _OF_DATA: dict[str, Rule] = {
 _OF_BACKBONE: dict[str, Rule] = {
     'type': ('a name or a class', _is_type),
     'depth': ('a number or a name', lambda value: isinstance(value, (int, str))),
-    'num_stages': _whole(1), 'frozen_stages': _whole(-1), 'pretrained': _or_none(NAME),
-    'init_cfg': _or_none(ENTRY_OR_ENTRIES)}
+    'num_stages': _whole(1), 'frozen_stages': _whole(-1), 'pretrained': _or_none(_WEIGHTS),
+    'init_cfg': _or_none(_DICT_OR_DICTS)}
 
 
 def check_structure(config: Config) -> None:

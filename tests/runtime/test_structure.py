@@ -79,3 +79,12 @@ def test_wrong_entry_of_a_list_is_named_by_its_number(config):
     config.train_dataloader.dataset.pipeline[2] = 'Resize'
     with pytest.raises(UsageError, match=r"^train_dataloader\.dataset\.pipeline\.2 is 'Resize', and must be"):
         check_structure(config)
+
+
+@pytest.mark.parametrize(('path', 'value'), [
+    ('train_cfg.val_interval', 57300.0), ('model.backbone.pretrained', True),
+    ('model.backbone.init_cfg', dict(checkpoint='https://host/pvt.pth'))])
+def test_values_of_published_configs_pass(path, value):
+    config = Config(dict(model=dict(backbone=dict(type='ResNet', depth=50)), train_cfg=dict(max_epochs=1)))
+    config.merge_from_dict({path: value})
+    check_structure(config)

@@ -1,6 +1,7 @@
 """The data that a run reads: files there, annotations in order, images that open, classes that fit the heads."""
 from __future__ import annotations
 
+import inspect
 import os.path as osp
 from pathlib import Path
 from typing import Any
@@ -80,7 +81,7 @@ def check_data(config: Config, loaders: tuple[str, ...], skip_bad_images: bool =
                 files.append(listed)
             elif listed and _VIDEOS in family:
                 read_coco(listed, f'{loader}: annotation file {listed}')
-            elif _SEGMENTATION in family:
+            elif _SEGMENTATION in family and inspect.isclass(data_set_class(dataset, scope)):
                 of_files, labels = check_segmentation(dataset, data_set_class(dataset, scope), scope,
                                                       set(ignored_labels(config)), loader, bad_ones_pass)
                 found += of_files
@@ -105,7 +106,7 @@ def _folders(dataset: dict[str, Any]) -> list[Path]:
 def _measured(path: Path, config: Config, loader: str) -> bool:
     """Whether a metric reads an annotation file."""
     named = (metric.get('ann_file') for metric in metrics(config, loader))
-    return any(file and Path(file) == path for file in named)
+    return any(isinstance(file, str) and Path(file) == path for file in named)
 
 
 def _check_folder(path: Path, dataset: dict[str, Any], loader: str) -> None:

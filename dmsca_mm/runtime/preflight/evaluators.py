@@ -29,7 +29,7 @@ def check_evaluators(evaluators: list[dict[str, Any]], key: str, files: Sequence
             with "Results do not correspond to current coco set" after the first epoch.
     """
     found = []
-    for path in _files(evaluators):
+    for path in _files(evaluators, key):
         if not path.is_file():
             raise UsageError(f'{key}: annotation file {path} does not exist: set {key}.ann_file to that of the data')
         if any(path.samefile(file) for file in files):
@@ -48,8 +48,12 @@ def check_evaluators(evaluators: list[dict[str, Any]], key: str, files: Sequence
     return found
 
 
-def _files(evaluators: list[dict[str, Any]]) -> Iterable[Path]:
+def _files(evaluators: list[dict[str, Any]], key: str) -> Iterable[Path]:
     for entry in evaluators:
         path = entry.get('ann_file')
-        if name_of(entry) == 'CocoMetric' and path and '://' not in path and not entry.get('backend_args'):
+        if name_of(entry) != 'CocoMetric' or not path:
+            continue
+        if not isinstance(path, str):
+            raise UsageError(f'{key}.ann_file is {path!r}, and must be a text')
+        if '://' not in path and not entry.get('backend_args'):
             yield Path(path)

@@ -75,8 +75,9 @@ def check_agreement(config: Config) -> list[str]:
         places += _metrics(config, loader)
     found = [f'{first}.ignore_index is {wanted} and that of {where} is {ignored}: pixels of one are left out here and '
              'counted there; give both the same' for where, ignored in dict(places).items() if ignored != wanted]
+    scope = config.get('default_scope')
     for where, padded in _padding(config):
-        if any(_failing(head, padded, config.get('default_scope')) for _, head in _heads_of(config)):
+        if padded != wanted and any(_failing(head, padded, scope) for _, head in _heads_of(config)):
             found.append(f'{where}.seg_pad_val is {padded}, and {first} ignores {wanted}: an image that has to be '
                          f'padded would end the training; set seg_pad_val={wanted}')
     return found

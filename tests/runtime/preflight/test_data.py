@@ -223,3 +223,10 @@ def test_crowds_are_marked_for_a_metric_that_reads_the_file_itself(reads_the_fil
             preflight.check_data(config, ('val_dataloader',))
     else:
         assert preflight.check_data(config, ('val_dataloader',)) == []
+
+
+def test_a_data_set_of_no_known_library_is_left_to_the_build(tiny_ade):
+    ade = dict(type='ADE20KDataset', data_root=str(tiny_ade), data_prefix=dict(
+        img_path='images/training', seg_map_path='annotations/training'), metainfo=dict(classes=('a', 'b')))
+    config = Config(dict(default_scope='mmsge', train_dataloader=dict(dataset=dict(ade, type='BaseSegDataset'))))
+    assert preflight.check_data(config, ('train_dataloader',)) == []

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import stand_in
 import torch
+from mmengine.config import Config
 
 from dmsca_mm.errors import UsageError
 from dmsca_mm.plugin import backbones
@@ -58,18 +59,25 @@ def of_resnets(config):
 
 
 def loaded(path):
-    """A config whose model starts from scratch, for weights are fetched by address; None where it cannot be read."""
+    """A config whose model starts from scratch, for weights are fetched by address, and why it is refused where
+    mmengine reads it; None where that does not either."""
     from dmsca_mm.runtime.config import load_config
     from dmsca_mm.runtime.loading import forget_pretrained
+    refused = ''
     try:
         config = load_config(str(path))
-    except UsageError:
-        return None
+    except UsageError as error:
+        refused = str(error)
+        try:
+            config = Config.fromfile(str(path))
+            backbones(config)
+        except Exception:  # what nobody reads, and what has no backbone
+            return None, ''
     forget_pretrained(config.model)
     config.load_from = None
     if 'teacher_ckpt' in config.model:
         config.model.teacher_ckpt = None
-    return config
+    return config, refused
 
 
 def without_memory(check_build, config):
@@ -93,14 +101,15 @@ def outcome(library, path):
     """Check a config as a user does, then have its library build it; None where it is of no ResNet."""
     from dmsca_mm.runtime import launch
     with open(os.devnull, 'w') as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
-        config, refused = loaded(path), ''
+        config, refused = loaded(path)
         if config is None or not of_resnets(config):
             return None
         launch.load_config = lambda *_: copy.deepcopy(config)
         stand_in.make(config, import_module(f'{config.default_scope}.registry'))
         gc.freeze()  # data sets collect garbage when they are built, which takes seconds among all these modules
         try:
-            launch.check(str(path), work_dir='work')
+            if not refused:
+                launch.check(str(path), work_dir='work')
         except UsageError as error:
             refused = str(error)
         failed = failure(config, with_model=bool(refused))
@@ -118,6 +127,11 @@ def failure(config, with_model):
     from dmsca_mm.runtime.preflight.config_parts import datasets
     config = copy.deepcopy(config)
     init_default_scope(config.default_scope)
+    for split, third in (('train', 'optim_wrapper'), ('val', 'val_evaluator'), ('test', 'test_evaluator')):
+        if len({config.get(key) is None for key in (f'{split}_dataloader', f'{split}_cfg', third)}) > 1:
+            return f'{split} is there in parts, where mmengine\'s Runner asks for all or none'
+    if config.get('train_dataloader') is None:
+        return 'there is nothing to train'
     try:
         if with_model:
             build_optim_wrapper(MODELS.build(config.model), config.optim_wrapper)
