@@ -45,7 +45,7 @@ _REGISTERED: tuple[tuple[str, Registry], ...] = (
         ('dataset', DATASETS), ('sampler', DATA_SAMPLERS), ('batch_sampler', DATA_SAMPLERS),
         ('collate_fn', FUNCTIONS))))
 """Parts that need a run to be built: of these the names and those of their arguments are looked up."""
-_LOOPS = dict(val_cfg='ValLoop', test_cfg='TestLoop')
+_DEFAULTS = dict(val_cfg='ValLoop', test_cfg='TestLoop', log_processor='LogProcessor')
 """What they are without a type."""
 _OF_THE_BUILDER = ('type', '_scope_', 'by_epoch', 'convert_to_iter_based')
 """Arguments that go to mmengine's builders and not to what they build."""
@@ -192,7 +192,7 @@ def _check_part(config: Config, path: str, registry: Registry) -> None:
     if isinstance(node, dict) and 'metrics' in node:  # of an evaluator of its own kind
         node = node['metrics']
     for entry in node if isinstance(node, (list, tuple)) else [node]:
-        kind = _check_name((entry or {}).get('type', _LOOPS.get(path)), path, registry, config.get('default_scope'))
+        kind = _check_name((entry or {}).get('type', _DEFAULTS.get(path)), path, registry, config.get('default_scope'))
         if not entry or not inspect.isclass(kind):
             continue
         known = inspect.signature(kind).parameters

@@ -75,10 +75,12 @@ def test_hook_with_a_priority_builds_as_mmengine_builds_it(config):
 @pytest.mark.parametrize(('key', 'value', 'words'), [
     ('val_evaluator.metrik', 'bbox', "val_evaluator: CocoMetric takes no argument 'metrik'"),
     ('val_cfg.fp17', True, "val_cfg: ValLoop takes no argument 'fp17'"),
+    ('log_processor', dict(inner=dict(by_epoch=False)), "log_processor: LogProcessor takes no argument 'inner'"),
     ('param_scheduler.0.end', -5, r'param_scheduler\.0 \(LinearLR\) cannot be built'),
     ('train_dataloader.dataset.data_prefix.img', 3, r'train_dataloader\.dataset.* \(CocoDataset\) cannot be built'),
     ('model.neck.num_outs', 'many', r'model\.neck \(FPN\) cannot be built')])
 def test_part_whose_arguments_are_wrong_is_named_by_its_path(key, value, words, config):
+    config.pop('log_processor', None)
     config.merge_from_dict({key: value})
     with pytest.raises(UsageError, match=words):
         check_build(config)
