@@ -57,9 +57,9 @@ def is_first_process() -> bool:
 def exit_on_usage_error(main: Callable[[], None]) -> None:
     """Run a command; end with one line on stderr where it raises :class:`UsageError` or is told to stop.
 
-    In a job of several processes every process meets the same mistake, and only the first of them speaks; a
-    :class:`ProcessError` is told by whoever met it. What the system refuses, such as a file that may not be written,
-    is told as well. A log that takes no more text does not end a run.
+    In a job of several processes every process meets the same mistake, and only the first of them prints it; a
+    :class:`ProcessError` is printed by the process that it happened to, and so is what the system refuses, such as a
+    file that may not be written. A log that takes no more text does not end a run.
 
     Args:
         main: the command's entry point.

@@ -136,18 +136,18 @@ def _box(item: ElementTree.Element, where: str, size: tuple[int, ...], classes: 
                          '--classes, or correct it')
     given = [_number(item, f'bndbox/{corner}', where) for corner in ('xmin', 'ymin', 'xmax', 'ymax')]
     left, top, right, bottom = given
-    said = f'{where} ({name}): the box from ({left:g}, {top:g}) to ({right:g}, {bottom:g})'
+    box = f'{where} ({name}): the box from ({left:g}, {top:g}) to ({right:g}, {bottom:g})'
     problem = ''
     if min(given) < 0 or right > size[0] or bottom > size[1]:
         problem = f'reaches beyond the image of {size[0]}x{size[1]} pixels'
     elif right <= left or bottom <= top:
         problem = 'has no area'
     if problem and not mend_boxes:
-        raise UsageError(f'{said} {problem}: correct it, or give --mend-boxes')
+        raise UsageError(f'{box} {problem}: correct it, or give --mend-boxes')
     left, top, right, bottom = max(left, 1), max(top, 1), min(right, size[0]), min(bottom, size[1])
     is_left_out = right <= left or bottom <= top
     if problem:
-        warnings.append(f'{said} {problem}: {"left out" if is_left_out else "cut to the image"}')
+        warnings.append(f'{box} {problem}: {"left out" if is_left_out else "cut to the image"}')
     if is_left_out:
         return None
     width, height = right - left + 1, bottom - top + 1

@@ -1,4 +1,4 @@
-"""Lines of a chart that lie on each other, so that a reader can be told which."""
+"""Lines of a chart that coincide, for its legend."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence

@@ -16,12 +16,11 @@ from ..insight import draw, maps
 from ..insight.predictions import Colour, Shown, colour, draw_boxes, draw_classes
 from .inference import Images, open_model
 from .preflight import ignored_labels
+from .preflight.samples import SUFFIXES
 
 SCORE = 0.3
 """Boxes below this score are not drawn, and not explained where any is above it."""
 
-KINDS = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp', '.ppm')
-"""How the names of the image files of a folder end, in either case."""
 
 
 class Model:
@@ -266,9 +265,9 @@ def image_files(paths: Sequence[str | Path]) -> list[Path]:
     """
     found = []
     for path in map(Path, paths):
-        inside = sorted(file for file in path.iterdir() if file.suffix.lower() in KINDS) if path.is_dir() else [path]
+        inside = sorted(file for file in path.iterdir() if file.suffix.lower() in SUFFIXES) if path.is_dir() else [path]
         if not inside:
-            raise UsageError(f'the folder {path} holds no image file ({", ".join(KINDS)}): give another, or files')
+            raise UsageError(f'the folder {path} holds no image file ({", ".join(SUFFIXES)}): give another, or files')
         found += inside
     return found
 

@@ -1,6 +1,5 @@
 """What several processes need where there is no CUDA."""
 import os
-import sys
 
 import pytest
 from mmengine.config import Config
@@ -44,7 +43,7 @@ def test_launcher_without_its_environment_is_refused(launcher, variable, script,
 
 def test_slurm_variables_become_torch_variables(bare_environment, monkeypatch, tmp_path):
     stand_in = tmp_path / 'scontrol'
-    stand_in.write_text(f'#!{sys.executable}\nprint("node7\\nnode8")\n')
+    stand_in.write_text('#!/bin/sh\nprintf "node7\\nnode8\\n"\n')
     stand_in.chmod(0o755)
     monkeypatch.setenv('PATH', str(tmp_path))
     for name, value in dict(SLURM_PROCID='3', SLURM_NTASKS='4', SLURM_NODELIST='node[7-8]', SLURM_LOCALID='1').items():

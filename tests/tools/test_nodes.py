@@ -89,8 +89,7 @@ def test_node_whose_launcher_is_told_to_end_has_all_save_and_end(number, nodes):
     assert 'Traceback' not in codes[0][1]
 
 
-STAND_IN = '''#!{python}
-"""What srun does for one node: start the tasks, end with the worst of their codes."""
+STAND_IN = '''"""What srun does for one node: start the tasks, end with the worst of their codes."""
 import os, subprocess, sys
 tasks = int(next(word for word in sys.argv if word.startswith('--ntasks=')).split('=')[1])
 command = sys.argv[sys.argv.index({python!r}):]
@@ -104,7 +103,8 @@ sys.exit(max(process.wait() for process in running))
 def test_slurm_tasks_train_together(call, digits, tmp_path):
     tools = tmp_path / 'bin'
     tools.mkdir()
-    (tools / 'srun').write_text(STAND_IN.format(python=sys.executable))
+    (tools / 'srun.py').write_text(STAND_IN.format(python=sys.executable))
+    (tools / 'srun').write_text(f'#!/bin/sh\nexec "{sys.executable}" "{tools}/srun.py" "$@"\n')  # a path with spaces
     (tools / 'scontrol').write_text('#!/bin/sh\necho 127.0.0.1\n')
     for tool in tools.iterdir():
         tool.chmod(0o755)

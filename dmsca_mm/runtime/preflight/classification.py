@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import UsageError
-from .samples import SAMPLE, check_images
+from .presence import check_present
+from .samples import SAMPLE, check_images, spread
 
 
 def check_classification(dataset: dict[str, Any], kind: type, loader: str, classes: Sequence[str] | None,
@@ -86,5 +87,6 @@ def _check_list(path: Path, folder: Path, labelled: bool, number: int | None, lo
             if number is not None and int(label) >= number:
                 raise UsageError(f'{named}, line {place}: label {label}, and {number} classes go to {number - 1}')
             names.append(name)
-    some = names[::-(-len(names) // SAMPLE)]
-    check_images([Path(osp.join(folder, name)) for name in some], loader, path, bad_ones_pass)
+    paths = [osp.join(folder, name) for name in names]
+    check_present(paths, f'{loader}: image', str(path), 'check data_prefix in the config', bad_ones_pass)
+    check_images([Path(file) for file in spread(paths)], loader, bad_ones_pass)

@@ -14,7 +14,8 @@ SAMPLE = 64
 """Files of a folder or list that are opened, spread over it."""
 _TURNED = (5, 6, 7, 8)
 """Values of EXIF's orientation for which width and height change places."""
-SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
+SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp', '.ppm')
+"""How the names of image files end, in either case."""
 
 
 def spread(files: Sequence[Any]) -> list[Any]:
@@ -41,24 +42,20 @@ def size_of(path: str | Path) -> tuple[int, int] | None:
     return None
 
 
-def check_images(paths: list[Path], loader: str, listed_in: Path | None = None, bad_ones_pass: bool = False) -> None:
+def check_images(paths: list[Path], loader: str, bad_ones_pass: bool = False) -> None:
     """Open images; decode none.
 
     Args:
         paths: of files; those that are no images by their name are passed over.
         loader: the key of the data loader that reads them.
-        listed_in: the annotation file that names them.
         bad_ones_pass: whether one that cannot be opened is left to the run, which leaves it out.
 
     Raises:
-        UsageError: one is missing or cannot be opened.
+        UsageError: one cannot be opened.
     """
     for path in paths:
         if path.suffix.lower() not in SUFFIXES:
             continue
-        if listed_in is not None and not path.is_file():
-            raise UsageError(f'{loader}: image {path} does not exist, though {listed_in} lists it: '
-                             'check data_prefix in the config')
         try:
             with suppress(Image.DecompressionBombError):  # large, and the training may well want it
                 Image.open(path).close()

@@ -17,8 +17,3 @@ def test_bad_image_is_named_unless_it_may_pass(tmp_path):
     with pytest.raises(UsageError, match=r'a\.jpg \(8 bytes\) cannot be opened.*--skip-bad-images'):
         check_images([tmp_path / 'a.jpg'], 'train_dataloader')
     check_images([tmp_path / 'a.jpg'], 'train_dataloader', bad_ones_pass=True)
-
-
-def test_missing_image_is_named_with_the_list(tmp_path):
-    with pytest.raises(UsageError, match=r'none\.jpg does not exist, though .*list\.json lists it'):
-        check_images([tmp_path / 'none.jpg'], 'train_dataloader', tmp_path / 'list.json', bad_ones_pass=True)
