@@ -21,6 +21,8 @@ from .presets import dmsca
 for _operator in (DMSCA, DMSCAWithout, *(peer.operator for peer in PEERS)):
     MODELS.register_module(module=_operator)
 
+REGISTRY = 'dmsca_mm.registry'
+"""The module that registers what a run adds to its config; a dumped config imports it by this name."""
 POSITIONS = ('after_conv1', 'after_conv2', 'after_conv3')
 
 

@@ -17,6 +17,7 @@ ROOMS = {
     'runtime': {'attention', 'errors', 'forks', 'insight', 'plugin', 'robustness', 'version', 'torch', 'numpy', 'scipy',
                 'cv2', 'PIL', 'safetensors', 'tqdm', 'jinja2', 'markupsafe', 'mmengine', 'mmcv', 'mmdet'},
     'backbones': {'plugin', 'torch', 'mmengine', 'mmcv'},
+    'registry': {'runtime'},
     '__init__': {'attention', 'backbones', 'forks', 'plugin', 'runtime', 'version'},
 }
 

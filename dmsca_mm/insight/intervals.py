@@ -41,3 +41,19 @@ def bootstrap(values: np.ndarray) -> tuple[float, float]:
     means = counts @ values.reshape(images, -1) / images
     low, high = np.quantile(means.max(1), (0.025, 0.975))
     return float(low), float(high)
+
+
+def of_few(figure: float, percent: bool, images: int) -> str:
+    """How far a figure of few images may be from that of many, in words; empty where they are many.
+
+    Args:
+        figure: a metric, whose highest value is 1 or, in per cent, 100.
+        percent: whether it is in per cent.
+        images: how many it is of, at least 1.
+    """
+    if images >= FEW:
+        return ''
+    scale = 100 if percent else 1
+    ends = [f'{scale * end:.{1 if percent else 3}f}' for end in binomial(min(figure / scale, 1.0), images)]
+    return (f'only {images} images. As a share of so many, the figure has the 95 % interval {ends[0]} to '
+            f"{ends[1]} (Wilson's binomial interval; for mAP and mIoU, which are no shares of images, a rough guide)")

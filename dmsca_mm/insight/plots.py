@@ -20,6 +20,8 @@ CONTROL = 'other image'
 def alignment_figure(rows: Sequence[dict[str, Any]], title: str) -> Figure:
     """How well maps fall onto objects: a panel for each number, a line for each map, over the stages.
 
+    A line that lies on an earlier one is dashed; where it does so in every panel, the legend says on which.
+
     Args:
         rows: those of :meth:`alignment.Tally.summary`, each with ``model``; of all sizes together.
         title: of the figure.
@@ -32,14 +34,16 @@ def alignment_figure(rows: Sequence[dict[str, Any]], title: str) -> Figure:
         lines.setdefault((row['model'], row['map']), {})[row['stage']] = row
     several = len({model for model, _ in lines}) > 1
     names = {line: f'{line[0]}: {line[1]}' if several else line[1] for line in lines}
-    covered = coinciding({names[line]: [([*by_stage], [row[number] for row in by_stage.values()])
-                                        for number, *_ in PANELS] for line, by_stage in lines.items()})
+    points = {name: {names[line]: [([*by_stage], [row[name] for row in by_stage.values()])]
+                     for line, by_stage in lines.items()} for name, *_ in PANELS}
+    covered = coinciding({name: [own for panel in points.values() for own in panel[name]] for name in names.values()})
     panels = figure.subplots(1, len(PANELS), sharey=True)
     for axes, (number, heading, meaning) in zip(panels, PANELS, strict=True):
+        dashed = coinciding(points[number])
         for (model, kind), by_stage in lines.items():
             control, name = kind.endswith(CONTROL), names[model, kind]
             axes.plot([*by_stage], [row[number] for row in by_stage.values()], marker='.' if control else 'o',
-                      linestyle=':' if control else (0, (3, 3)) if name in covered else '-',
+                      linestyle=':' if control else (0, (3, 3)) if name in dashed else '-',
                       linewidth=1.2 if control else 2,
                       label=f'{name} (on {covered[name]})' if name in covered else name)
         first = next(iter(lines.values()))

@@ -12,7 +12,7 @@ from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
 from ..attention.dmsca.monitor import Watch, watching
-from ..plugin import add_import
+from ..plugin import REGISTRY, add_import
 
 
 @HOOKS.register_module()
@@ -62,4 +62,4 @@ def install(config: Config) -> None:
     logger = (config.get('default_hooks') or {}).get('logger') or {}
     hook = dict(type=LogAttention.__name__, interval=logger.get('interval', 50))
     config.custom_hooks = [*(config.get('custom_hooks') or []), hook]
-    add_import(config, __name__)
+    add_import(config, REGISTRY)

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import re
+import tempfile
 import warnings
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from mmengine.config import Config, ConfigDict
 from mmengine.config.lazy import LazyObject
 from mmengine.hub import get_config
+from mmengine.utils import import_modules_from_strings
 
 from ..errors import UsageError
 from ..plugin import backbones, put_plugin, use_plugin_resnet
@@ -42,11 +44,17 @@ def load_config(name: str, options: dict[str, Any] | None = None, plugin: str | 
         text = name if published else Path(name).read_text(encoding='utf-8')
     except ValueError as error:
         raise UsageError(f'config {name} is no text ({error}): give a config') from None
+    try:
+        tempfile.gettempdir()  # mmengine copies a config there, and hides the lack of it behind an UnboundLocalError
+    except FileNotFoundError as error:
+        raise UsageError(f'there is no temporary folder to write into ({error}): name one in TMPDIR') from None
     stack.require(*sorted(set(re.findall(r'\b(mm\w+)::', text))))
     try:
         config = get_config(name) if published else Config.fromfile(name)
         if options:
             config.merge_from_dict(options)
+            if any(key.split('.')[0] == 'custom_imports' for key in options):  # mmengine imports a file's own alone
+                import_modules_from_strings(**config.custom_imports)
     except Exception as error:  # a config is a program: it may fail in any way
         raise UsageError(f'config {name} cannot be read: {type(error).__name__}: {error}') from None
     for backbone in backbones(config):

@@ -14,7 +14,7 @@ from mmengine.registry import TRANSFORMS
 from PIL import Image, UnidentifiedImageError
 
 from ..errors import ImageError
-from ..plugin import add_import
+from ..plugin import REGISTRY, add_import
 
 SKIPPED = 'skipped_images.txt'
 """File of the work directory that names the images left out, a line each with the reason."""
@@ -113,7 +113,7 @@ def install(config: Config, skip: bool) -> None:
     for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
         options = dict(skipped=str(Path(config.work_dir) / SKIPPED)) if skip and loader.startswith('train') else {}
         replace_loaders(config.get(loader), options)
-    add_import(config, __name__)
+    add_import(config, REGISTRY)
 
 
 def replace_loaders(node: Any, options: dict[str, Any]) -> None:

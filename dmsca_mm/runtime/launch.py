@@ -11,8 +11,10 @@ from mmengine.evaluator import DumpResults
 from mmengine.runner import Runner
 
 from ..errors import UsageError, is_first_process
+from ..insight.intervals import of_few
 from . import attention_log, distributed, failures, loading, preflight, saving
 from .config import default_work_dir, load_config
+from .main_metric import MAIN_METRICS, is_percent
 from .resume import go_on
 from .structure import check_complete
 
@@ -181,7 +183,11 @@ def test(config: str, checkpoint: str, work_dir: str | None = None, out: str | N
     if out is not None and not segments:
         runner.test_evaluator.metrics.append(_dump(scope)(out_file_path=out))
     with failures.told(cfg, runner.log_dir):
-        return runner.test()
+        metrics = runner.test()
+    figures = [metrics[name] for name in MAIN_METRICS if name in metrics]
+    images = len(runner.test_dataloader.dataset)
+    _warn(words for figure in figures if (words := of_few(figure, is_percent(cfg), images)))
+    return metrics
 
 
 def _prepared(name: str, options: dict[str, Any] | None, plugin: str | None, work_dir: str | None,

@@ -10,7 +10,7 @@ from mmengine.registry import LOOPS
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
 from torch.utils.data import DataLoader
 
-from ..plugin import add_import
+from ..plugin import REGISTRY, add_import
 from . import checkpoint
 from .batches import Batches, seed_all
 
@@ -110,7 +110,7 @@ def install(config: Config) -> None:
     name = getattr(loop.get('type'), '__name__', loop.get('type'))
     if name in _LOOPS:
         loop['type'] = _LOOPS[name].__name__
-        add_import(config, __name__)
+        add_import(config, REGISTRY)
 
 
 def _repeatable(runner: Runner, loader: DataLoader | dict[str, Any], **options: Any) -> DataLoader | dict[str, Any]:

@@ -5,7 +5,7 @@ from mmengine.config import Config
 from mmengine.hooks import Hook
 
 from ..errors import UsageError
-from ..plugin import add_import
+from ..plugin import REGISTRY, add_import
 from . import images, loops, saving
 from .bad_numbers import StopOnBadNumbers
 from .batches import start_worker
@@ -31,7 +31,7 @@ def install(config: Config, skip_bad_images: bool = False, tensorboard: bool = F
         if loader := config.get(name):
             quiet = loader.pop('disable_subprocess_warning', False)
             loader.setdefault('worker_init_fn', dict(type=start_worker.__name__, quiet=quiet))
-    add_import(config, start_worker.__module__)
+    add_import(config, REGISTRY)
     for hook in (StopOnBadNumbers, SaveOnSignal, StoreProcesses):
         _add_hook(config, hook)
     if tensorboard:
@@ -44,4 +44,3 @@ def install(config: Config, skip_bad_images: bool = False, tensorboard: bool = F
 
 def _add_hook(config: Config, hook: type[Hook]) -> None:
     config.custom_hooks = [*(config.get('custom_hooks') or []), dict(type=hook.__name__)]
-    add_import(config, hook.__module__)

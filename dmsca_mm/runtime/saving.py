@@ -14,7 +14,7 @@ from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
 from ..errors import UsageError
-from ..plugin import add_import
+from ..plugin import REGISTRY, add_import
 from . import checkpoint
 
 PART = '.part'
@@ -101,7 +101,7 @@ def install(config: Config) -> None:
     hook = (config.get('default_hooks') or {}).get('checkpoint')
     if hook and hook.get('type') in ('CheckpointHook', CheckpointHook):
         hook['type'] = WholeCheckpointHook.__name__
-        add_import(config, __name__)
+        add_import(config, REGISTRY)
 
 
 def newest(directory: Path) -> tuple[str | None, list[str]]:

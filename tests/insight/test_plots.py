@@ -24,3 +24,11 @@ def test_maps_on_each_other_are_told_apart():
     lines = {line.get_label(): line for line in alignment_figure(rows, 'title').axes[0].lines}
     assert list(lines)[:3] == ['a: total', 'b: total (on a: total)', 'c: total']
     assert lines['b: total (on a: total)'].get_linestyle() != lines['a: total'].get_linestyle()
+
+
+def test_maps_on_each_other_in_one_panel_are_dashed_there_alone():
+    rows = [dict(model=model, map='total', stage=stage, area=0.2, pointing=0.1 * stage, energy=energy, iou=0.4,
+                 precision=0.5) for model, energy in (('a', 0.3), ('b', 0.9)) for stage in (2, 3)]
+    styles = {axes.get_title(loc='left').split()[0]: axes.lines[1].get_linestyle()
+              for axes in alignment_figure(rows, 'title').axes}
+    assert styles == dict(pointing='--', energy='-', overlap='--', ranking='--')

@@ -39,4 +39,4 @@ def test_install_takes_the_loggers_interval_and_dumps_its_import():
     config = Config(dict(default_hooks=dict(logger=dict(type='LoggerHook', interval=20))))
     attention_log.install(config)
     assert config.custom_hooks == [dict(type='LogAttention', interval=20)]
-    assert config.custom_imports.imports == ['dmsca_mm.runtime.attention_log']
+    assert config.custom_imports.imports == ['dmsca_mm.registry']

@@ -1,4 +1,6 @@
 """A config is read by path or by a library's name; what cannot be read is one line."""
+import sys
+
 import pytest
 from mmengine.utils import package_utils
 
@@ -21,6 +23,22 @@ def test_config_that_fails_is_one_error(tmp_path):
     (tmp_path / 'bad.py').write_text('model = dict(\n')
     with pytest.raises(UsageError, match=r'bad\.py cannot be read: SyntaxError'):
         load_config(str(tmp_path / 'bad.py'))
+
+
+def test_modules_that_an_option_names_are_imported(tmp_path, monkeypatch):
+    (tmp_path / 'module_of_an_option.py').write_text('')
+    monkeypatch.syspath_prepend(tmp_path)
+    load_config(RETINANET, {'custom_imports.imports': ['module_of_an_option']})
+    assert 'module_of_an_option' in sys.modules
+    with pytest.raises(UsageError, match=r'cannot be read: ImportError: .*no_such_module'):
+        load_config(RETINANET, {'custom_imports.imports': ['no_such_module']})
+
+
+def test_no_temporary_folder_is_one_error(tmp_path, monkeypatch):
+    monkeypatch.setattr('tempfile._candidate_tempdir_list', lambda: [str(tmp_path / 'none')])
+    monkeypatch.setattr('tempfile.tempdir', None)
+    with pytest.raises(UsageError, match=r'no temporary folder to write into .*: name one in TMPDIR'):
+        load_config(RETINANET)
 
 
 def test_library_that_is_not_there_is_named_and_not_installed(monkeypatch):

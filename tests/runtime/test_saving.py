@@ -157,7 +157,7 @@ def test_install_changes_the_checkpoint_hook_of_a_config_and_dumps_its_import():
     config = Config(dict(default_hooks=dict(checkpoint=dict(type='CheckpointHook', interval=2))))
     saving.install(config)
     assert config.default_hooks.checkpoint == dict(type='WholeCheckpointHook', interval=2)
-    assert 'dmsca_mm.runtime.saving' in config.custom_imports.imports
+    assert 'dmsca_mm.registry' in config.custom_imports.imports
     other = Config(dict(default_hooks=dict(checkpoint=dict(type='SomeoneElsesHook'))))
     saving.install(other)
     assert other.default_hooks.checkpoint.type == 'SomeoneElsesHook'

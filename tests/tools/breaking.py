@@ -166,7 +166,7 @@ def unprivileged():
 
 
 def no_temporary_folder():
-    tempfile._candidate_tempdir_list = lambda: ['/nothing']
+    tempfile._candidate_tempdir_list = lambda: ['/proc/nothing']
     tempfile.tempdir = None
 
 
@@ -193,8 +193,8 @@ def broken_machine(settings, seeded, number):
     root = os.geteuid() == 0
     choices = [
         dict(fault='no HOME', environment=dict(HOME=None), expected=(0,)),
-        dict(fault='a HOME that is not there', environment=dict(HOME='/nothing'), expected=(0,)),
-        dict(fault='a TMPDIR that is not there', environment=dict(TMPDIR='/nothing'), expected=(0,)),
+        dict(fault='a HOME that is not there', environment=dict(HOME='/proc/nothing'), expected=(0,)),
+        dict(fault='a TMPDIR that is not there', environment=dict(TMPDIR='/proc/nothing'), expected=(0,)),
         dict(fault='locale C', environment=dict(LC_ALL='C', LANG='C'), expected=(0,)),
         dict(fault='ASCII alone on the terminal', environment=dict(PYTHONIOENCODING='ascii'),
              arguments=('--work-dir', 'wörk'), expected=(0,)),

@@ -16,7 +16,7 @@ def test_detector_in_two_processes(untrained, digits, call, tmp_path):
                '--severities', 4, '--processes', 2, '--cfg-options', *data_options(digits, True))
     assert run.returncode == 0, run.stderr
     *rows, _, warning, last = said(run)
-    assert warning.startswith('Warning: only 5 images. As a share of so many, the clean figure has the 95 % interval')
+    assert warning.startswith('Warning: only 5 images. As a share of so many, the figure has the 95 % interval')
     assert rows[0].startswith('| group'), 'nothing else on standard output'
     assert [row.split()[3] for row in rows[2:5]] == ['frost', 'contrast', 'mean']
     folder = tmp_path / 'work_dirs/faster_rcnn_r50_dmsca_digits/robustness'

@@ -59,6 +59,7 @@ def test_one_process_trains_a_plain_config_with_the_plugin_and_writes_prediction
                   '--work-dir', tmp_path / 'test', '--cfg-options', *data_options(digits, True))
     assert tested.returncode == 0, tested.stderr
     assert (tmp_path / 'found.pkl').stat().st_size > 0
+    assert 'warning: only 5 images. As a share of so many, the figure has the 95 % interval 0.' in tested.stderr
 
 
 def test_resnet_18_trains_with_the_plugin_and_is_looked_into(digits, call, repository, tmp_path):

@@ -15,9 +15,10 @@ FORWARDS = (nn.Conv2d.forward, parts.GlobalContextEncoder.forward, parts.Tempera
 def are_plain(dmsca: nn.Module) -> bool:
     """Whether calling the children would do nothing but compute the formula from their parameters.
 
-    It is not so with a hook on a child, with a hook for all modules, and where a child is of another class, say a
-    layer with a low-rank adapter or one that simulates quantisation. It is asked in every forward, so it walks the
-    three levels that there are by itself: ``modules()`` takes several times as long.
+    It is not so with a hook on a child, with a hook for all modules, where a convolution pads with other values than
+    zeros, and where a child is of another class, say a layer with a low-rank adapter or one that simulates
+    quantisation. It is asked in every forward, so it walks the three levels that there are by itself: ``modules()``
+    takes several times as long.
     """
     if (hooks._global_forward_hooks or hooks._global_forward_pre_hooks or hooks._global_backward_hooks
             or hooks._global_backward_pre_hooks):
@@ -34,5 +35,6 @@ def are_plain(dmsca: nn.Module) -> bool:
 
 def _is_plain(module: nn.Module) -> bool:
     return (type(module).forward in FORWARDS and 'forward' not in module.__dict__
+            and module.__dict__.get('padding_mode', 'zeros') == 'zeros'
             and not (module._forward_hooks or module._forward_pre_hooks or module._backward_hooks
                      or module._backward_pre_hooks))

@@ -17,16 +17,15 @@ from mmengine.config import Config
 from tqdm import tqdm
 
 from ...errors import Stopped, UsageError
-from ...insight.intervals import FEW, binomial
+from ...insight.intervals import of_few
 from ...robustness import GROUPS, SEVERITIES, Summary, check_library, check_severities, chosen
 from .. import checkpoint, loading, preflight
 from ..config import default_work_dir, load_config
+from ..main_metric import MAIN_METRICS, is_percent
 from .cells import CLEAN, Cell, Cells, Metrics
 from .files import write_results
 from .pool import deal
 
-MAIN_METRICS = ('coco/bbox_mAP', 'mIoU', 'accuracy/top1')
-"""What is compared unless another metric is asked for: the first that the evaluator gives."""
 MOST_PROCESSES = 8
 """Without a GPU and without being told, no more: each has a copy of the model and of its images."""
 
@@ -96,9 +95,9 @@ def measure(config: str, weights: str, out: str | None = None, corruptions: Sequ
         raise Stopped(f'stopped: {there} of {len(wanted)} tests are stored in {cells.folder}; the same command goes on '
                       'with the rest', signal.SIGINT) from None
     values = {cell: _value(done[cell], name, cell) for cell in wanted}
-    unit = '%' if cfg.get('default_scope') in ('mmseg', 'mmpretrain') else ''
+    unit = '%' if is_percent(cfg) else ''
     clean = values.pop(CLEAN)
-    summary = Summary(name, unit, clean, values, _warning(clean, unit, tested))
+    summary = Summary(name, unit, clean, values, of_few(clean, bool(unit), tested))
     source = dict(config=config, checkpoint=weights)
     write_results(folder, summary, done, {**source, **{f'{key}_sha256': value for key, value in identity.items()}})
     return summary
@@ -142,16 +141,6 @@ def _metric(clean: Metrics, asked: str | None) -> str:
         raise UsageError(f'the test gives no metric {asked or ", ".join(MAIN_METRICS)}: choose --metric among '
                          f'{", ".join(clean)}')
     return found[0]
-
-
-def _warning(clean: float, unit: str, images: int) -> str:
-    """How sure a figure of few images is; empty where they are many."""
-    if images >= FEW:
-        return ''
-    scale = 100 if unit else 1
-    ends = [f'{scale * end:.{1 if unit else 3}f}' for end in binomial(min(clean / scale, 1.0), images)]
-    return (f'only {images} images. As a share of so many, the clean figure has the 95 % interval {ends[0]} to '
-            f"{ends[1]} (Wilson's binomial interval; for mAP and mIoU, which are no shares of images, a rough guide)")
 
 
 def _value(metrics: Metrics, name: str, cell: Cell) -> float:

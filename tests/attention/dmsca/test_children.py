@@ -95,6 +95,17 @@ def test_a_weight_that_is_computed_or_masked_is_used_as_such_and_trains(change):
     assert not torch.allclose(expected[0], plain)
 
 
+def test_other_padding_of_a_convolution_is_used():
+    forms = literal, fast = pair(8, torch.float64)
+    plain = step(fast)[0]
+    for module in forms:
+        module.msce.convs[0].padding_mode = 'circular'
+        module.msce.convs[0]._reversed_padding_repeated_twice = [1, 1, 1, 1]
+    expected = step(literal)
+    assert_agree(step(fast), expected, 1e-12)
+    assert not torch.allclose(expected[0], plain)
+
+
 class Adapted(nn.Conv2d):
     """A layer whose output is more than its weight says, as with a low-rank adapter."""
 

@@ -1,4 +1,6 @@
 """Categories of a file and classes of a data set: names, numbers, order."""
+import json
+
 import pytest
 
 from dmsca_mm.errors import UsageError
@@ -26,6 +28,17 @@ def test_a_name_that_is_there_twice_is_an_error():
     with pytest.raises(UsageError, match="x has category 'b' 2 times"):
         check(['a', 'b', 'b'], ('a', 'b'))
     assert check(['a', 'b', 'b'], ('a',)) == [], 'not read'
+
+
+def test_of_a_name_that_is_there_twice_mmdet_makes_a_label_beyond_the_classes(tmp_path):
+    from mmdet.datasets import CocoDataset
+    path = tmp_path / 'twice.json'
+    path.write_text(json.dumps(dict(
+        images=[dict(id=1, file_name='1.jpg', width=9, height=9)],
+        annotations=[dict(id=1, image_id=1, category_id=3, bbox=[1, 1, 5, 5], area=25, iscrowd=0)],
+        categories=[dict(id=number, name=name) for number, name in ((1, 'a'), (2, 'b'), (3, 'b'))])))
+    read = CocoDataset(ann_file=str(path), metainfo=dict(classes=('a', 'b')), lazy_init=True)
+    assert read.load_data_list()[0]['instances'][0]['bbox_label'] == 2
 
 
 def test_another_order_is_a_warning():

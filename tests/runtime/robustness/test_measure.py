@@ -67,7 +67,7 @@ def test_few_images_are_warned_of_with_the_interval(ask, play):
     play()
     found = ask('fog')
     assert found.clean == 50
-    assert 'only 5 images. As a share of so many, the clean figure has the 95 % interval 17.0 to 83.0' in found.warning
+    assert 'only 5 images. As a share of so many, the figure has the 95 % interval 17.0 to 83.0' in found.warning
     with pytest.raises(UsageError, match='results of another config'):
         ask('fog', images=2)
     assert 'only 2 images.' in ask('fog', images=2, overwrite=True).warning

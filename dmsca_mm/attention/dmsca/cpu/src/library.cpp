@@ -1,8 +1,4 @@
 // The library's entry points: they pick the widest variant that this processor runs.
-#ifdef __linux__
-#include <sys/mman.h>
-#endif
-
 #include <cstring>
 
 #include "call.h"
@@ -61,18 +57,6 @@ const Variant* pick() {
 
 const Variant* used = pick();
 
-// The memory of a large map is mapped anew for each call (by glibc from 32 MB on). In small pages, the first touch of each
-// costs more than what is written there.
-void use_huge_pages([[maybe_unused]] const DmscaCall* call) {
-#ifdef MADV_HUGEPAGE
-    constexpr uintptr_t page = 2 << 20, freshly_mapped = 32 << 20;
-    const uintptr_t size = call->batch * call->channels * call->height * call->width * (call->is_bf16 ? 2 : 4);
-    const uintptr_t start = ((uintptr_t)call->out + page - 1) / page * page;
-    const uintptr_t end = ((uintptr_t)call->out + size) / page * page;
-    if (size >= freshly_mapped) madvise((void*)start, end - start, MADV_HUGEPAGE);  // an advice: it may be refused
-#endif
-}
-
 }
 
 #pragma GCC visibility push(default)
@@ -96,7 +80,6 @@ int dmsca_use_variant(const char* name) {
 int64_t dmsca_scratch(const DmscaCall* call, int backward) { return used->scratch(call, backward); }
 
 void dmsca_attend(const DmscaCall* call, int backward) {
-    use_huge_pages(call);
     used->attend(call, backward);
 }
 
