@@ -37,7 +37,7 @@ def test_of_a_name_that_is_there_twice_mmdet_makes_a_label_beyond_the_classes(tm
         images=[dict(id=1, file_name='1.jpg', width=9, height=9)],
         annotations=[dict(id=1, image_id=1, category_id=3, bbox=[1, 1, 5, 5], area=25, iscrowd=0)],
         categories=[dict(id=number, name=name) for number, name in ((1, 'a'), (2, 'b'), (3, 'b'))])))
-    read = CocoDataset(ann_file=str(path), metainfo=dict(classes=('a', 'b')), lazy_init=True)
+    read = CocoDataset(ann_file=str(path), metainfo=dict(classes=('a', 'b')), data_prefix=dict(img='.'), lazy_init=True)
     assert read.load_data_list()[0]['instances'][0]['bbox_label'] == 2
 
 
