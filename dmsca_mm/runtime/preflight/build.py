@@ -198,8 +198,9 @@ def _check_part(config: Config, path: str, registry: Registry) -> None:
         known = inspect.signature(kind).parameters
         if any(one.kind is one.VAR_KEYWORD for one in known.values()):
             continue  # nobody knows where they go
+        taken = {*known, *(_OF_THE_BUILDER if 'type' in entry else ())}  # without a type mmengine passes all of it on
         for argument in entry:
-            if argument not in known and argument not in _OF_THE_BUILDER:
+            if argument not in taken:
                 raise UsageError(f'{path}: {kind.__name__} takes no argument {argument!r}')
 
 
@@ -222,6 +223,7 @@ def _check_name(kind: Any, path: str, registry: Registry, scope: str | None) -> 
     with registry.switch_scope_and_registry(scope) as scoped:
         found = scoped.get(kind)
         if found is None:
-            raise UsageError(f'{path}: {kind!r} is registered nowhere: check its name, and custom_imports if it is '
-                             'your own')
+            way = 'check its name, and custom_imports if it is your own' if scope else (
+                f"the config sets no default_scope, such as 'mmdet': set it, or name the library, as in 'mmdet.{kind}'")
+            raise UsageError(f'{path}: {kind!r} is registered nowhere: {way}')
         return found

@@ -29,8 +29,11 @@ def check_weights(config: Config) -> None:
     for name, path, owner in _pretrained(config.get('model'), 'model'):
         if '://' in name:
             _check_name(name, path, owner, config.get('default_scope'))
-        else:
+            continue
+        try:
             checkpoint.read(name)
+        except UsageError as error:
+            raise UsageError(f'{path}: {error}') from None
     for backbone in backbones(config):
         start = backbone.get('init_cfg')
         if isinstance(start, dict) and start.get('type') == 'Pretrained' and '://' not in start['checkpoint']:

@@ -1,5 +1,6 @@
 """What a run would build is built before it, and what cannot be is named."""
 import pytest
+from mmengine.registry import DefaultScope
 
 from dmsca_mm.errors import UsageError
 from dmsca_mm.runtime.config import load_config
@@ -76,6 +77,7 @@ def test_hook_with_a_priority_builds_as_mmengine_builds_it(config):
     ('val_evaluator.metrik', 'bbox', "val_evaluator: CocoMetric takes no argument 'metrik'"),
     ('val_cfg.fp17', True, "val_cfg: ValLoop takes no argument 'fp17'"),
     ('log_processor', dict(inner=dict(by_epoch=False)), "log_processor: LogProcessor takes no argument 'inner'"),
+    ('log_processor', dict(_scope_='mmdet'), "log_processor: LogProcessor takes no argument '_scope_'"),
     ('param_scheduler.0.end', -5, r'param_scheduler\.0 \(LinearLR\) cannot be built'),
     ('train_dataloader.dataset.data_prefix.img', 3, r'train_dataloader\.dataset.* \(CocoDataset\) cannot be built'),
     ('model.neck.num_outs', 'many', r'model\.neck \(FPN\) cannot be built')])
@@ -84,6 +86,13 @@ def test_part_whose_arguments_are_wrong_is_named_by_its_path(key, value, words, 
     config.merge_from_dict({key: value})
     with pytest.raises(UsageError, match=words):
         check_build(config)
+
+
+def test_a_missing_default_scope_is_named_beside_the_name_that_needs_it(config):
+    config.pop('default_scope')
+    with DefaultScope.overwrite_default_scope('mmengine'), pytest.raises(
+            UsageError, match=r"registered nowhere: the config sets no default_scope, such as 'mmdet': set it"):
+        check_build(config, ('val',))
 
 
 def test_parts_of_another_split_are_left_alone(config):

@@ -98,7 +98,7 @@ def test_published_weights_of_another_depth_are_refused():
 
 
 def test_missing_local_weights_are_named(tmp_path):
-    with pytest.raises(UsageError, match='does not exist'):
+    with pytest.raises(UsageError, match=r'^model\.backbone\.init_cfg\.checkpoint: .*none\.pth does not exist'):
         weights.check_weights(model(init_cfg=dict(type='Pretrained', checkpoint=str(tmp_path / 'none.pth'))))
 
 
