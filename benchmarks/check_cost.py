@@ -18,7 +18,7 @@ import numpy as np
 from mmengine.config import Config
 from PIL import Image
 
-from dmsca_mm.runtime.preflight.data import check_data
+from dmsca_mm.preflight.data import check_data
 
 LINKS = 60_000
 """Names that one file gets: file systems allow no more than about 65,000."""

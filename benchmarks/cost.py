@@ -16,8 +16,8 @@ from contenders import CONTENDERS, Contender, chosen
 from launches import of_block
 from measure import DTYPES, MEMORY_FORMATS, Row, Setting, measure
 
+from dmsca_mm.compat.requirements import require
 from dmsca_mm.errors import UsageError, exit_on_usage_error
-from dmsca_mm.runtime.stack import require
 
 
 def measure_backbone(contenders: list[Contender], depth: int, size: tuple[int, int], batch: int, setting: Setting

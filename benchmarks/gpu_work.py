@@ -53,7 +53,7 @@ def finish(jobs: Sequence[Job], processes: int, end: float, take: Take) -> None:
         take: is called with each job and its rows; a job that was not done has one row, with a ``note``.
     """
     left = list(jobs)
-    launcher = ['-m', 'dmsca_mm.runtime.torchrun', str(SCRIPT), str(processes)] if processes > 1 else [str(SCRIPT)]
+    launcher = ['-m', 'dmsca_mm.runtime.launch', str(SCRIPT), str(processes)] if processes > 1 else [str(SCRIPT)]
     while left and time.monotonic() < end:
         failure = _work(launcher, left, end, take)
         if failure is not None:

@@ -17,10 +17,10 @@ from mmengine.config import Config
 from runs import ROOT
 from torch import nn
 
+from dmsca_mm.analysis.inference import Images, open_model
 from dmsca_mm.datasets.composing import compose, material
 from dmsca_mm.datasets.digit_classes import CLASSES, SCALES, DigitClassesParameters
 from dmsca_mm.errors import UsageError, exit_on_usage_error
-from dmsca_mm.runtime.inference import Images, open_model
 
 CLASSIFIER = ROOT / 'configs' / 'pretrain' / 'resnet50_dmsca_digits.py'
 SPLITS = {'training': 'known', 'validation': 'held-out'}

@@ -21,7 +21,7 @@ from mmengine.registry import HOOKS, OPTIM_WRAPPERS
 from mmengine.runner import Runner
 from torch import nn
 
-from dmsca_mm.runtime import launch
+from dmsca_mm.runtime import run
 
 LEAST = 10
 """Iterations that are measured even where the time is short."""
@@ -51,7 +51,7 @@ class Training:
 
     Attributes:
         config: its path.
-        plugin: a key of ``dmsca_mm.plugin.PLUGINS``.
+        plugin: a key of ``dmsca_mm.plugins.PLUGINS``.
         dtype: ``'fp32'`` or ``'amp'``, mixed precision.
         data: folder of the training images.
         iterations: to be measured, at least 1.
@@ -106,7 +106,7 @@ def measure_training(training: Training, seconds: float, work_dir: Path, launche
                 end=time.monotonic() + seconds)
     try:
         with patch.object(Config, 'pretty_text', ''):  # nobody reads it, and formatting it takes a second
-            launch.train(training.config, str(work_dir), plugin=training.plugin, launcher=launcher,
+            run.train(training.config, str(work_dir), plugin=training.plugin, launcher=launcher,
                          amp=training.dtype == 'amp' and torch.cuda.is_available(),
                          cfg_options={**training.options(), 'custom_hooks': [hook]})
     except Enough as enough:

@@ -14,8 +14,8 @@ from mmengine.registry import DATASETS, init_default_scope
 
 from dmsca_mm.attention.dmsca.monitor import watching
 from dmsca_mm.errors import exit_on_usage_error
+from dmsca_mm.preflight import check_build
 from dmsca_mm.runtime.config import load_config
-from dmsca_mm.runtime.preflight import check_build
 
 
 def main() -> None:

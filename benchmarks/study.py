@@ -16,7 +16,7 @@ from runs import ROOT, Steps, study
 
 from dmsca_mm.datasets.digits import make_digits
 from dmsca_mm.errors import UsageError, exit_on_usage_error
-from dmsca_mm.plugin import PLUGINS
+from dmsca_mm.plugins import PLUGINS
 
 DIGITS = ROOT / 'configs' / 'digits'
 SIDE = 128

@@ -16,10 +16,10 @@ from statistics import mean, stdev
 from runs import ROOT, Steps, study
 from study import DIGITS, TASKS
 
+from dmsca_mm.analysis.report.results import last_test
 from dmsca_mm.datasets.digit_classes import make_digit_classes
 from dmsca_mm.datasets.digits import make_digits
 from dmsca_mm.errors import UsageError, exit_on_usage_error
-from dmsca_mm.runtime.report.results import last_test
 
 CLASSIFIER = ROOT / 'configs' / 'pretrain' / 'resnet50_dmsca_digits.py'
 CLASSIFIER_EPOCHS = 8

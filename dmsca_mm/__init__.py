@@ -12,10 +12,11 @@ for _package, _command in (('torch', 'pip install torch'), ('mmengine', 'pip ins
         raise ModuleNotFoundError(f'dmsca_mm needs {_package}, which is not installed: run "{_command}", '
                                   'or "make setup" in a checkout for the whole tested set', name=_package)
 
-from . import backbones, forks  # noqa: E402, F401 (backbones registers PluginResNet)
+from . import backbones  # noqa: E402, F401 (it registers PluginResNet)
 from .attention import DMSCA  # noqa: E402
-from .plugin import dmsca, plugin  # noqa: E402
-from .runtime.checkpoint import allow_training_state  # noqa: E402
+from .checkpoint import allow_training_state  # noqa: E402
+from .compat import forks  # noqa: E402
+from .plugins import dmsca, plugin  # noqa: E402
 from .version import __version__  # noqa: E402
 
 forks.find_by_import_name()

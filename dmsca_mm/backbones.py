@@ -5,15 +5,79 @@ for, are built of one that takes them; everything else is theirs. mmcv is import
 """
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from mmengine.registry import MODELS
+from mmengine.registry import MODELS, init_default_scope
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from .plugin import backbone_class, check_backbone, name_apart
+from .errors import UsageError
+from .plugins import check_entry, name_apart, plugin_entries
+
+
+def backbone_class(backbone: dict[str, Any], default_scope: str | None = None) -> type:
+    """The class of a backbone; of ``PluginResNet`` its base, the library's class.
+
+    Args:
+        backbone: its dict, whose ``type`` or ``base`` is a registered name or a class.
+        default_scope: the library that resolves a plain name; None is the current one.
+
+    Raises:
+        UsageError: it is registered nowhere.
+    """
+    kind = backbone.get('base', 'ResNet') if backbone['type'] == 'PluginResNet' else backbone['type']
+    if inspect.isclass(kind):
+        return kind
+    if default_scope:
+        init_default_scope(default_scope)
+    with MODELS.switch_scope_and_registry(default_scope) as registry:
+        found = registry.get(kind)
+        if found is None:
+            raise UsageError(f'backbone {kind!r} is registered nowhere: check its name and default_scope '
+                             f'{default_scope or registry.scope!r}, or name the library, as in type=\'mmdet.ResNet\'')
+    return found
+
+
+def check_backbone(backbone: dict[str, Any], default_scope: str | None = None) -> None:
+    """Refuse a backbone whose depth or plugins its class would not build, or would build without a word and not use.
+
+    Args:
+        backbone: its dict, with ``type``.
+        default_scope: the library that resolves a plain type name, ``'mmdet'`` or ``'mmseg'``; None is the current one.
+
+    Raises:
+        UsageError: a class that is registered nowhere or takes no plugins, a depth that it does not have, plugin stages
+            of another number than its own, a position that its blocks do not have, operator arguments out of range;
+            as :func:`plugin_entries` and :func:`name_apart`.
+    """
+    kind = backbone_class(backbone, default_scope)
+    depths = getattr(kind, 'arch_settings', None)
+    if depths and 'depth' in backbone and backbone['depth'] not in depths:
+        raise UsageError(f'backbone {kind.__name__} has no depth {backbone["depth"]}: it has '
+                         f'{", ".join(map(str, depths))}')
+    entries = plugin_entries(backbone)
+    if entries and not takes_argument(kind, 'plugins'):
+        raise UsageError(f'backbone {kind.__name__} takes no plugins: use a ResNet of mmdet or mmseg, or one of its '
+                         'relatives that does')
+    for entry in entries:
+        check_entry(entry, kind.__name__, backbone.get('num_stages', 4))
+    name_apart(entries, backbone.get('num_stages', 4))
+
+
+def takes_argument(kind: type, name: str) -> bool:
+    """Whether a constructor, or one that its ``**kwargs`` reach, has the argument."""
+    for base in kind.__mro__:
+        if '__init__' not in vars(base):
+            continue
+        parameters = inspect.signature(base.__init__).parameters
+        if name in parameters:
+            return True
+        if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+            return False
+    return False
 
 
 @MODELS.register_module(name='PluginResNet')

@@ -2,7 +2,8 @@
 
 A config that a run wrote has ``dmsca_mm.registry`` in ``custom_imports``, so the files behind it can move.
 """
-from .runtime import attention_log, bad_numbers, batches, images, loops, saving, signals
-from .runtime.resume import processes
+from .runtime.hooks import attention_log, checkpoint, non_finite, processes, signals
+from .runtime.resume import loops, sampler
+from .runtime.transforms import images
 
-__all__ = ['attention_log', 'bad_numbers', 'batches', 'images', 'loops', 'processes', 'saving', 'signals']
+__all__ = ['attention_log', 'checkpoint', 'images', 'loops', 'non_finite', 'processes', 'sampler', 'signals']

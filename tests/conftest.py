@@ -104,8 +104,8 @@ DIGITS_MODELS = {'detector': 'configs/digits/faster_rcnn_r50_dmsca_digits.py',
 @pytest.fixture(scope='session')
 def untrained(repository, tmp_path_factory):
     """Makes a model of ``DIGITS_MODELS`` with random weights; gives its config and checkpoint."""
+    from dmsca_mm.preflight import check_build
     from dmsca_mm.runtime.config import load_config
-    from dmsca_mm.runtime.preflight import check_build
     made = {}
 
     def make(kind, plugin=None):

@@ -10,10 +10,11 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 
 from dmsca_mm import DMSCA, dmsca
+from dmsca_mm.backbones import check_backbone
+from dmsca_mm.compat import requirements
+from dmsca_mm.config_tree import use_plugin_resnet
 from dmsca_mm.errors import UsageError
-from dmsca_mm.plugin import check_backbone, use_plugin_resnet
-from dmsca_mm.runtime import stack
-from dmsca_mm.runtime.preflight.model import check_model
+from dmsca_mm.preflight.model import check_model
 
 BLOCKS = {18: 8, 50: 16}
 POSITIONS = ('after_conv1', 'after_conv2', 'after_conv3')
@@ -79,7 +80,7 @@ def test_shallow_resnet_does_so_through_ours(kind, position):
 
 @pytest.mark.parametrize('kind', REFUSES)
 def test_other_backbones_refuse_by_name(kind):
-    stack.require(kind.split('.')[0])
+    requirements.require(kind.split('.')[0])
     init_default_scope(kind.split('.')[0])
     with pytest.raises(UsageError, match=f"{kind.split('.')[1]} takes no plugins"):
         check_backbone(dict(type=kind, plugins=[dmsca]))

@@ -1,61 +1,76 @@
-"""The floors of the house: a file imports only from floors below its own."""
-import ast
+"""The plan of the package: a room imports from rooms below its own, and no file imports itself by way of others."""
+import runpy
 import sys
+from graphlib import TopologicalSorter
+from types import SimpleNamespace
 
 import pytest
 
-# room: what it may import of the package and of the libraries; a room may import itself.
+# From the ground up. A room: what it may import of the libraries; of the package it may import the rooms above it here.
 ROOMS = {
     'errors': set(), 'version': set(), 'presets': set(),
+    'datasets': {'numpy', 'cv2', 'PIL', 'skimage', 'sklearn'},
     'attention': {'torch', 'triton'},
-    'native': {'attention'},
-    'insight': {'attention', 'errors', 'torch', 'numpy', 'PIL', 'matplotlib', 'captum', 'sklearn'},
-    'datasets': {'errors', 'numpy', 'cv2', 'PIL', 'skimage', 'sklearn'},
-    'robustness': {'errors', 'numpy', 'imagecorruptions', 'matplotlib'},
-    'forks': {'mmengine'},
-    'plugin': {'attention', 'errors', 'presets', 'torch', 'mmengine'},
-    'runtime': {'attention', 'errors', 'forks', 'insight', 'plugin', 'robustness', 'version', 'torch', 'numpy', 'scipy',
-                'cv2', 'PIL', 'safetensors', 'tqdm', 'jinja2', 'markupsafe', 'mmengine', 'mmcv', 'mmdet'},
-    'backbones': {'plugin', 'torch', 'mmengine', 'mmcv'},
-    'registry': {'runtime'},
-    '__init__': {'attention', 'backbones', 'forks', 'plugin', 'runtime', 'version'},
+    'native': set(),
+    'plugins': {'torch', 'mmengine'},
+    'backbones': {'torch', 'mmengine', 'mmcv'},
+    'config_tree': {'mmengine'},
+    'compat': {'mmengine'},
+    'failures': {'torch', 'mmengine'},
+    'checkpoint': {'torch', 'numpy', 'mmengine', 'safetensors'},
+    'preflight': {'torch', 'numpy', 'cv2', 'PIL', 'mmengine', 'mmdet'},
+    'runtime': {'torch', 'numpy', 'cv2', 'PIL', 'mmengine', 'mmcv', 'mmdet'},
+    'analysis': {'torch', 'numpy', 'scipy', 'cv2', 'PIL', 'matplotlib', 'captum', 'sklearn', 'imagecorruptions', 'tqdm',
+                 'jinja2', 'markupsafe', 'mmengine', 'mmcv', 'mmdet'},
+    'registry': set(),
+    '__init__': set(),
 }
+NEEDS = {'datasets': {'errors'}, 'attention': set(), 'native': {'attention'}}
+"""Rooms that stand beside the others and use less than all that is below."""
 
 
-def imported(path, package):
-    """First names that a file imports: libraries by their own, the package's parts by the room."""
-    inside = path.relative_to(package).parts[:-1]
-    for node in ast.walk(ast.parse(path.read_text())):
-        names = []
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.level == 0:
-            names = [node.module]
-        elif isinstance(node, ast.ImportFrom):
-            above = inside[:len(inside) - (node.level - 1)]
-            base = ['dmsca_mm', *above, *(node.module or '').split('.')]
-            names = ['.'.join(filter(None, base))]
-            if names == ['dmsca_mm']:
-                names = [f'dmsca_mm.{alias.name}' for alias in node.names]
-        for name in names:
-            parts = name.split('.')
-            yield parts[1] if parts[0] == 'dmsca_mm' and len(parts) > 1 else parts[0]
+@pytest.fixture(scope='module')
+def rooms(repository):
+    """The script that draws them; it reads the imports."""
+    return SimpleNamespace(**runpy.run_path(str(repository / 'tools/draw_rooms.py')))
 
 
-@pytest.mark.parametrize('room', ROOMS)
-def test_room_imports_only_from_below(room, repository):
-    package = repository / 'dmsca_mm'
-    files = [package / f'{room}.py'] if (package / f'{room}.py').exists() else sorted((package / room).rglob('*.py'))
-    assert files
-    for path in files:
-        allowed = ROOMS[room] | sys.stdlib_module_names | {room}
-        assert set(imported(path, package)) <= allowed, path
+@pytest.fixture(scope='module')
+def files(rooms, repository):
+    return rooms.modules(repository / 'dmsca_mm')
 
 
-def test_every_room_is_on_the_plan(repository):
-    rooms = (repository / 'dmsca_mm').iterdir()
-    found = {path.stem for path in rooms if path.suffix == '.py' or (path / '__init__.py').exists()}
-    assert found == set(ROOMS)
+def room(name):
+    return name.split('.')[0]
+
+
+@pytest.mark.parametrize('own', ROOMS)
+def test_room_imports_only_from_below(own, rooms, files):
+    order = list(ROOMS)
+    below = NEEDS.get(own, {*order[:order.index(own)]}) - ({'datasets'} if own not in NEEDS else set())
+    of_room = [name for name in files if room(name) == own]
+    assert of_room
+    for name in of_room:
+        for found in rooms.imported(name, files):
+            if found.startswith('.'):
+                assert room(found[1:]) in {own, *below}, f'{name} imports {found}'
+            else:
+                assert found in ROOMS[own] | sys.stdlib_module_names, f'{name} imports {found}'
+
+
+def test_no_file_imports_itself_by_way_of_others(rooms, files):
+    graph = {name: {found[1:] for found in rooms.imported(name, files) if found.startswith('.')} - {name}
+             for name in files}
+    assert len([*TopologicalSorter(graph).static_order()]) >= len(files)
+
+
+def test_every_room_is_on_the_plan(files):
+    assert {room(name) for name in files} == set(ROOMS)
+
+
+def test_no_two_rooms_have_one_name(repository):
+    names = [path.parent.name for path in (repository / 'dmsca_mm').rglob('__init__.py')]
+    assert len(names) == len(set(names))
 
 
 def test_tests_mirror_the_package(repository):
@@ -65,3 +80,7 @@ def test_tests_mirror_the_package(repository):
             continue
         relative = path.relative_to(package)
         assert (tests / relative.parent / f'test_{path.name}').exists(), f'no test file for {relative}'
+
+
+def test_picture_of_the_rooms_is_that_of_the_imports(rooms, repository):
+    assert rooms.drawing(repository / 'dmsca_mm') in rooms.PAGE.read_text()

@@ -8,8 +8,8 @@ from mmengine.registry import MODELS, init_default_scope
 from mmengine.structures import InstanceData, PixelData
 
 from dmsca_mm import DMSCA
+from dmsca_mm.checkpoint.sources import forget_pretrained
 from dmsca_mm.runtime.config import load_config
-from dmsca_mm.runtime.loading import forget_pretrained
 
 SIDE = 64
 

@@ -10,9 +10,9 @@ from PIL import Image
 from torch import nn
 
 from dmsca_mm import DMSCA
-from dmsca_mm.runtime import stack
+from dmsca_mm.compat import requirements
+from dmsca_mm.preflight import check_build
 from dmsca_mm.runtime.config import load_config
-from dmsca_mm.runtime.preflight import check_build
 
 DEPTHS = {18: (8, 512), 34: (16, 512), 50: (16, 2048)}
 """Blocks and channels of the last stage."""
@@ -93,7 +93,7 @@ def tiny_cifar(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize('config', named([18], DATA), indirect=True)
 def test_one_training_step_on_data_in_the_layout_of_the_real_one(config, request, repository):
-    stack.require('mmpretrain')
+    requirements.require('mmpretrain')
     root = request.getfixturevalue('tiny_imagenet' if 'imagenet' in config.filename else 'tiny_cifar')
     loader = config.train_dataloader
     loader.update(batch_size=4, num_workers=0)
@@ -127,7 +127,7 @@ def tiny_fashion_mnist(tmp_path):
 
 @pytest.mark.parametrize('config', ['resnet18_dmsca_fashion_mnist'], indirect=True)
 def test_one_training_step_on_fashion_mnist_with_the_plugin_in_every_block(config, tiny_fashion_mnist):
-    stack.require('mmpretrain')
+    requirements.require('mmpretrain')
     loader = config.train_dataloader
     loader.update(batch_size=4, num_workers=0, persistent_workers=False)
     loader.dataset.data_root = str(tiny_fashion_mnist)

@@ -1,8 +1,8 @@
 """Put the first pictures of a folder onto one: ``python tools/contact_sheet.py FOLDER SHEET``."""
 import argparse
 
+from dmsca_mm.analysis.contact_sheet import contact_sheet
 from dmsca_mm.errors import exit_on_usage_error
-from dmsca_mm.insight.sheet import contact_sheet
 
 
 def main() -> None:

@@ -7,4 +7,4 @@ if [ $# -lt 3 ]; then
     echo "error: usage: tools/dist_test.sh CONFIG CHECKPOINT N [arguments of tools/test.py]" >&2
     exit 2
 fi
-exec "${PYTHON:-python}" -m dmsca_mm.runtime.torchrun "$(dirname "$0")/test.py" "$3" "$1" "$2" "${@:4}"
+exec "${PYTHON:-python}" -m dmsca_mm.runtime.launch "$(dirname "$0")/test.py" "$3" "$1" "$2" "${@:4}"

@@ -7,4 +7,4 @@ if [ $# -lt 2 ]; then
     echo "error: usage: tools/dist_train.sh CONFIG N [arguments of tools/train.py]" >&2
     exit 2
 fi
-exec "${PYTHON:-python}" -m dmsca_mm.runtime.torchrun "$(dirname "$0")/train.py" "$2" "$1" "${@:3}"
+exec "${PYTHON:-python}" -m dmsca_mm.runtime.launch "$(dirname "$0")/train.py" "$2" "$1" "${@:3}"

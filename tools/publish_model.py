@@ -1,8 +1,8 @@
 """Make a checkpoint ready to be given away: ``python tools/publish_model.py CHECKPOINT OUT``."""
 import argparse
 
+from dmsca_mm.checkpoint.publishing import publish
 from dmsca_mm.errors import exit_on_usage_error
-from dmsca_mm.runtime.publishing import publish
 
 
 def main() -> None:

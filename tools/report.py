@@ -1,8 +1,8 @@
 """Tell in one HTML file what a training did: ``python tools/report.py WORK_DIR``."""
 import argparse
 
+from dmsca_mm.analysis.report.assemble import write_report
 from dmsca_mm.errors import exit_on_usage_error
-from dmsca_mm.runtime.report.assemble import write_report
 
 
 def main() -> None:

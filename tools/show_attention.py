@@ -1,12 +1,12 @@
 """Draw what a model attends to: ``python tools/show_attention.py CONFIG CHECKPOINT IMAGES... --out DIR``."""
+from dmsca_mm.analysis.attention_maps.showing import show_attention
 from dmsca_mm.errors import exit_on_usage_error
-from dmsca_mm.runtime import arguments
-from dmsca_mm.runtime.showing import show_attention
+from dmsca_mm.runtime import cli
 
 
 def main() -> None:
     """Parse, draw, name the figures."""
-    parser = arguments.inspection_parser('Draw what a model attends to in images')
+    parser = cli.inspection_parser('Draw what a model attends to in images')
     parser.add_argument('images', nargs='+', help='image files, or folders of them')
     parser.add_argument('--out', required=True, help='folder for the figures, one an image')
     parser.add_argument('--stages', nargs='+', type=int, help='stages of the backbone, from 1; default all with DMSCA')

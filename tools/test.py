@@ -1,18 +1,18 @@
 """Test a checkpoint: ``python tools/test.py CONFIG CHECKPOINT``. Several processes: ``tools/dist_test.sh``."""
 from dmsca_mm.errors import exit_on_usage_error, is_first_process
-from dmsca_mm.runtime import arguments, launch
+from dmsca_mm.runtime import cli, run
 
 
 def main() -> None:
     """Parse, test, print the metrics."""
-    parser = arguments.parser('Test a detector or segmenter')
+    parser = cli.parser('Test a detector or segmenter')
     parser.add_argument('checkpoint', help='path or address of the weights')
     parser.add_argument('--out', help='predictions: a .pkl file (detector) or a folder of label maps (segmenter)')
     parser.add_argument('--show', action='store_true', help='show each picture in a window')
     parser.add_argument('--show-dir', help='folder for pictures of the predictions beside the truth')
     parser.add_argument('--wait-time', type=float, default=2, help='seconds that a window stays')
     parser.add_argument('--tta', action='store_true', help='test-time augmentation')
-    metrics = launch.test(**arguments.parse(parser))
+    metrics = run.test(**cli.parse(parser))
     if is_first_process():
         print('tested: ' + ', '.join(f'{name} {value:.4g}' for name, value in metrics.items()))
 

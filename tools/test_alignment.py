@@ -1,17 +1,17 @@
 """How well a model's maps fall onto the annotated objects: ``python tools/test_alignment.py CONFIG CHECKPOINT``."""
 import sys
 
+from dmsca_mm.analysis.alignment.figure import PANELS
+from dmsca_mm.analysis.alignment.measuring import measure_alignment
 from dmsca_mm.errors import exit_on_usage_error
-from dmsca_mm.insight.intervals import FEW
-from dmsca_mm.insight.plots import PANELS
-from dmsca_mm.runtime import arguments
-from dmsca_mm.runtime.aligning import measure_alignment
+from dmsca_mm.runtime import cli
 from dmsca_mm.runtime.config import default_work_dir
+from dmsca_mm.runtime.intervals import FEW
 
 
 def main() -> None:
     """Parse, measure, print the numbers of all sizes together."""
-    parser = arguments.inspection_parser("Measure how well a model's maps fall onto the annotated objects")
+    parser = cli.inspection_parser("Measure how well a model's maps fall onto the annotated objects")
     parser.add_argument('--beside', nargs=2, action='append', default=[], metavar=('CONFIG', 'CHECKPOINT'),
                         help='another model on the same images, such as one without attention; may be given again')
     parser.add_argument('--images', type=int, default=200, help='how many of the test data, from the first')

@@ -1,14 +1,14 @@
 """Performance under the fifteen common corruptions: ``python tools/test_robustness.py CONFIG CHECKPOINT``."""
+from dmsca_mm.analysis.robustness import CORRUPTIONS, GROUPS, SEVERITIES, table
+from dmsca_mm.analysis.robustness.measure import measure
 from dmsca_mm.errors import exit_on_usage_error
-from dmsca_mm.robustness import CORRUPTIONS, GROUPS, SEVERITIES, table
-from dmsca_mm.runtime import arguments
+from dmsca_mm.runtime import cli
 from dmsca_mm.runtime.config import default_work_dir
-from dmsca_mm.runtime.robustness.measure import measure
 
 
 def main() -> None:
     """Parse, measure, print the table and where the rest lies."""
-    parser = arguments.inspection_parser('Test a detector or segmenter under the fifteen common corruptions')
+    parser = cli.inspection_parser('Test a detector or segmenter under the fifteen common corruptions')
     parser.add_argument('--out', help='folder for the results; default work_dirs/NAME_OF_CONFIG/robustness')
     parser.add_argument('--corruptions', nargs='+', default=tuple(GROUPS), metavar='NAME',
                         help=f'of the groups {", ".join(GROUPS)} and of {", ".join(CORRUPTIONS)}; default all')

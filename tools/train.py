@@ -1,11 +1,11 @@
 """Train a detector or segmenter: ``python tools/train.py CONFIG``. Several processes: ``tools/dist_train.sh``."""
 from dmsca_mm.errors import exit_on_usage_error, is_first_process
-from dmsca_mm.runtime import arguments, launch
+from dmsca_mm.runtime import cli, run
 
 
 def main() -> None:
     """Parse, train, say where everything lies."""
-    parser = arguments.parser('Train a detector or segmenter')
+    parser = cli.parser('Train a detector or segmenter')
     parser.add_argument('--resume', nargs='?', const='auto', metavar='CHECKPOINT',
                         help='go on from the newest checkpoint in the work directory, or from this one')
     parser.add_argument('--overwrite', action='store_true',
@@ -14,9 +14,9 @@ def main() -> None:
     parser.add_argument('--auto-scale-lr', action='store_true', help='scale the learning rate with the batch size')
     parser.add_argument('--skip-bad-images', action='store_true', help='leave out broken training images')
     parser.add_argument('--tensorboard', action='store_true', help='write the scalars for TensorBoard too')
-    directory = launch.train(**arguments.parse(parser))
+    directory = run.train(**cli.parse(parser))
     if is_first_process():
-        print(launch.whereabouts(directory))
+        print(run.whereabouts(directory))
 
 
 if __name__ == '__main__':

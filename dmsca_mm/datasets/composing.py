@@ -10,7 +10,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from dmsca_mm.errors import UsageError
+from ..errors import UsageError
 
 # The samples of load_digits lie writer by writer; a new writer starts at each of these indices. Source: Inria's
 # scikit-learn course, https://inria.github.io/scikit-learn-mooc/python_scripts/cross_validation_grouping.html

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from dmsca_mm.errors import UsageError
+from ..errors import UsageError
 
 MANIFEST = 'digits.json'
 """The file that tells what a data set was made from and with."""

@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 
 from PIL import Image
 
-from dmsca_mm.errors import UsageError
+from ..errors import UsageError
 
 XML, IMAGES = 'Annotations', 'JPEGImages'
 """The folders of Pascal VOC."""

@@ -12,10 +12,10 @@ from mmengine.config.lazy import LazyObject
 from mmengine.hub import get_config
 from mmengine.utils import import_modules_from_strings
 
+from ..compat import requirements
+from ..config_tree import backbones, put_plugin, use_plugin_resnet
 from ..errors import UsageError
-from ..plugin import backbones, put_plugin, use_plugin_resnet
-from . import stack
-from .structure import check_structure
+from ..preflight.structure import check_structure
 
 _NOISE = ('pkg_resources is deprecated', ".*'pin_memory' argument is set as true", '``build_loss`` would be deprecated',
           'Default ``avg_non_ignore`` is False')
@@ -28,7 +28,7 @@ def load_config(name: str, options: dict[str, Any] | None = None, plugin: str | 
     Args:
         name: a path, or ``LIBRARY::NAME`` for one that a library publishes.
         options: entries that override the config's, with dotted keys.
-        plugin: a key of :data:`dmsca_mm.plugin.PLUGINS`; None leaves the config's plugins as they are.
+        plugin: a key of :data:`dmsca_mm.plugins.PLUGINS`; None leaves the config's plugins as they are.
 
     Raises:
         UsageError: a missing or unreadable config, an entry of it of a wrong kind, a missing library, a model that
@@ -48,7 +48,7 @@ def load_config(name: str, options: dict[str, Any] | None = None, plugin: str | 
         tempfile.gettempdir()  # mmengine copies a config there, and hides the lack of it behind an UnboundLocalError
     except FileNotFoundError as error:
         raise UsageError(f'there is no temporary folder to write into ({error}): name one in TMPDIR') from None
-    stack.require(*sorted(set(re.findall(r'\b(mm\w+)::', text))))
+    requirements.require(*sorted(set(re.findall(r'\b(mm\w+)::', text))))
     try:
         config = get_config(name) if published else Config.fromfile(name)
         if options:
@@ -63,7 +63,8 @@ def load_config(name: str, options: dict[str, Any] | None = None, plugin: str | 
             backbone['plugins'] = [_resolved(entry) for entry in backbone['plugins']]
     check_structure(config)
     kinds = [str(backbone.get(key)) for backbone in backbones(config) for key in ('type', 'base')]
-    stack.require(*{config.get('default_scope'), *(kind.split('.')[0] for kind in kinds)} & {*stack.LIBRARIES})
+    named = {config.get('default_scope'), *(kind.split('.')[0] for kind in kinds)}
+    requirements.require(*named & {*requirements.LIBRARIES})
     if config.get('data_preprocessor'):  # mmengine's Runner puts it there, and models are built without one too
         config.model.setdefault('data_preprocessor', config.data_preprocessor)
     if plugin is not None:

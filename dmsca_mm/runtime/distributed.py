@@ -13,6 +13,7 @@ import torch
 import torch.distributed as dist
 from mmengine.config import Config
 
+from ..config_tree import walk
 from ..errors import ProcessError, UsageError
 
 _ENVIRONMENT = ('RANK', 'WORLD_SIZE', 'MASTER_ADDR', 'MASTER_PORT')
@@ -97,13 +98,9 @@ def prepare(config: Config) -> None:
 
 def replace_sync_batch_norm(node: Any) -> None:
     """Turn every SyncBN of a model's config into BN, in place: SyncBN runs on CUDA only."""
-    if isinstance(node, dict):
-        if node.get('type') == 'SyncBN':
-            node['type'] = 'BN'
-        node = list(node.values())
-    if isinstance(node, (list, tuple)):
-        for value in node:
-            replace_sync_batch_norm(value)
+    for _, part in walk(node):
+        if part.get('type') == 'SyncBN':
+            part['type'] = 'BN'
 
 
 def environment_from_slurm(config: Config) -> None:

@@ -1,242 +1,113 @@
-"""From a config to a finished run: detection, segmentation, classification, on CPU or GPU, in one process or many."""
+"""Start a tool in several processes with torchrun, and report its end in one line.
+
+``python -m dmsca_mm.runtime.launch SCRIPT N [ARGUMENTS...]`` is what ``tools/dist_train.sh`` calls. The environment
+says the rest, as in mmdet and mmseg: NNODES, NODE_RANK, MASTER_ADDR, PORT.
+"""
 from __future__ import annotations
 
+import logging
+import os
+import socket
 import sys
-from collections.abc import Iterable
-from pathlib import Path
-from typing import Any
 
-from mmengine.config import Config, ConfigDict
-from mmengine.evaluator import DumpResults
-from mmengine.runner import Runner
+import torch
+from torch.distributed.elastic.multiprocessing import SignalException
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+from torch.distributed.run import parse_args, run
 
-from ..errors import UsageError, is_first_process
-from ..insight.intervals import of_few
-from . import attention_log, distributed, failures, loading, preflight, saving
-from .config import default_work_dir, load_config
-from .main_metric import MAIN_METRICS, is_percent
-from .resume import go_on
-from .structure import check_complete
+from ..errors import UsageError, exit_on_usage_error
 
 
-def train(config: str, work_dir: str | None = None, resume: str | None = None, overwrite: bool = False,
-          amp: bool = False, auto_scale_lr: bool = False, cfg_options: dict[str, Any] | None = None,
-          launcher: str = 'none', plugin: str | None = None, skip_bad_images: bool = False,
-          tensorboard: bool = False) -> Path:
-    """Train a model.
+def launch(script: str, processes: int, arguments: list[str]) -> None:
+    """Run ``script`` in ``processes`` processes on this node.
 
     Args:
-        config: see :func:`config.load_config`.
-        work_dir: folder for logs and checkpoints; by default the config's, else ``work_dirs/NAME_OF_CONFIG``.
-        resume: ``'auto'`` goes on from the newest checkpoint in the work directory; a path from that file.
-        overwrite: drop the checkpoints of an earlier run in the work directory.
-        amp: mixed precision; needs a GPU.
-        auto_scale_lr: scale the learning rate by the real batch size over the config's base batch size.
-        cfg_options: entries that override the config's.
-        launcher: ``'none'``, ``'pytorch'``, ``'slurm'`` or ``'mpi'``.
-        plugin: see :func:`config.load_config`.
-        skip_bad_images: leave out training images that are broken, and count them, where else the first one ends the
-            run.
-        tensorboard: write the scalars for TensorBoard as well.
-
-    Returns:
-        The work directory.
+        script: path of a Python file.
+        processes: at least 1; with GPUs at most their number.
+        arguments: those of the script; ``--launcher pytorch`` is added.
 
     Raises:
-        UsageError: whatever ``preflight`` finds, before anything is written.
+        UsageError: too many processes, or a PORT that is taken.
+        SystemExit: the code of the first process that failed; 128 and its number after a signal.
     """
-    cfg = _prepared(config, cfg_options, plugin, work_dir, launcher, 'train')
-    if amp:
-        preflight.switch_on_amp(cfg)
-    if auto_scale_lr:
-        if not {'enable', 'base_batch_size'} <= set(cfg.get('auto_scale_lr') or {}):
-            raise UsageError(f'--auto-scale-lr needs auto_scale_lr=dict(enable=False, base_batch_size=...) in {config}')
-        cfg.auto_scale_lr.enable = True
-    begun = _newest(Path(cfg.work_dir)) if resume == 'auto' else resume
-    from . import images, safeguards  # they need mmcv, which load_config has asked for
-    safeguards.install(cfg, skip_bad_images, tensorboard)
-    attention_log.install(cfg)
-    processes = distributed.processes(launcher)
-    with failures.told(cfg):
-        # with nothing to go on from, the config's own load_from holds
-        hints = [] if begun is None else go_on(cfg, begun, processes)
-        hints += preflight.check_train(cfg, processes, skip_bad_images)
-    directory = Path(cfg.work_dir)
-    preflight.check_work_directory(directory, resume is not None, overwrite)
-    fresh_start = resume is None and cfg.get('load_from')
-    if overwrite and fresh_start and Path(cfg.load_from).resolve().parent == directory.resolve():
-        raise UsageError(f'--overwrite would drop {cfg.load_from}, from which this run starts: '
-                         'choose another --work-dir')
-    model = preflight.check_build(cfg, ('train', 'val'))
-    if begun is not None and '://' not in begun:
-        preflight.check_training_state(begun, cfg, model)
-    _warn([*hints, *preflight.check_room(directory, cfg, model)])
-    del model
-    distributed.end_with_launcher()
-    distributed.prepare(cfg)
-    if is_first_process():
-        _drop(directory.glob(f'*{saving.PART}'))
-        if overwrite and resume is None:
-            _drop([*directory.glob('*.pth'), directory / 'last_checkpoint', directory / images.SKIPPED])
-    with failures.told(cfg):
-        runner = Runner.from_cfg(cfg)
-    with failures.told(cfg, runner.log_dir):
-        runner.train()
-    return directory
+    gpus = torch.cuda.device_count()
+    if gpus and processes > gpus:
+        raise UsageError(f'{processes} processes asked for, but this machine has {gpus} GPU(s): give at most {gpus}, '
+                         'or hide the GPUs with CUDA_VISIBLE_DEVICES= to run on the CPU')
+    if not gpus:
+        os.environ.setdefault('OMP_NUM_THREADS', str(max(1, (os.cpu_count() or 1) // processes)))
+    # Torch's own report of a failed process runs over forty lines; _describe says it in one.
+    logging.getLogger('torch.distributed.elastic').setLevel(logging.CRITICAL)
+    options = [f'--nproc-per-node={processes}', *rendezvous(), script, *arguments, '--launcher', 'pytorch']
+    try:
+        run(parse_args(options))
+    except ChildFailedError as error:
+        rank, failure = error.get_first_failure()
+        if failure.exitcode != 2 and failure.exitcode < 128:  # a process that was mistaken or told to stop has said so
+            print(f'error: process {rank} ended with {_describe(failure.exitcode)}; its own output is above',
+                  file=sys.stderr)
+        raise SystemExit(failure.exitcode if failure.exitcode > 0 else 1) from None
+    except SignalException as stop:
+        raise SystemExit(128 + stop.sigval) from None
 
 
-def whereabouts(directory: Path) -> str:
-    """One line that says where everything of a finished training lies.
-
-    Args:
-        directory: what :func:`train` returned.
-    """
-    from . import images
-    parts = [f'trained: logs and checkpoints are in {directory}']
-    if list(directory.glob('*/vis_data/events.out.tfevents.*')):
-        parts.append(f'curves: tensorboard --logdir {directory}')
-    if left_out := images.skipped(directory):
-        parts.append(f'{left_out} bad image(s) were left out, see {directory / images.SKIPPED}')
-    return '; '.join(parts)
-
-
-def check(config: str, cfg_options: dict[str, Any] | None = None, launcher: str = 'none', plugin: str | None = None,
-          work_dir: str | None = None) -> None:
-    """Look for what would end a training, without starting it or writing anything.
-
-    Args:
-        config: see :func:`config.load_config`.
-        cfg_options: entries that override the config's.
-        launcher: as for :func:`train`; nothing is launched.
-        plugin: see :func:`config.load_config`.
-        work_dir: as for :func:`train`.
+def rendezvous() -> list[str]:
+    """torchrun's arguments for where the processes meet, from the environment.
 
     Raises:
-        UsageError: the first thing that ``preflight`` finds.
+        UsageError: a variable that is no number in range, or a PORT that is taken on this node.
     """
-    cfg = _prepared(config, cfg_options, plugin, work_dir, launcher, 'train')
-    with failures.told(cfg):
-        _warn(preflight.check_train(cfg, distributed.processes(launcher)))
-        if any(cfg.get(f'test_{part}') != cfg.get(f'val_{part}') for part in ('dataloader', 'evaluator')):
-            _warn(preflight.check_test(cfg))
-    preflight.check_writable(Path(cfg.work_dir))
-    _warn(preflight.check_room(Path(cfg.work_dir), cfg, preflight.check_build(cfg)))
-    preflight.check_loaders(cfg)
+    nodes = _number('NNODES', 1, lowest=1)
+    if nodes == 1 and 'PORT' not in os.environ:
+        return ['--standalone']  # picks a free port by itself
+    node_rank = _number('NODE_RANK', 0, lowest=0)
+    if node_rank >= nodes:
+        raise UsageError(f'NODE_RANK={node_rank} must be below NNODES={nodes}: nodes count from 0')
+    port = _number('PORT', 29500, lowest=1)
+    address = os.environ.get('MASTER_ADDR', '127.0.0.1')
+    if node_rank == 0 and not _is_free(port):
+        raise UsageError(f'PORT={port} is taken on this machine: give another, or leave PORT out on a single node')
+    return [f'--nnodes={nodes}', f'--node-rank={node_rank}', f'--master-addr={address}', f'--master-port={port}']
 
 
-def test(config: str, checkpoint: str, work_dir: str | None = None, out: str | None = None, show: bool = False,
-         show_dir: str | None = None, wait_time: float = 2, tta: bool = False,
-         cfg_options: dict[str, Any] | None = None, launcher: str = 'none', plugin: str | None = None
-         ) -> dict[str, float]:
-    """Test a checkpoint.
-
-    Args:
-        config: see :func:`config.load_config`.
-        checkpoint: path or address of the weights.
-        work_dir: folder for logs; by default the config's, else ``work_dirs/NAME_OF_CONFIG``.
-        out: where the predictions go: a folder of label maps for a segmenter, else a ``.pkl`` file.
-        show: show each picture in a window.
-        show_dir: folder for pictures of the predictions beside the truth.
-        wait_time: seconds that a window stays.
-        tta: test-time augmentation; the config must have ``tta_model`` and ``tta_pipeline``.
-        cfg_options: entries that override the config's.
-        launcher: ``'none'``, ``'pytorch'``, ``'slurm'`` or ``'mpi'``.
-        plugin: see :func:`config.load_config`.
-
-    Returns:
-        The metrics by name.
+def positive_number(name: str, text: str) -> int:
+    """``text`` as an int of at least 1.
 
     Raises:
-        UsageError: whatever ``preflight`` finds, before anything is written.
+        UsageError: it is none.
     """
-    cfg = _prepared(config, cfg_options, plugin, work_dir, launcher, 'test')
-    cfg.load_from = checkpoint
-    scope = cfg.get('default_scope')
-    segments = scope == 'mmseg'
-    if out is not None and not segments and not out.endswith(('.pkl', '.pickle')):
-        raise UsageError(f'--out {out}: the predictions of a {"classifier" if scope == "mmpretrain" else "detector"} '
-                         'go into a .pkl file')
-    if show or show_dir:
-        _draw(cfg, show, show_dir, wait_time, scope)
-    if tta:
-        if not cfg.get('tta_model') or not cfg.get('tta_pipeline'):
-            raise UsageError(f'--tta needs tta_model and tta_pipeline in {config}')
-        cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
-        cfg.model = ConfigDict(**cfg.tta_model, module=cfg.model)
-    if out is not None and segments:
-        cfg.test_evaluator.update(output_dir=out, keep_results=True)
-    from . import images
-    images.install(cfg, skip=False)
-    loading.forget_pretrained(cfg.model)  # the checkpoint replaces those weights: do not fetch them
-    with failures.told(cfg):
-        _warn(preflight.check_test(cfg))
-    for folder in (cfg.work_dir, show_dir, out and (out if segments else Path(out).parent)):
-        if folder is not None:
-            preflight.check_writable(Path(folder))
-    preflight.check_build(cfg, ('test',))
-    distributed.end_with_launcher()
-    distributed.prepare(cfg)
-    if out is not None and segments:
-        Path(out).mkdir(parents=True, exist_ok=True)  # mmseg's first process makes it, and the others may come earlier
-    with failures.told(cfg):
-        runner = Runner.from_cfg(cfg)
-    if out is not None and not segments:
-        runner.test_evaluator.metrics.append(_dump(scope)(out_file_path=out))
-    with failures.told(cfg, runner.log_dir):
-        metrics = runner.test()
-    figures = [metrics[name] for name in MAIN_METRICS if name in metrics]
-    images = len(runner.test_dataloader.dataset)
-    _warn(words for figure in figures if (words := of_few(figure, is_percent(cfg), images)))
-    return metrics
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise UsageError(f'{name} must be a positive number, got {text!r}: '
+                         'tools/dist_train.sh CONFIG N, tools/dist_test.sh CONFIG CHECKPOINT N')
+    return int(text)
 
 
-def _prepared(name: str, options: dict[str, Any] | None, plugin: str | None, work_dir: str | None,
-              launcher: str, split: str) -> Config:
-    """The config with what training and testing both set, its model checked."""
-    config = load_config(name, options, plugin)
-    check_complete(config, split)
-    config.launcher = launcher
-    config.work_dir = work_dir or config.get('work_dir') or str(default_work_dir(name))
-    with failures.told(config):
-        preflight.check_model(config)
-    loading.install()
-    return config
+def _number(name: str, default: int, lowest: int) -> int:
+    text = os.environ.get(name, str(default))
+    if not text.isascii() or not text.isdigit() or int(text) < lowest or int(text) > 65535:
+        raise UsageError(f'{name} must be a whole number from {lowest} to 65535, got {text!r}')
+    return int(text)
 
 
-def _dump(scope: str | None) -> type[DumpResults]:
-    """What writes predictions into a file: mmdet's own packs masks, which take much room otherwise."""
-    if scope == 'mmpretrain':
-        return DumpResults
-    from mmdet.evaluation import DumpDetResults
-    return DumpDetResults
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(('', port))
+        except OSError:
+            return False
+    return True
 
 
-def _draw(config: Config, show: bool, show_dir: str | None, wait_time: float, scope: str | None) -> None:
-    """Switch on the library's own hook that draws predictions beside the truth."""
-    hook = (config.get('default_hooks') or {}).get('visualization')
-    if hook is None:
-        raise UsageError('--show and --show-dir need default_hooks.visualization in the config')
-    hook.update({'enable' if scope == 'mmpretrain' else 'draw': True}, show=show, wait_time=wait_time)
-    folder = show_dir and str(Path(show_dir).absolute())
-    if folder and scope == 'mmseg':
-        config.visualizer.save_dir = folder
-    elif folder:
-        hook['out_dir' if scope == 'mmpretrain' else 'test_out_dir'] = folder
+def _describe(exit_code: int) -> str:
+    return f'exit code {exit_code}' if exit_code >= 0 else f'signal {-exit_code}'
 
 
-def _newest(directory: Path) -> str | None:
-    """The newest whole checkpoint of a work directory, or None where there is none yet; broken ones are told."""
-    path, passed_over = saving.newest(directory)
-    _warn(f'passed over: {reason}' for reason in passed_over)
-    return path
+def main() -> None:
+    """Parse ``SCRIPT N [ARGUMENTS...]`` and launch."""
+    script, processes, *arguments = sys.argv[1:]
+    launch(script, positive_number('N', processes), arguments)
 
 
-def _warn(found: Iterable[str]) -> None:
-    for line in found:
-        if is_first_process():
-            print(f'warning: {line}', file=sys.stderr)
-
-
-def _drop(paths: Iterable[Path]) -> None:
-    for path in paths:
-        path.unlink(missing_ok=True)
+if __name__ == '__main__':
+    exit_on_usage_error(main)

@@ -4,13 +4,15 @@ from __future__ import annotations
 from mmengine.config import Config
 from mmengine.hooks import Hook
 
+from ..config_tree import REGISTRY, add_import
 from ..errors import UsageError
-from ..plugin import REGISTRY, add_import
-from . import images, loops, saving
-from .bad_numbers import StopOnBadNumbers
-from .batches import start_worker
-from .resume import StoreProcesses
-from .signals import SaveOnSignal
+from .hooks import checkpoint
+from .hooks.non_finite import StopOnBadNumbers
+from .hooks.processes import StoreProcesses
+from .hooks.signals import SaveOnSignal
+from .resume import loops
+from .resume.sampler import start_worker
+from .transforms import images
 
 
 def install(config: Config, skip_bad_images: bool = False, tensorboard: bool = False) -> None:
@@ -24,7 +26,7 @@ def install(config: Config, skip_bad_images: bool = False, tensorboard: bool = F
     Raises:
         UsageError: the config has no visualizer, which writes for TensorBoard.
     """
-    saving.install(config)
+    checkpoint.install(config)
     loops.install(config)
     images.install(config, skip_bad_images)
     for name in ('train_dataloader', 'val_dataloader'):

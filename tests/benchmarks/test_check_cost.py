@@ -2,7 +2,7 @@
 import check_cost
 from mmengine.config import Config
 
-from dmsca_mm.runtime.preflight.data import check_data
+from dmsca_mm.preflight.data import check_data
 
 
 def test_the_stand_in_passes_the_check(tmp_path, monkeypatch):

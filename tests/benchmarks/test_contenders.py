@@ -7,7 +7,7 @@ from contenders import CONTENDERS
 from mmengine.registry import MODELS
 
 from dmsca_mm.attention import PEERS
-from dmsca_mm.plugin import PLUGINS
+from dmsca_mm.plugins import PLUGINS
 
 
 @pytest.mark.parametrize('peer', PEERS, ids=lambda peer: peer.name)

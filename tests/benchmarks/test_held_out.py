@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 from mmengine.structures import BaseDataElement
 
+from dmsca_mm.compat import requirements
 from dmsca_mm.datasets.composing import material
-from dmsca_mm.runtime import stack
 
 
 @pytest.fixture
 def held_out(repository, monkeypatch):
-    stack.require('mmpretrain')
+    requirements.require('mmpretrain')
     monkeypatch.syspath_prepend(str(repository / 'benchmarks'))
     for name in ('held_out', 'runs'):
         sys.modules.pop(name, None)

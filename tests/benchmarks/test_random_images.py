@@ -5,7 +5,7 @@ import numpy as np
 from PIL import Image
 from random_images import ADE_SIZE, COCO_SIZES, make_ade, make_coco
 
-from dmsca_mm.runtime.preflight.annotations import check_coco
+from dmsca_mm.preflight.annotations import check_coco
 
 
 def test_coco_has_boxes_inside_images_of_both_orientations(tmp_path):

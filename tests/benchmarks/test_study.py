@@ -64,16 +64,16 @@ def test_contenders_share_start_seed_schedule_and_data(study, tmp_path):
 
 def test_the_training_is_one_that_the_tools_take(study, untrained, digits, tmp_path):
     """Every entry that the study sets is an entry of the configs."""
-    from dmsca_mm.runtime import arguments, launch
+    from dmsca_mm.runtime import cli, run
     for task, kind in (('detection', 'detector'), ('segmentation', 'segmenter')):
-        run = study.run.Run(task, 'se', 0, tmp_path / 'work', digits)
-        run.start.parent.mkdir(parents=True)
-        shutil.copy(untrained(kind, 'none')[1], run.start)
-        parser = arguments.parser('')
+        one = study.run.Run(task, 'se', 0, tmp_path / 'work', digits)
+        one.start.parent.mkdir(parents=True)
+        shutil.copy(untrained(kind, 'none')[1], one.start)
+        parser = cli.parser('')
         parser.add_argument('--resume', nargs='?', const='auto')
-        (_, command), *_ = run.steps()
+        (_, command), *_ = one.steps()
         values = vars(parser.parse_args(command[1:]))
-        launch.check(values['config'], values['cfg_options'], plugin=values['plugin'], work_dir=values['work_dir'])
+        run.check(values['config'], values['cfg_options'], plugin=values['plugin'], work_dir=values['work_dir'])
 
 
 def test_what_is_done_is_left_alone_and_a_failure_names_its_log(study, tmp_path, monkeypatch):

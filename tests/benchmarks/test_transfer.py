@@ -36,15 +36,15 @@ def test_the_starts_differ_in_the_weights_alone(transfer, tmp_path):
 
 def test_the_trainings_are_such_that_the_tools_take_them(transfer, untrained, digits, digit_classes, tmp_path):
     """Every entry that the comparison sets is an entry of the configs, and the classifier's weights fit."""
-    from dmsca_mm.runtime import arguments, launch
+    from dmsca_mm.runtime import cli, run
     _, weights = untrained('classifier')
     runs = [transfer.Classifier(tmp_path, digit_classes),
             *(transfer.Detector(start, 0, 1, Path(weights), tmp_path, digits) for start in transfer.STARTS)]
-    for run in runs:
-        parser = arguments.parser('')
+    for one in runs:
+        parser = cli.parser('')
         parser.add_argument('--resume', nargs='?', const='auto')
-        values = vars(parser.parse_args(run.steps()[0][1][1:]))
-        launch.check(values['config'], values['cfg_options'], work_dir=values['work_dir'])
+        values = vars(parser.parse_args(one.steps()[0][1][1:]))
+        run.check(values['config'], values['cfg_options'], work_dir=values['work_dir'])
 
 
 def finish(run, value):

@@ -82,8 +82,8 @@ def test_digits_have_about_the_size_that_they_have_for_detection():
 
 
 def test_loader_of_mmpretrain_gives_the_classes(made, repository):
-    from dmsca_mm.runtime import stack
-    stack.require('mmpretrain')
+    from dmsca_mm.compat import requirements
+    requirements.require('mmpretrain')
     config = Config.fromfile(repository / 'configs/pretrain/resnet50_dmsca_digits.py')
     for split, loader in (('training', config.train_dataloader), ('validation', config.test_dataloader)):
         with DefaultScope.overwrite_default_scope('mmpretrain'):

@@ -64,6 +64,6 @@ def test_what_a_runner_would_give_the_model_is_there_for_every_tool():
 
 def test_a_library_that_a_backbone_is_of_is_required(monkeypatch, repository):
     asked = []
-    monkeypatch.setattr('dmsca_mm.runtime.stack.require', lambda *libraries: asked.extend(libraries))
+    monkeypatch.setattr('dmsca_mm.compat.requirements.require', lambda *libraries: asked.extend(libraries))
     load_config(str(repository / 'configs/pretrain/resnet18_dmsca_cifar10.py'))
     assert set(asked) == {'mmpretrain', 'mmdet'}

@@ -16,7 +16,7 @@ from commands import DETECTOR, SEGMENTER, data_options
 from mmengine.config import DictAction
 from mmengine.config import config as mmengine_config
 
-from dmsca_mm.runtime import launch
+from dmsca_mm.runtime import run
 from dmsca_mm.runtime.config import load_config
 
 PATIENCE = 120
@@ -46,7 +46,7 @@ def settings(repository, digits, tmp_path_factory):
     for number, entries in enumerate(found):  # what check imports, every fork has then
         path = tmp_path_factory.mktemp('whole') / f'config_{number}.py'
         write(path, entries)
-        launch.check(str(path))
+        run.check(str(path))
     return found
 
 

@@ -17,10 +17,11 @@ from mmengine.config import Config, DictAction
 from PIL import Image
 from safetensors.torch import save as safetensors
 
+from dmsca_mm import checkpoint
 from dmsca_mm.errors import UsageError
-from dmsca_mm.runtime import checkpoint, launch
+from dmsca_mm.runtime import run
 from dmsca_mm.runtime.config import load_config
-from dmsca_mm.runtime.images import LoadWholeImage
+from dmsca_mm.runtime.transforms.images import LoadWholeImage
 
 EACH = 60
 """Inputs of each of the four kinds."""
@@ -124,14 +125,14 @@ def settings(repository, digits):
 def test_malformed_configs(settings, tmp_path):
     path = tmp_path / 'config.py'
     Config(copy.deepcopy(settings)).dump(path)
-    launch.check(str(path))  # the unchanged one passes
+    run.check(str(path))  # the unchanged one passes
     for number in range(EACH - 15):
         seeded = random.Random(number)
         config = json.loads(json.dumps(settings))
         fault = CONFIG_FAULTS[number % len(CONFIG_FAULTS)]
         fault(config, seeded)
         Config(config).dump(path)
-        assert_one_clear_line(lambda: launch.check(str(path)))
+        assert_one_clear_line(lambda: run.check(str(path)))
     text = Config(copy.deepcopy(settings)).pretty_text
     for number in range(15):
         seeded = random.Random(number)
@@ -142,7 +143,7 @@ def test_malformed_configs(settings, tmp_path):
             except SyntaxError:
                 break
         path.write_text(cut)
-        assert_one_clear_line(lambda: launch.check(str(path)), path, 'SyntaxError')
+        assert_one_clear_line(lambda: run.check(str(path)), path, 'SyntaxError')
 
 
 # Annotations
@@ -206,7 +207,7 @@ def test_malformed_annotations(settings, digits, tmp_path):
     config['train_dataloader']['dataset']['ann_file'] = str(path)
     Config(config).dump(tmp_path / 'config.py')
     path.write_text(good)
-    launch.check(str(tmp_path / 'config.py'))
+    run.check(str(tmp_path / 'config.py'))
     for number in range(EACH):
         seeded = random.Random(number)
         if number % 5:
@@ -217,7 +218,7 @@ def test_malformed_annotations(settings, digits, tmp_path):
             cut = good[:seeded.randrange(len(good) - 1)].encode()
             path.write_bytes(seeded.choice([cut, b'', seeded.randbytes(99)]))
         named = 'does not exist, though' if path.read_text(errors='replace').count('/0') > 5 else path
-        assert_one_clear_line(lambda: launch.check(str(tmp_path / 'config.py')), named)
+        assert_one_clear_line(lambda: run.check(str(tmp_path / 'config.py')), named)
 
 
 # Images

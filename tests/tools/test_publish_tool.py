@@ -3,7 +3,7 @@ import pytest
 import torch
 from commands import assert_one_line
 
-from dmsca_mm.runtime.inference import open_model
+from dmsca_mm.analysis.inference import open_model
 
 
 @pytest.mark.parametrize('suffix', ['.pth', '.safetensors'])

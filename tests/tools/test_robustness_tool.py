@@ -8,7 +8,7 @@ import pytest
 from commands import DETECTOR, SEGMENTER, assert_one_line, data_options, said
 from processes import finished, started, wait_for
 
-from dmsca_mm.runtime.robustness.measure import measure
+from dmsca_mm.analysis.robustness.measure import measure
 
 
 def test_detector_in_two_processes(untrained, digits, call, tmp_path):

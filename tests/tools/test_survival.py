@@ -15,7 +15,8 @@ import torch
 from commands import DETECTOR, data_options
 from processes import PATIENCE, finished, kill_all, kill_often, started, wait_for
 
-from dmsca_mm.runtime import checkpoint, saving
+from dmsca_mm import checkpoint
+from dmsca_mm.checkpoint.newest import newest
 
 KILLS = 20
 SOAK = 2000
@@ -92,7 +93,7 @@ def test_full_disk_is_one_line_and_the_last_checkpoint_stays_whole(command, run,
     code, output = finished(run(command(work, epochs=2, arguments=['--resume']), preexec_fn=quota))
     assert code == 2, output[-2000:]
     assert 'epoch_2.pth could not be written' in output.splitlines()[-1]
-    assert saving.newest(work) == (str(work / 'epoch_1.pth'), [])
+    assert newest(work) == (str(work / 'epoch_1.pth'), [])
     assert not list(work.glob('*.part'))
     code, output = finished(run(command(work, epochs=2, arguments=['--resume'])))
     assert code == 0, output[-2000:]

@@ -1,5 +1,4 @@
-"""A run that goes on: what changed between the config of the earlier run and that of this one."""
+"""A run that goes on: where it stood, and what changed since."""
 from .going_on import go_on
-from .processes import StoreProcesses
 
-__all__ = ['StoreProcesses', 'go_on']
+__all__ = ['go_on']

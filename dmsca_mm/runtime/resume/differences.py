@@ -39,7 +39,7 @@ def differences(old: Any, new: Any, path: str) -> Iterator[Difference]:
     compared by its last name, so ``'mmdet.ResNet'`` is ``'ResNet'``.
 
     Args:
-        old: as :func:`~dmsca_mm.runtime.stored_config.parse` gives it.
+        old: as :func:`~dmsca_mm.checkpoint.stored_config.parse` gives it.
         new: the same.
         path: their dotted path.
     """

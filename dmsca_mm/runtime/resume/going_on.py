@@ -7,8 +7,9 @@ from typing import Any
 import torch
 from mmengine.config import Config
 
+from ... import checkpoint
+from ...checkpoint import stored_config
 from ...errors import UsageError
-from .. import checkpoint, stored_config
 from .network import compare_network
 from .training import STEP, compare_training
 

@@ -10,7 +10,7 @@ from mmengine.registry import MODELS, DefaultScope
 from torch import Tensor
 
 from ...errors import UsageError
-from .. import failures
+from ...failures import readable_errors
 from .differences import Difference, differences
 from .training import HOLDS
 
@@ -23,7 +23,7 @@ def compare_network(old: Any, new: Any, config: Config, weights: dict[str, Tenso
     """Compare two models' configs, and where they differ the tensors too.
 
     Args:
-        old: the model of the earlier run, as :func:`~dmsca_mm.runtime.stored_config.parse` gives it.
+        old: the model of the earlier run, as :func:`~dmsca_mm.checkpoint.stored_config.parse` gives it.
         new: that of this one.
         config: of this run.
         weights: of the checkpoint.
@@ -45,7 +45,7 @@ def compare_network(old: Any, new: Any, config: Config, weights: dict[str, Tenso
 
 
 def _compare_tensors(found: str, config: Config, weights: dict[str, Tensor]) -> None:
-    with DefaultScope.overwrite_default_scope(config.get('default_scope') or 'mmengine'), failures.told():
+    with DefaultScope.overwrite_default_scope(config.get('default_scope') or 'mmengine'), readable_errors():
         here = MODELS.build(copy.deepcopy(config.model)).state_dict()
     there = {name.removeprefix('module.'): value for name, value in weights.items()}
     for name in dict.fromkeys((*there, *here)):

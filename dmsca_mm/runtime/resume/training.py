@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...errors import UsageError
-from ..attention_log import LogAttention
-from ..bad_numbers import StopOnBadNumbers
-from ..loops import SameEpochLoop, SameIterLoop
-from ..signals import SaveOnSignal
+from ..hooks.attention_log import LogAttention
+from ..hooks.non_finite import StopOnBadNumbers
+from ..hooks.processes import StoreProcesses
+from ..hooks.signals import SaveOnSignal
 from .differences import Difference, differences, type_name
-from .processes import StoreProcesses
+from .loops import SameEpochLoop, SameIterLoop
 
 _OWN_HOOKS = [hook.__name__ for hook in (LogAttention, StopOnBadNumbers, SaveOnSignal, StoreProcesses)]
 _OWN_LOOPS = [loop.__name__ for loop in (SameEpochLoop, SameIterLoop)]
@@ -45,7 +45,7 @@ def compare_training(old: dict[str, Any], new: dict[str, Any], meta: dict[str, A
     """Compare all of two configs but their models.
 
     Args:
-        old: config of the earlier run, as :func:`~dmsca_mm.runtime.stored_config.parse` gives it.
+        old: config of the earlier run, as :func:`~dmsca_mm.checkpoint.stored_config.parse` gives it.
         new: that of this one.
         meta: of the checkpoint.
 

@@ -30,7 +30,8 @@ def saved_and_loaded(module):
 
 @pytest.mark.parametrize('copied', [copy.deepcopy, lambda module: pickle.loads(pickle.dumps(module)),
                                     saved_and_loaded], ids=['deepcopy', 'pickle', 'torch.save'])
-def test_a_copy_has_the_same_step_and_parameters_of_its_own(copied):
+def test_a_copy_has_the_same_step_and_parameters_of_its_own(copied, monkeypatch):
+    monkeypatch.delenv('TORCH_FORCE_WEIGHTS_ONLY_LOAD', raising=False)  # a tool that ran in this process set it
     literal, fast = pair(8)
     x, dy = torch.randn(2, 8, 5, 5), torch.randn(2, 8, 5, 5)
     fast(x).backward(dy)  # a copy is often of a module that has been used
@@ -116,6 +117,7 @@ def test_compiled_backbone_keeps_the_native_operator_as_one_node_and_takes_other
     assert counter.frame_count == 2, 'the first size, then one for all'
 
 
+@pytest.mark.skipif(' ' in torch.__file__, reason='inductor links no torch whose path has a space')
 @pytest.mark.parametrize('kernels', ['0', '1'])
 @pytest.mark.parametrize('dynamic', [None, True])
 def test_operator_between_layers_compiles_to_machine_code(dynamic, kernels, monkeypatch):

@@ -5,8 +5,8 @@ import pytest
 from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
 
+from dmsca_mm.checkpoint import stored_config
 from dmsca_mm.errors import UsageError
-from dmsca_mm.runtime import stored_config
 from dmsca_mm.runtime.resume.network import compare_network
 
 PLUGIN = dict(cfg=dict(type='DMSCA'), stages=(False, True, True, True), position='after_conv3')

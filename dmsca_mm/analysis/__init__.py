@@ -1,0 +1,1 @@
+"""What a trained model does: its predictions, where it attends, its robustness; and the report."""

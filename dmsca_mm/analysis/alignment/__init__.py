@@ -1,0 +1,1 @@
+"""How well a model's maps fall onto annotated objects."""

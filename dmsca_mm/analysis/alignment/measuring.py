@@ -1,0 +1,167 @@
+"""From a config, a checkpoint and test data to numbers of how well the maps of the model fall onto the objects."""
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.registry import TRANSFORMS
+from torch.nn import functional
+from tqdm import tqdm
+
+from ... import preflight
+from ...checkpoint.writing import write_whole
+from ...errors import UsageError
+from ...runtime.config import default_work_dir
+from ...version import __version__
+from ..attention_maps import figures, maps
+from ..attention_maps.showing import Model, Seen, name_apart
+from ..inference import data_set
+from .figure import CONTROL, alignment_figure
+from .numbers import Objects, Tally
+
+CONTROLLED = ('total', 'Grad-CAM')
+"""Maps that are compared with the objects of another image too."""
+
+
+class Annotated:
+    """The images that a model is tested on, and the objects in them.
+
+    Args:
+        config: of a detector or segmenter; its test data are checked.
+        classes: of the model. All are objects but one that is called background.
+        chosen: names of the classes that are objects; None for all.
+
+    Raises:
+        UsageError: data that are missing or out of order, or of a classifier; a class that the model has not.
+    """
+
+    def __init__(self, config: Config, classes: Sequence[str], chosen: Sequence[str] | None = None) -> None:
+        if config.get('default_scope') == 'mmpretrain':
+            raise UsageError(f'{config.filename} is of a classifier, whose data tell of no place: the alignment is '
+                             'measured on detectors and segmenters')
+        preflight.check_test(config, measured=False)
+        for name in chosen or ():
+            if name not in classes:
+                raise UsageError(f'class {name!r}: the model tells apart {", ".join(classes)}')
+        self.numbers = [number for number, name in enumerate(classes)
+                        if (name in chosen if chosen else name != 'background')]
+        self.dataset, self.ignored = data_set(config), preflight.ignored_labels(config)
+        self.load = TRANSFORMS.build(dict(type='LoadAnnotations')) if config.default_scope == 'mmseg' else None
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def image(self, place: int) -> tuple[str, Objects]:
+        """The path of an image, and its objects: the boxes of a detector's data, a segmenter's connected areas.
+
+        Args:
+            place: in the data set.
+        """
+        info = self.dataset.get_data_info(place)
+        return info['img_path'], self._areas(info) if self.load else self._boxes(info)
+
+    def _boxes(self, info: dict[str, Any]) -> Objects:
+        size, masks = (info['height'], info['width']), []
+        ignored = np.zeros(size, bool)
+        for instance in info['instances']:
+            left, top, right, bottom = (round(edge) for edge in instance['bbox'])
+            mask = np.zeros(size, bool)
+            mask[max(top, 0):bottom, max(left, 0):right] = True
+            if instance['ignore_flag'] or instance['bbox_label'] not in self.numbers:
+                ignored |= mask
+            else:
+                masks.append(mask)
+        return Objects(np.stack(masks) if masks else np.zeros((0, *size), bool), ignored)
+
+    def _areas(self, info: dict[str, Any]) -> Objects:
+        from scipy.ndimage import label
+        labels, masks = self.load(info)['gt_seg_map'], []
+        ignored = np.isin(labels, self.ignored)
+        for number in self.numbers:
+            areas, count = label((labels == number) & ~ignored, np.ones((3, 3)))
+            masks += [areas == area for area in range(1, count + 1)]
+        return Objects(np.stack(masks) if masks else np.zeros((0, *labels.shape), bool), ignored)
+
+
+def measure_alignment(config: str, weights: str, out: str | None = None, beside: Sequence[tuple[str, str]] = (),
+                      images: int = 200, stages: Sequence[int] | None = None, classes: Sequence[str] | None = None,
+                      cfg_options: dict[str, Any] | None = None, plugin: str | None = None) -> list[dict[str, Any]]:
+    """Measure how well the maps of the last block of each stage fall onto the annotated objects.
+
+    Where the model has DMSCA: its total, the total's departure from its median, spatial gate and activation. Of every
+    model: Grad-CAM. As a control the total and Grad-CAM against the objects of another image.
+
+    Args:
+        config: see :func:`inference.open_model`.
+        weights: path of the checkpoint.
+        out: folder for ``alignment.json`` and ``alignment.png``; None stands for
+            ``work_dirs/NAME_OF_CONFIG/alignment``.
+        beside: config and checkpoint of further models.
+        images: how many of the test data, from the first, at least 2.
+        stages: of the backbone, counted from 1; None for all.
+        classes: names of those that are objects; None for all but one called background.
+        cfg_options: entries that override the config's.
+        plugin: see :func:`config.load_config`.
+
+    Returns:
+        The rows of :meth:`Tally.summary`, each with ``model``.
+
+    Raises:
+        UsageError: as :func:`showing.show_attention`; data that are missing; no objects in the images.
+    """
+    if images < 2:
+        raise UsageError(f'--images is {images}, must be at least 2: the control needs another image')
+    models = [Model(config, weights, cfg_options, plugin), *(Model(*other) for other in beside)]
+    name_apart(models)
+    data = Annotated(models[0].config, models[0].classes, classes)
+    tallies = [Tally() for _ in models]
+    places = range(min(images, len(data)))
+    _, before = data.image(places[-1])
+    for place in tqdm(places, unit='image'):
+        path, objects = data.image(place)
+        for model, tally in zip(models, tallies, strict=True):
+            for kind, stage, values in _maps(model.take(path), stages):
+                tally.add(kind, stage, values, objects)
+                if kind in CONTROLLED:
+                    tally.add(f'{kind}, {CONTROL}', stage, _fitted(values, before.ignored.shape), before)
+        before = objects
+    rows = [dict(model=model.name, **row) for model, tally in zip(models, tallies, strict=True)
+            for row in tally.summary()]
+    if not rows:
+        raise UsageError(f'the first {len(places)} images of the test data have no objects: give more --images, or '
+                         'other --classes')
+    _write(rows, len(places), Path(out) if out else default_work_dir(config) / 'alignment')
+    return rows
+
+
+def _maps(seen: Seen, stages: Sequence[int] | None) -> Iterator[tuple[str, int, np.ndarray]]:
+    model = seen.model.model
+    if maps.attentions(model):
+        for shown in seen.attentions(maps.choose(maps.attentions(model), stages)):
+            yield 'total', shown.place.stage, shown.total
+            yield 'departure', shown.place.stage, np.abs(shown.total - np.median(shown.total))
+            yield 'spatial gate', shown.place.stage, shown.spatial
+            yield 'activation', shown.place.stage, shown.activation
+    for stage, values in seen.grad_cam(maps.choose(maps.stage_ends(model), stages)).maps.items():
+        yield 'Grad-CAM', stage, values
+
+
+def _fitted(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """A map stretched to the size of another image."""
+    whole = torch.from_numpy(values)[None, None]
+    return functional.interpolate(whole, size, mode='bilinear', align_corners=False)[0, 0].numpy()
+
+
+def _write(rows: list[dict[str, Any]], images: int, out: Path) -> None:
+    content = dict(command=' '.join(sys.argv), date=datetime.now(timezone.utc).isoformat(timespec='seconds'),
+                   versions=dict(dmsca_mm=__version__, torch=torch.__version__), images=images, rows=rows)
+    write_whole(json.dumps(content, indent=1).encode(), out / 'alignment.json', 'give the same command again')
+    figures.save(alignment_figure([row for row in rows if row['size'] == 'all'],
+                               f'How well maps fall onto the objects of {images} images'), out / 'alignment.png')

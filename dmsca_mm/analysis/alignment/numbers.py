@@ -1,0 +1,113 @@
+"""How well a map of a model falls onto the annotated objects, in numbers.
+
+A map is first scaled to 0 at its lowest pixel and 1 at its highest. Then, for the pixels of an image:
+
+- pointing: whether its highest pixel lies on an object (Zhang et al. 2016, arXiv 1608.00507).
+- energy: the share of its sum that lies on objects (Wang et al. 2020, arXiv 1910.01279), beside the share of the
+  area that they cover: equal shares say nothing.
+- iou: intersection over union of the objects and the pixels above a threshold, the one that is best for all images.
+- precision: the average precision of its pixels as a score for lying on an object.
+
+A map that knows nothing has, on average, the share of the area for pointing, energy and precision.
+"""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.metrics import average_precision_score
+
+from ...runtime.intervals import bootstrap
+
+SIZES = {'small': (0, 32 ** 2), 'medium': (32 ** 2, 96 ** 2), 'large': (96 ** 2, float('inf'))}
+"""COCO's sizes of objects, from and below an area in pixels of the file."""
+THRESHOLDS = np.linspace(0, 1, 51)
+
+
+class Objects(NamedTuple):
+    """What is annotated in an image.
+
+    Attributes:
+        masks: (K, H, W), bool, a mask an object.
+        ignored: (H, W), bool, pixels of which nothing is said.
+    """
+
+    masks: np.ndarray
+    ignored: np.ndarray
+
+    def targets(self) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+        """For all objects and by size: the pixels on them, and the pixels that count; sizes without any are left out.
+
+        Objects of other sizes count neither way.
+        """
+        every = self.masks.any(0)
+        areas = self.masks.sum((1, 2))
+        for size, (least, below) in {'all': (0, float('inf')), **SIZES}.items():
+            target = self.masks[(areas >= least) & (areas < below)].any(0) & ~self.ignored
+            if target.any():
+                yield size, target, (target | ~every) & ~self.ignored
+
+
+class Score(NamedTuple):
+    """Of one map against the objects of one image; ``ious`` at each of ``THRESHOLDS``."""
+
+    pointing: float
+    energy: float
+    area: float
+    precision: float
+    ious: np.ndarray
+
+
+def score(values: np.ndarray, target: np.ndarray, counted: np.ndarray) -> Score:
+    """Compare a map with the objects of an image.
+
+    Args:
+        values: the map, (H, W), any range.
+        target: (H, W), bool, the pixels on objects, at least one.
+        counted: (H, W), bool, the pixels that count; all of ``target`` among them.
+    """
+    values, target = values[counted].astype(float), target[counted]
+    low, high = values.min(), values.max()
+    values = (values - low) / (high - low) if high > low else np.ones_like(values)  # a flat map highlights all alike
+    highest = target[values == 1]
+    above = np.digitize(values, THRESHOLDS) - 1  # how many thresholds past the first a pixel reaches
+    reached, hit = (np.bincount(above, weights, len(THRESHOLDS))[::-1].cumsum()[::-1] for weights in (None, target))
+    return Score(pointing=highest.mean(), energy=values[target].sum() / values.sum(), area=target.mean(),
+                 precision=average_precision_score(target, values), ious=hit / (reached + target.sum() - hit))
+
+
+class Tally:
+    """Scores of many images, by kind of map, stage and size of objects."""
+
+    def __init__(self) -> None:
+        self.scores: dict[tuple[str, int, str], list[Score]] = {}
+
+    def add(self, kind: str, stage: int, values: np.ndarray, objects: Objects) -> None:
+        """Count a map of an image.
+
+        Args:
+            kind: of map, such as ``'total'``.
+            stage: of the backbone.
+            values: (H, W).
+            objects: of the same image.
+        """
+        for size, target, counted in objects.targets():
+            self.scores.setdefault((kind, stage, size), []).append(score(values, target, counted))
+
+    def summary(self) -> list[dict[str, Any]]:
+        """A row for each kind, stage and size: means over the images that have such objects.
+
+        ``interval`` holds the ends of the 95 % interval of each number, by :func:`intervals.bootstrap`.
+        """
+        rows = []
+        for (kind, stage, size), scores in self.scores.items():
+            values = {name: np.array([getattr(each, name) for each in scores])
+                      for name in ('pointing', 'energy', 'area', 'precision')}
+            means = {name: float(each.mean()) for name, each in values.items()}
+            every = np.stack([each.ious for each in scores])
+            ious = every.mean(0)
+            interval = {name: list(bootstrap(each)) for name, each in {**values, 'iou': every}.items()}
+            rows.append(dict(map=kind, stage=stage, size=size, images=len(scores), **means, iou=float(ious.max()),
+                             threshold=float(THRESHOLDS[ious.argmax()]), interval=interval))
+        return rows

@@ -1,0 +1,1 @@
+"""Attention and Grad-CAM of a model, drawn on images."""

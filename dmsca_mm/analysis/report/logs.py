@@ -1,0 +1,119 @@
+"""The scalars that trainings left in a work directory, resumed parts joined to one history."""
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...errors import UsageError
+
+ATTENTION = 'attention/'
+"""What the names of scalars begin with that :mod:`dmsca_mm.runtime.hooks.attention_log` writes."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a log.
+
+    Attributes:
+        kind: ``'training'``, ``'attention'`` or ``'validation'``.
+        iteration: of the training, counted from 1. A validation has that of the last line before it, because its own
+            step counts epochs or iterations, as the config says.
+        step: as the line has it.
+        run: the folder of the work directory that holds the log, named by the time at which it began.
+        values: numbers by name.
+    """
+
+    kind: str
+    iteration: int
+    step: int
+    run: str
+    values: dict[str, float]
+
+
+@dataclass(frozen=True)
+class History:
+    """What a training logged.
+
+    Attributes:
+        lines: in the order of the iterations.
+        runs: folders of the runs that it consists of, oldest first: one, and one more for each time it was resumed.
+        broken: how many lines could not be read and are left out.
+    """
+
+    lines: list[Line]
+    runs: list[Path]
+    broken: int
+
+    def of(self, kind: str) -> list[Line]:
+        """The lines of one kind."""
+        return [line for line in self.lines if line.kind == kind]
+
+
+def series(lines: Iterable[Line], name: str) -> tuple[list[int], list[float]]:
+    """Iterations and values of one scalar, where it is a finite number."""
+    points = [(line.iteration, line.values[name]) for line in lines if math.isfinite(line.values.get(name, math.nan))]
+    return [iteration for iteration, _ in points], [value for _, value in points]
+
+
+def names(lines: Iterable[Line]) -> list[str]:
+    """The scalars of some lines, in the order in which they first come."""
+    return list(dict.fromkeys(name for line in lines for name in line.values))
+
+
+def read_history(directory: Path) -> History:
+    """Read every ``TIMESTAMP/vis_data/scalars.json``; where two runs overlap, the later one counts.
+
+    So a resumed run goes on where it began, and one that began anew replaces what was there.
+
+    Args:
+        directory: a work directory.
+
+    Raises:
+        UsageError: no such folder, no log in it, or no line of a training in any log.
+    """
+    if not directory.is_dir():
+        raise UsageError(f'work directory {directory} does not exist or is no folder: give the one that a training '
+                         'wrote to, such as work_dirs/NAME_OF_CONFIG')
+    paths = sorted(directory.glob('*/vis_data/scalars.json'))
+    if not paths:
+        raise UsageError(f'{directory} holds no log of a training: tools/train.py leaves TIMESTAMP/vis_data/'
+                         'scalars.json in its work directory')
+    lines: list[Line] = []
+    broken = 0
+    for path in paths:
+        entries, bad = _entries(path)
+        broken += bad
+        started = [step for kind, step, _ in entries if kind != 'validation']
+        if started:
+            lines = [line for line in lines if line.iteration < min(started)]
+        iteration = lines[-1].iteration if lines else 0
+        for kind, step, values in entries:
+            iteration = iteration if kind == 'validation' else step
+            lines.append(Line(kind, iteration, step, path.parts[-3], values))
+    if not any(line.kind == 'training' for line in lines):
+        raise UsageError(f'{paths[-1]} holds no line of a training that can be read ({broken} broken): a run writes '
+                         'the first after default_hooks.logger.interval iterations')
+    runs = [directory / run for run in dict.fromkeys(line.run for line in lines)]
+    return History(lines, runs, broken)
+
+
+def _entries(path: Path) -> tuple[list[tuple[str, int, dict[str, float]]], int]:
+    """Kind, step and numbers of each line, and how many lines are broken, as the last one of a killed run."""
+    found, broken = [], 0
+    for text in path.read_text(errors='replace').splitlines():
+        try:
+            entry = json.loads(text)
+            step = int(entry.pop('step'))
+            values = {name: float(value) for name, value in entry.items() if isinstance(value, (int, float))}
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
+            broken += 1
+            continue
+        if any(name.startswith(ATTENTION) for name in values):
+            kind = 'attention'
+        else:
+            kind = 'training' if 'iter' in values else 'validation'
+        found.append((kind, step, values))
+    return found, broken

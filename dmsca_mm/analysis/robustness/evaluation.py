@@ -1,0 +1,92 @@
+"""One trained model, tested on its data under one corruption after another."""
+from __future__ import annotations
+
+import copy
+import math
+from typing import Any
+
+import cv2
+import torch
+from mmengine.evaluator import Evaluator
+from mmengine.runner import Runner, autocast
+
+from ...errors import ProcessError
+from ...failures import readable_errors
+from ...runtime.transforms import images
+from ..inference import open_model
+from .cells import CLEAN, Cell, Metrics
+from .subset import score_alone
+from .transform import CorruptImage, insert
+
+
+class Evaluation:
+    """A model, loaded once, that is called with (corruption, severity) and gives all metrics of its evaluator.
+
+    Args:
+        config: see :func:`config.load_config`.
+        weights: path of the checkpoint; it must be of a model of this config.
+        options: entries that override the config's.
+        plugin: see :func:`config.load_config`.
+        alone: no other process works beside this one: without a GPU, it may have several threads and data workers.
+        number: of this process, from 0; it chooses the GPU.
+
+    Raises:
+        UsageError: those of :func:`inference.open_model`.
+    """
+
+    def __init__(self, config: str, weights: str, options: dict[str, Any] | None, plugin: str | None, alone: bool,
+                 number: int) -> None:
+        if torch.cuda.is_available():
+            torch.cuda.set_device(number % torch.cuda.device_count())
+        elif not alone:
+            torch.set_num_threads(1)
+            cv2.setNumThreads(1)
+        self.config, self.model = open_model(config, weights, options, plugin)
+        self.loader = self.config.test_dataloader
+        if not alone and not torch.cuda.is_available():
+            self.loader.update(num_workers=0, persistent_workers=False)
+        images.replace_loaders(self.loader, {})
+        evaluators = self.config.test_evaluator
+        for one in evaluators if isinstance(evaluators, (list, tuple)) else [evaluators]:
+            one.pop('outfile_prefix', None)  # mmdet reads such a file again, and every process would write the same
+        with readable_errors():
+            self.evaluator = Evaluator(evaluators)
+
+    @torch.no_grad()
+    def __call__(self, cell: Cell) -> Metrics:
+        """Test once.
+
+        Args:
+            cell: what the images go through; :data:`cells.CLEAN` leaves them as they are.
+
+        Returns:
+            The metrics; None for one without a value: mmdet has -1 for sizes of which there is no object. Empty where
+            a detector finds nothing in any image.
+
+        Raises:
+            UsageError: an image that cannot be read or corrupted, a full GPU, a data set that cannot be built.
+        """
+        loader = copy.deepcopy(self.loader)
+        if cell != CLEAN:
+            corruption, severity = cell
+            insert(loader, dict(type=CorruptImage, corruption=corruption, severity=severity))
+        try:
+            with readable_errors():
+                return self._metrics(loader)
+        except ProcessError as error:
+            if not isinstance(error.__cause__, torch.OutOfMemoryError):
+                raise
+            raise ProcessError('the GPU memory is full: lower test_dataloader.batch_size with --cfg-options, or '
+                               '--processes') from error
+
+    def _metrics(self, loader_config: dict[str, Any]) -> Metrics:
+        loader = Runner.build_dataloader(loader_config)
+        self.evaluator.dataset_meta = loader.dataset.metainfo
+        score_alone(self.evaluator, loader.dataset)
+        mixed = bool((self.config.get('test_cfg') or {}).get('fp16'))
+        for batch in loader:
+            with autocast(enabled=mixed):
+                found = self.model.test_step(batch)
+            self.evaluator.process(found, batch)
+        metrics = self.evaluator.evaluate(len(loader.dataset))
+        return {name: float(value) if math.isfinite(value) and value >= 0 else None for name, value in metrics.items()}

@@ -1,0 +1,67 @@
+"""A checkpoint made ready to be given away: the weights and what they mean, under a name that holds their hash."""
+from __future__ import annotations
+
+import hashlib
+import io
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..errors import UsageError
+from . import reading
+from .writing import write_whole
+
+KEPT = ('meta', 'state_dict')
+"""What of a checkpoint a model needs; the rest is the state of its training."""
+HASH_DIGITS = 8
+
+
+def publish(weights: str | Path, out: str | Path) -> Path:
+    """Write a checkpoint's weights without the optimizer, the schedule and the history.
+
+    A ``.pth`` file keeps ``meta`` too, with the names of the classes and the config; a ``.safetensors`` file holds the
+    weights alone. The same weights give the same file.
+
+    Args:
+        weights: path of a checkpoint.
+        out: path of the new file, whose name gets the first digits of its SHA-256 before the suffix, as in
+            ``resnet50-0676ba61.pth``; that hash is checked whenever the file is read.
+
+    Returns:
+        The path with the hash.
+
+    Raises:
+        UsageError: a checkpoint that cannot be read or holds no weights, another suffix, a full disk.
+    """
+    out = Path(out)
+    if out.suffix not in ('.pth', '.safetensors'):
+        raise UsageError(f'{out} must end in .pth or .safetensors: that tells the format to write')
+    content = reading.read(weights)
+    state = content.get('state_dict', content)
+    if not state or not all(isinstance(value, torch.Tensor) for value in state.values()):
+        raise UsageError(f'checkpoint {weights} holds no weights: expected a state_dict of tensors')
+    # Copies: a view would bring the whole of what it is part of along.
+    state = {name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+             for name, tensor in state.items()}
+    if out.suffix == '.safetensors':
+        raw = _as_safetensors(state)
+    else:
+        raw = _as_pth({**{key: content[key] for key in KEPT if key in content}, 'state_dict': state})
+    named = out.with_name(f'{out.stem}-{hashlib.sha256(raw).hexdigest()[:HASH_DIGITS]}{out.suffix}')
+    write_whole(raw, named, way_on='publish again')
+    return named
+
+
+def _as_pth(content: dict[str, Any]) -> bytes:
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    return buffer.getvalue()
+
+
+def _as_safetensors(state: dict[str, torch.Tensor]) -> bytes:
+    try:
+        from safetensors.torch import save
+    except ImportError:
+        raise UsageError('writing .safetensors needs the package safetensors: pip install safetensors') from None
+    return save(state)

@@ -1,0 +1,85 @@
+"""How mmengine opens weights by name, a path or an address: all of it through :func:`reading.read`."""
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+
+import torch
+import torch.distributed as dist
+from mmengine.dist import get_rank
+from mmengine.runner import CheckpointLoader
+from mmengine.runner.checkpoint import get_deprecated_model_names, get_external_models, get_torchvision_models
+
+from ..config_tree import walk
+from ..errors import UsageError
+from . import reading
+
+PATIENCE = 60
+"""Seconds without a byte after which a download has failed."""
+
+
+def install() -> None:
+    """From here on mmengine loads weights of this machine, of an address and of the model zoos with these functions.
+
+    So safetensors files load too, and a hash in a file's name is checked.
+    """
+    reading.load_weights_only()
+    for prefixes, loader in (('', _local), (('http://', 'https://'), _remote),
+                             (('torchvision://', 'modelzoo://'), _of_torchvision),
+                             (('open-mmlab://', 'openmmlab://'), _of_openmmlab)):
+        CheckpointLoader.register_scheme(prefixes, loader, force=True)
+
+
+def forget_pretrained(node: Any) -> None:
+    """Have a model start without pretrained weights, because a checkpoint replaces them anyway.
+
+    Args:
+        node: the model's config; changed in place, at any depth.
+    """
+    for _, part in walk(node):
+        if isinstance(part.get('pretrained'), str):
+            part['pretrained'] = None
+        if isinstance(part.get('init_cfg'), dict) and part['init_cfg'].get('type') == 'Pretrained':
+            part['init_cfg'] = None
+
+
+def _local(filename: str, map_location: Any = None) -> Any:
+    return reading.read(os.path.expanduser(filename), map_location, mapped=False)
+
+
+def _remote(filename: str, map_location: Any = None) -> Any:
+    path = Path(torch.hub.get_dir()) / 'checkpoints' / filename.split('?')[0].rsplit('/', 1)[-1]
+    if get_rank() == 0:
+        _fetch(filename, path)
+    if dist.is_initialized():
+        dist.barrier()
+        _fetch(filename, path)  # on the other nodes
+    return reading.read(path, map_location, mapped=False)
+
+
+def _of_torchvision(filename: str, map_location: Any = None) -> Any:
+    return _remote(get_torchvision_models()[filename.split('://')[1]], map_location)
+
+
+def _of_openmmlab(filename: str, map_location: Any = None) -> Any:
+    name = filename.split('://')[1]
+    return _remote(get_external_models()[get_deprecated_model_names().get(name, name)], map_location)
+
+
+def _fetch(address: str, path: Path) -> None:
+    if path.exists():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(PATIENCE)
+    try:
+        torch.hub.download_url_to_file(address, str(path), progress=False)
+    except (URLError, OSError) as error:
+        reason = getattr(error, 'reason', error)
+        raise UsageError(f'weights {address} could not be fetched ({reason}): fetch them by hand and name the local '
+                         'file in init_cfg or load_from') from None
+    finally:
+        socket.setdefaulttimeout(before)

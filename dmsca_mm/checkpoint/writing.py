@@ -1,0 +1,51 @@
+"""Files that are complete or absent: an atomic write through a temporary file, fsync and rename."""
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from mmengine.fileio import LocalBackend
+
+from ..errors import UsageError
+
+PART = '.part'
+"""What the name of a file that is still being written ends with."""
+INTERRUPTED = 'interrupted.pth'
+"""The checkpoint of a run that was told to stop; it goes when a regular one is there again."""
+
+
+def write_whole(content: bytes | memoryview, path: str | Path, way_on: str = 'go on with --resume') -> None:
+    """Write a file so that at any moment its name stands for the old content or for the new one, also after a kill.
+
+    Args:
+        content: what the file shall hold.
+        path: a local file; its folder is made where it is missing.
+        way_on: what a user does when there is room again, for the error.
+
+    Raises:
+        UsageError: it cannot be written, as on a full disk; the old content stays.
+    """
+    path = Path(path)
+    part = path.with_name(path.name + PART)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with part.open('wb') as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            part.unlink()
+        old = 'its earlier content is' if path.exists() else 'earlier files are'
+        raise UsageError(f'{path} could not be written ({len(content) / 1e6:.1f} MB: {error.strerror}); {old} whole: '
+                         f'make room, then {way_on}') from error
+
+
+class WholeFiles(LocalBackend):
+    """mmengine's access to local files, with :func:`write_whole` for what it writes."""
+
+    def put(self, obj: bytes | memoryview, filepath: str | Path) -> None:
+        """Write a file, whole or not at all."""
+        write_whole(obj, filepath)

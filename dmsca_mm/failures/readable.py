@@ -1,0 +1,86 @@
+"""Failures of a job that a person can understand: one line, with the way on."""
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+
+from ..errors import OF_THE_MACHINE, ProcessError, Stopped, UsageError
+from . import blame
+
+_LOST = re.compile(r'connection (closed|reset)|connect|socket|broken pipe|timed out|timeout', re.IGNORECASE)
+
+
+@contextmanager
+def readable_errors(config: Any = None, log_dir: str | Path | None = None) -> Iterator[None]:
+    """Turn what ends a job from outside, or what a library cannot do as its config says, into one line.
+
+    An error that happens to this package's own code is a bug and stays as it is, as does one of a user's own module
+    while a job runs.
+
+    Args:
+        config: the job's, in which the part at fault is looked up; None leaves its path out of the line.
+        log_dir: folder of a job that runs, where the traceback is kept; None stands for a job that is being built.
+
+    Raises:
+        UsageError: a library cannot build a part of the config.
+        ProcessError: a part of the config ended the job that runs; a data worker died, another process of the job is
+            gone, or the GPU's memory is full.
+    """
+    try:
+        yield
+    except MemoryError as error:
+        raise ProcessError(f'the memory is full ({_first(error)}): lower train_dataloader.batch_size, num_workers, '
+                           'or the size of the images') from error
+    except torch.OutOfMemoryError as error:
+        raise ProcessError(f'the GPU memory is full ({_first(error)}): lower train_dataloader.batch_size, or give '
+                           '--amp') from error
+    except (UsageError, Stopped):
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in OF_THE_MACHINE:
+            raise
+        known = _known(error) if isinstance(error, RuntimeError) else None
+        known = known or _of_config(error, config, log_dir)
+        if known is None:
+            raise
+        raise known from error
+
+
+def _known(error: RuntimeError) -> ProcessError | None:
+    text = str(error)
+    if 'DataLoader worker' in text and 'pid' in text:
+        cause = error.__cause__ if 'DataLoader worker' in str(error.__cause__) else error  # tells the signal
+        return ProcessError(f'a data worker ended ({_first(cause)}): most often the memory, or the shared memory, is '
+                            'full; give fewer train_dataloader.num_workers, then go on with --resume')
+    is_network = isinstance(error, dist.DistError) or 'gloo' in text or 'NCCL' in text
+    if dist.is_initialized() and is_network and _LOST.search(text):
+        return ProcessError(f'process {dist.get_rank()} lost the others ({_first(error)}): one of them, or its '
+                            'machine, is gone; see their output, then start all again with --resume')
+    return None
+
+
+def _of_config(error: Exception, config: Any, log_dir: str | Path | None) -> UsageError | None:
+    """What a library could not do as its config says."""
+    frames = blame.frames_of(error)
+    building = any(frame.builds for frame in frames)
+    if not blame.is_refusal(frames, of_a_user=building):
+        return None
+    part = blame.part_of(frames, config) or 'the config'
+    what, place = blame.what(error, frames), f'{frames[-1].place}, line {frames[-1].line}'
+    if log_dir is None:
+        return UsageError(f'{part} cannot be {"built" if building else "used"}: {what} ({place}); correct it in the '
+                          'config, or with --cfg-options')
+    kept = blame.keep(error, Path(log_dir))
+    return ProcessError(f'{part} ended the run: {what} ({place}); its entries do not fit each other or the data; the '
+                        f'traceback is in {kept}')
+
+
+def _first(error: BaseException) -> str:
+    """The first sentence of a message, without the place in torch's source."""
+    return blame.first_sentence(re.sub(r'^\[[^]]*\] ', '', ' '.join(str(error).split())))

@@ -1,0 +1,220 @@
+"""What mmengine builds from a config only when a run has begun, built once without one."""
+from __future__ import annotations
+
+import copy
+import inspect
+import tempfile
+from contextlib import redirect_stdout
+from io import StringIO
+from itertools import count
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.optim import OptimWrapper, OptimWrapperDict, build_optim_wrapper
+from mmengine.registry import (
+    DATA_SAMPLERS,
+    DATASETS,
+    FUNCTIONS,
+    HOOKS,
+    LOG_PROCESSORS,
+    LOOPS,
+    METRICS,
+    MODELS,
+    PARAM_SCHEDULERS,
+    VISBACKENDS,
+    VISUALIZERS,
+    Registry,
+    init_default_scope,
+)
+from mmengine.runner import Runner
+from mmengine.visualization import Visualizer
+from torch import nn
+
+from ..backbones import takes_argument
+from ..config_tree import walk
+from ..errors import UsageError
+from ..failures import readable_errors
+from .classes import argument_of
+from .config_parts import datasets, is_remote, metrics, name_of
+
+SPLITS = ('train', 'val', 'test')
+_REGISTERED: tuple[tuple[str, Registry], ...] = (
+    ('train_cfg', LOOPS), ('val_cfg', LOOPS), ('test_cfg', LOOPS), ('param_scheduler', PARAM_SCHEDULERS),
+    ('val_evaluator', METRICS), ('test_evaluator', METRICS), ('visualizer', VISUALIZERS),
+    ('visualizer.vis_backends', VISBACKENDS), ('log_processor', LOG_PROCESSORS),
+    *((f'{split}_dataloader.{key}', registry) for split in SPLITS for key, registry in (
+        ('dataset', DATASETS), ('sampler', DATA_SAMPLERS), ('batch_sampler', DATA_SAMPLERS),
+        ('collate_fn', FUNCTIONS))))
+"""Parts that need a run to be built: of these the names and those of their arguments are looked up."""
+_DEFAULTS = dict(val_cfg='ValLoop', test_cfg='TestLoop', log_processor='LogProcessor')
+"""What they are without a type."""
+_OF_THE_BUILDER = ('type', '_scope_', 'by_epoch', 'convert_to_iter_based')
+"""Arguments that go to mmengine's builders and not to what they build."""
+_NUMBERS = count()
+_EPOCH = 1000
+"""Batches of an epoch, for schedules whose data are not read yet; any number above one would do."""
+
+_FOLDERS = ('output_dir', 'outfile_prefix', 'save_dir')
+"""Arguments of metrics that name folders, which some make when they are built."""
+
+
+def check_build(config: Config, splits: tuple[str, ...] = SPLITS) -> nn.Module:
+    """Build the model, its optimizer and schedules, the data sets unread and the hooks; look up the rest.
+
+    Args:
+        config: an OpenMMLab config; nothing of it is written or read from the disk.
+        splits: of ``'train'``, ``'val'`` and ``'test'``, those whose parts are checked.
+
+    Returns:
+        The model, untrained.
+
+    Raises:
+        UsageError: a part that is registered nowhere or whose arguments are wrong.
+    """
+    config = copy.deepcopy(config)  # mmdet writes into what it builds
+    if config.get('default_scope'):
+        init_default_scope(config.default_scope)
+    with readable_errors(config):
+        for path, part in walk(config.model, 'model'):  # mmcv's own error does not tell the name
+            if path.split('.')[-1] in ('norm_cfg', 'conv_cfg', 'act_cfg'):
+                _check_name(part.get('type'), path, MODELS, config.get('default_scope'))
+        for path, registry in _REGISTERED:
+            split = 'train' if path == 'param_scheduler' else path.split('_')[0]
+            if split not in {*SPLITS} - {*splits}:
+                _check_part(config, path, registry)
+        _build_visualizer(config.get('visualizer'))  # hooks that draw ask for one
+        LOG_PROCESSORS.build({'type': 'LogProcessor', **(config.get('log_processor') or {})})
+        model = MODELS.build(copy.deepcopy(config.model))
+        if config.get('optim_wrapper') and 'train' in splits:
+            build_schedules(config, build_optimizer(config, model))
+        for split in splits:
+            if loader := config.get(f'{split}_dataloader'):
+                dataset = _unread(loader.dataset, config.get('default_scope'))
+                if 'lazy_init' in dataset:
+                    DATASETS.build(dataset)
+        for hook in [*(config.get('default_hooks') or {}).values(), *(config.get('custom_hooks') or [])]:
+            if hook is not None:
+                HOOKS.build({key: value for key, value in hook.items() if key != 'priority'})  # it is the Runner's
+    return model
+
+
+def build_optimizer(config: Config, model: nn.Module) -> OptimWrapper | OptimWrapperDict:
+    """The optimizer of a config, in its wrapper.
+
+    Args:
+        config: with ``optim_wrapper``; left as it is.
+        model: whose parameters it takes.
+    """
+    return build_optim_wrapper(model, copy.deepcopy(config.optim_wrapper))
+
+
+def build_schedules(config: Config, optimizer: OptimWrapper | OptimWrapperDict) -> list[Any]:
+    """The schedules of a config with one optimizer, none where it has several.
+
+    Args:
+        config: with ``param_scheduler`` or without; left as it is.
+        optimizer: of :func:`build_optimizer`.
+    """
+    entries, length = config.get('param_scheduler') or [], config.get('train_cfg') or {}
+    if isinstance(optimizer, OptimWrapperDict):
+        return []
+    result = []
+    for entry in copy.deepcopy(entries if isinstance(entries, (list, tuple)) else [entries]):
+        end = length.get('max_epochs') if entry.get('by_epoch', True) else length.get('max_iters')
+        if end is not None:
+            entry.setdefault('end', end)
+        result.append(PARAM_SCHEDULERS.build(entry, default_args=dict(optimizer=optimizer, epoch_length=_EPOCH)))
+    return result
+
+
+def _build_visualizer(settings: dict[str, Any] | None) -> None:
+    """One that writes nothing; every call has a name of its own, as mmengine keeps them by name."""
+    name = f'check_build_{next(_NUMBERS)}'
+    if settings:
+        VISUALIZERS.build({**settings, 'name': name, 'vis_backends': None})
+    else:
+        Visualizer.get_instance(name)
+
+
+def _unread(node: Any, scope: str | None) -> Any:
+    """A data set's config, and those within it, that build a data set and its pipeline without reading the data."""
+    if isinstance(node, (list, tuple)):
+        return [_unread(value, scope) for value in node]
+    if not isinstance(node, dict):
+        return node
+    result = {key: _unread(value, scope) if key in ('dataset', 'datasets') else value for key, value in node.items()}
+    kind = _check_name(node.get('type'), 'dataset', DATASETS, scope)
+    return {**result, 'lazy_init': True} if inspect.isclass(kind) and takes_argument(kind, 'lazy_init') else result
+
+
+def check_loaders(config: Config) -> None:
+    """Build data sets, samplers and metrics as a run does, which reads all annotations.
+
+    Args:
+        config: an OpenMMLab config whose data are checked. Data that lie on another machine, or are fetched when a run
+            begins, are left to the run.
+
+    Raises:
+        UsageError: one that its library cannot build, such as for a missing package.
+    """
+    if config.get('default_scope'):
+        init_default_scope(config.default_scope)
+    for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        if not config.get(loader) or any(is_remote(dataset) or argument_of(dataset, 'download', config.default_scope)
+                                         for dataset in datasets(config[loader])):
+            continue
+        try:
+            with redirect_stdout(StringIO()):  # pycocotools tells of its progress
+                Runner.build_dataloader(config[loader])
+        except Exception as error:  # a data set's class may raise anything
+            raise UsageError(_unbuilt(loader, error)) from error
+    for split in ('val', 'test'):
+        _check_metrics(config, f'{split}_dataloader')
+
+
+def _check_metrics(config: Config, loader: str) -> None:
+    """Build the metrics that go with a data loader; the folders that some make at once are temporary ones."""
+    with tempfile.TemporaryDirectory() as folder:
+        for metric in copy.deepcopy(metrics(config, loader)):
+            metric.update({key: f'{folder}/{key}' for key in _FOLDERS if metric.get(key)})
+            try:
+                with redirect_stdout(StringIO()):
+                    METRICS.build(metric)
+            except Exception as error:  # a metric's class may raise anything
+                raise UsageError(_unbuilt(f'metric {name_of(metric)} of {loader}', error)) from error
+
+
+def _unbuilt(part: str, error: Exception) -> str:
+    return f'{part} cannot be built: {type(error).__name__}: {" ".join(str(error).split())[:300]}'
+
+
+def _check_part(config: Config, path: str, registry: Registry) -> None:
+    node: Any = config
+    for key in path.split('.'):
+        node = (node or {}).get(key)
+    if isinstance(node, dict) and 'metrics' in node:  # of an evaluator of its own kind
+        node = node['metrics']
+    for entry in node if isinstance(node, (list, tuple)) else [node]:
+        kind = _check_name((entry or {}).get('type', _DEFAULTS.get(path)), path, registry, config.get('default_scope'))
+        if not entry or not inspect.isclass(kind):
+            continue
+        known = inspect.signature(kind).parameters
+        if any(one.kind is one.VAR_KEYWORD for one in known.values()):
+            continue  # nobody knows where they go
+        taken = {*known, *(_OF_THE_BUILDER if 'type' in entry else ())}  # without a type mmengine passes all of it on
+        for argument in entry:
+            if argument not in taken:
+                raise UsageError(f'{path}: {kind.__name__} takes no argument {argument!r}')
+
+
+def _check_name(kind: Any, path: str, registry: Registry, scope: str | None) -> Any:
+    """What a name stands for."""
+    if not isinstance(kind, str):
+        return kind
+    with registry.switch_scope_and_registry(scope) as scoped:
+        found = scoped.get(kind)
+        if found is None:
+            way = 'check its name, and custom_imports if it is your own' if scope else (
+                f"the config sets no default_scope, such as 'mmdet': set it, or name the library, as in 'mmdet.{kind}'")
+            raise UsageError(f'{path}: {kind!r} is registered nowhere: {way}')
+        return found

@@ -1,0 +1,114 @@
+"""As many classes in the heads as in the data, and no label beyond them."""
+from __future__ import annotations
+
+import inspect
+from importlib import import_module
+from typing import Any
+
+from mmengine.config import Config
+
+from ..compat.requirements import LIBRARIES
+from ..errors import UsageError
+from .config_parts import heads
+
+HEADS = ('bbox_head', 'mask_head', 'decode_head', 'head')
+"""Heads that decide among the classes of the data; others, such as rpn_head, have classes of their own."""
+
+
+def classes_of(dataset: dict[str, Any], scope: str | None) -> tuple[str, ...] | None:
+    """The class names of a data set's config, else those of its class; None where neither names any.
+
+    Args:
+        dataset: its config.
+        scope: the library that resolves its type, of :data:`~dmsca_mm.compat.requirements.LIBRARIES`.
+    """
+    named = (dataset.get('metainfo') or {}).get('classes', dataset.get('classes'))
+    if isinstance(named, (list, tuple)):
+        return tuple(named)
+    return own_classes(dataset, scope) if named is None else None
+
+
+def own_classes(dataset: dict[str, Any], scope: str | None) -> tuple[str, ...] | None:
+    """The class names that a data set's class brings along.
+
+    Args:
+        dataset: its config.
+        scope: see :func:`classes_of`.
+    """
+    return (getattr(data_set_class(dataset, scope), 'METAINFO', None) or {}).get('classes')
+
+
+def reduces_zero_label(dataset: dict[str, Any], scope: str | None) -> bool:
+    """Whether a data set of label maps ignores label 0 and counts its classes from 1.
+
+    Args:
+        dataset: its config; it says so itself, or its pipeline does, or the default of its class.
+        scope: see :func:`classes_of`.
+    """
+    steps = [step for step in dataset.get('pipeline') or () if isinstance(step, dict)]
+    for said in (dataset, *steps):
+        if said.get('reduce_zero_label') is not None:
+            return bool(said['reduce_zero_label'])
+    return argument_of(dataset, 'reduce_zero_label', scope) is True
+
+
+def argument_of(dataset: dict[str, Any], name: str, scope: str | None) -> Any:
+    """The value of a data set's argument, else the default of its class; None where that has none.
+
+    Args:
+        dataset: its config.
+        name: of the argument.
+        scope: see :func:`classes_of`.
+    """
+    kind = data_set_class(dataset, scope)
+    default = inspect.signature(kind).parameters.get(name) if inspect.isclass(kind) else None
+    has_one = default is not None and default.default is not inspect.Parameter.empty
+    return dataset.get(name, default.default if has_one else None)
+
+
+def data_set_class(dataset: dict[str, Any], scope: str | None) -> Any:
+    """The class of a data set; its name where the scope is of a library that is not known here.
+
+    Args:
+        dataset: its config.
+        scope: see :func:`classes_of`.
+
+    Raises:
+        UsageError: it is registered nowhere in the library.
+    """
+    kind = dataset.get('type')
+    if isinstance(kind, str) and scope in LIBRARIES:
+        import_module(f'{scope}.datasets')
+        found = import_module(f'{scope}.registry').DATASETS.get(kind.removeprefix(f'{scope}.'))
+        if found is None:
+            raise UsageError(f'data set {kind!r} is registered nowhere in {scope}: check its name, and custom_imports '
+                             'if it is your own')
+        return found
+    return kind
+
+
+def check_heads(config: Config, classes: int, loader: str) -> list[str]:
+    """Compare the heads of a model with the classes of its data.
+
+    Args:
+        config: an OpenMMLab config.
+        classes: how many a data set has.
+        loader: its key in the config.
+
+    Returns:
+        Warnings of heads with more classes than the data.
+
+    Raises:
+        UsageError: a head has fewer.
+    """
+    found = []
+    for path, head in heads(config.get('model'), 'model', HEADS):
+        number = head['num_classes']
+        if head.get('class_agnostic'):
+            continue
+        said = f'{path}.num_classes is {number}, the data of {loader} have {classes} classes'
+        if number < classes:
+            raise UsageError(f'{said}: set it to {classes}, or name fewer in metainfo.classes')
+        if number > classes:
+            found.append(f'{said}: the others are never trained; set it to {classes}')
+    return found

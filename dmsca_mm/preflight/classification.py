@@ -1,0 +1,92 @@
+"""Data for classification as mmpretrain reads it: a folder for each class, a list of images with labels, or CIFAR's."""
+from __future__ import annotations
+
+import os.path as osp
+from collections.abc import Sequence
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+from ..errors import UsageError
+from .presence import check_present
+from .samples import SAMPLE, check_images, spread
+
+
+def check_classification(dataset: dict[str, Any], kind: type, loader: str, classes: Sequence[str] | None,
+                         source: str, bad_ones_pass: bool) -> int | None:
+    """Check the files of a data set for classification.
+
+    Args:
+        dataset: its config.
+        kind: its class; one that is neither mmpretrain's CustomDataset nor CIFAR, nor of them, is left alone.
+        loader: the key of the data loader that reads it.
+        classes: names of its classes; None where the folders name them.
+        source: where the data comes from, for errors.
+        bad_ones_pass: whether an image that cannot be opened is left to the run, which leaves it out.
+
+    Returns:
+        How many classes there are, None where that cannot be told.
+
+    Raises:
+        UsageError: a folder, list or file that is missing or empty; another number of folders than of classes; a line
+            of a list that is no name and label of a class; among a few images, one that is missing or broken.
+    """
+    root = Path(dataset.get('data_root') or '')
+    number = None if classes is None else len(classes)
+    if getattr(kind, 'base_folder', None):
+        if not dataset.get('download', True) and not (root / kind.base_folder).is_dir():
+            raise UsageError(f'{loader}: folder {root / kind.base_folder} does not exist; {source}')
+        return number
+    if 'CustomDataset' not in (base.__name__ for base in kind.__mro__):
+        return number
+    split, prefix = dataset.get('split') or '', dataset.get('data_prefix') or ''
+    if isinstance(prefix, dict):
+        prefix = prefix.get('img_path') or ''
+    folder = root / (prefix or split)
+    if not folder.is_dir():
+        raise UsageError(f'{loader}: folder {folder} does not exist; {source}')
+    listed = dataset.get('ann_file') or ''
+    if not listed and split and (root / 'meta' / f'{split}.txt').is_file():  # where ImageNet looks by itself
+        listed = f'meta/{split}.txt'
+    labelled = dataset.get('with_label', True) and split != 'test'  # ImageNet's test images have no labels
+    if listed:
+        _check_list(root / listed, folder, labelled, number, loader, source, bad_ones_pass)
+        return number
+    if not labelled:
+        return number
+    return _check_folders(folder, number, loader, source, bad_ones_pass)
+
+
+def _check_folders(folder: Path, number: int | None, loader: str, source: str, bad_ones_pass: bool) -> int:
+    inside = sorted(path for path in folder.iterdir() if path.is_dir())
+    if not inside or number not in (None, len(inside)):
+        raise UsageError(f'{loader}: {folder} holds {len(inside)} folders, there has to be one for each of '
+                         f'{number or "its"} classes, or a list of the images in ann_file; {source}')
+    some = list(islice(chain.from_iterable(map(Path.iterdir, inside)), SAMPLE))
+    if not some:
+        raise UsageError(f'{loader}: the folders in {folder} are empty; {source}')
+    check_images(some, loader, bad_ones_pass=bad_ones_pass)
+    return len(inside)
+
+
+def _check_list(path: Path, folder: Path, labelled: bool, number: int | None, loader: str, source: str,
+                bad_ones_pass: bool) -> None:
+    named = f'{loader}: list {path}'
+    if not path.is_file():
+        raise UsageError(f'{named} does not exist; {source}')
+    lines = [line.strip() for line in path.read_text(errors='replace').splitlines()]
+    if not lines:
+        raise UsageError(f'{named} is empty; {source}')
+    names = lines
+    if labelled:
+        names = []
+        for place, line in enumerate(lines, start=1):
+            name, _, label = line.rpartition(' ')
+            if not name or not label.isdecimal():
+                raise UsageError(f"{named}, line {place}: {line!r:.80} is no image's name and label")
+            if number is not None and int(label) >= number:
+                raise UsageError(f'{named}, line {place}: label {label}, and {number} classes go to {number - 1}')
+            names.append(name)
+    paths = [osp.join(folder, name) for name in names]
+    check_present(paths, f'{loader}: image', str(path), 'check data_prefix in the config', bad_ones_pass)
+    check_images([Path(file) for file in spread(paths)], loader, bad_ones_pass)

@@ -1,0 +1,80 @@
+"""Where the heads, data sets and metrics stand in a config."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from mmengine.config import Config
+
+from ..config_tree import walk
+
+
+def heads(node: Any, path: str, names: tuple[str, ...]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The heads in a model that have a number of classes, each with its path.
+
+    Args:
+        node: the model's config, or a part of it.
+        path: its own.
+        names: keys under which heads stand, one or a list.
+    """
+    for where, part in walk(node, path):
+        keys = [key for key in where.removeprefix(path).split('.') if not key.isdecimal()]
+        if keys[-1:] and keys[-1] in names and isinstance(part.get('num_classes'), int):
+            yield where, part
+
+
+def dataset_entries(node: Any, path: str = '') -> Iterator[tuple[str, dict[str, Any]]]:
+    """Path and config of every data set of a data loader, wrappers such as RepeatDataset and ConcatDataset included.
+
+    Args:
+        node: the config of a data loader, of a data set or of several; it is given, too.
+        path: its own.
+    """
+    for where, part in walk(node, path):
+        if {key for key in where.removeprefix(path).split('.') if not key.isdecimal()} <= {'', 'dataset', 'datasets'}:
+            yield where, part
+
+
+def datasets(node: Any) -> Iterator[dict[str, Any]]:
+    """The config of every data set that has data of its own, no wrapper.
+
+    Args:
+        node: as for :func:`dataset_entries`.
+    """
+    for _, part in dataset_entries(node):
+        if not {'ann_file', 'data_prefix', 'data_root'}.isdisjoint(part):
+            yield part
+
+
+def is_remote(dataset: dict[str, Any]) -> bool:
+    """Whether a data set lies on another machine.
+
+    Args:
+        dataset: its config.
+    """
+    backend = (dataset.get('backend_args') or {}).get('backend', 'local')
+    return '://' in (dataset.get('data_root') or '') or backend != 'local'
+
+
+def metrics(config: Config, loader: str) -> list[dict[str, Any]]:
+    """The metrics of the evaluator that goes with a data loader.
+
+    Args:
+        config: an OpenMMLab config.
+        loader: the key of the data loader, such as ``'val_dataloader'``.
+    """
+    evaluator = config.get(loader.replace('dataloader', 'evaluator')) or []
+    if isinstance(evaluator, dict):
+        evaluator = evaluator.get('metrics', evaluator)
+    return [metric for metric in (evaluator if isinstance(evaluator, (list, tuple)) else [evaluator])
+            if isinstance(metric, dict)]
+
+
+def name_of(part: dict[str, Any]) -> str:
+    """The name of a part's type without its library, also where a Python-style config has the class itself.
+
+    Args:
+        part: its config.
+    """
+    kind = part.get('type')
+    return getattr(kind, '__name__', str(kind)).split('.')[-1]

@@ -1,0 +1,140 @@
+"""The data that a run reads: files there, annotations in order, images that open, classes that fit the heads."""
+from __future__ import annotations
+
+import inspect
+import os.path as osp
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from ..errors import UsageError
+from .annotations import read_coco
+from .classes import check_heads, classes_of, data_set_class, own_classes, reduces_zero_label
+from .classification import check_classification
+from .config_parts import datasets, is_remote, metrics, name_of
+from .detection import check_detection
+from .evaluators import check_evaluators
+from .ignored import check_labels, ignored_labels
+from .samples import check_images, spread
+from .segmentation import check_segmentation, reads_labels
+
+_SOURCES = {
+    'coco': 'get it from https://cocodataset.org/#download',
+    'ade': 'get it from http://data.csail.mit.edu/places/ADEchallenge/ADEChallengeData2016.zip',
+    'imagenet': 'get it from https://www.image-net.org/download.php',
+    'cifar': 'get it from https://www.cs.toronto.edu/~kriz/cifar.html, or let mmpretrain fetch it with download=True',
+    'digits': 'make it with: python tools/make_digits.py',
+    'digit_classes': 'make it with: python tools/make_digits.py --task classification',
+}
+
+
+LABEL_MAPS = 'seg_map_path'
+"""The folder of label maps among those of a data set's ``data_prefix``."""
+_VIDEOS, _SEGMENTATION = 'BaseVideoDataset', 'BaseSegDataset'
+"""Base classes of data sets: of videos in COCO's format, of label maps."""
+
+
+def check_data(config: Config, loaders: tuple[str, ...], skip_bad_images: bool = False,
+               measured: bool = True) -> list[str]:
+    """Check the files of the data sets that a run reads, and the model's heads against their classes.
+
+    Args:
+        config: an OpenMMLab config.
+        loaders: keys of its data loaders, such as ``'train_dataloader'``.
+        skip_bad_images: whether training leaves out images that cannot be opened.
+        measured: whether the evaluators run, too.
+
+    Returns:
+        Warnings.
+
+    Raises:
+        UsageError: a folder or annotation file that is missing, empty or out of order, a category of the config that
+            it lacks, fewer classes in a head than in the data, or, among a few images, one that is missing or cannot
+            be opened, or a label beyond the classes; the message names the file and the way out.
+    """
+    seen: set[Path] = set()
+    found: list[str] = []
+    scope = config.get('default_scope')
+    for loader in loaders:
+        bad_ones_pass = skip_bad_images and loader.startswith('train')
+        files, classes = [], None
+        for dataset in datasets(config.get(loader)):
+            if is_remote(dataset):
+                continue
+            if scope == 'mmpretrain':
+                found += _check_classifier(config, dataset, loader, bad_ones_pass)
+                continue
+            family, classes, labels = _family(dataset, scope), classes_of(dataset, scope), {}
+            listed = dataset.get('ann_file') and Path(osp.join(dataset.get('data_root') or '', dataset['ann_file']))
+            for path in _folders(dataset):
+                if path not in seen:
+                    _check_folder(path, dataset, loader)
+                    seen.add(path)
+                    if not listed and _SEGMENTATION not in family:
+                        check_images(spread(sorted(path.iterdir())), loader, bad_ones_pass=bad_ones_pass)
+            if listed and not listed.is_file():
+                raise UsageError(f'{loader}: annotation file {listed} does not exist; {_source(dataset)}')
+            if listed and 'CocoDataset' in family:
+                found += check_detection(listed, dataset, data_set_class(dataset, scope), scope, loader, bad_ones_pass,
+                                         _measured(listed, config, loader))
+                files.append(listed)
+            elif listed and _VIDEOS in family:
+                read_coco(listed, f'{loader}: annotation file {listed}')
+            elif _SEGMENTATION in family and inspect.isclass(data_set_class(dataset, scope)):
+                of_files, labels = check_segmentation(dataset, data_set_class(dataset, scope), scope,
+                                                      set(ignored_labels(config)), loader, bad_ones_pass)
+                found += of_files
+            found += _check_classes(config, dataset, labels, loader)
+        if files and measured:
+            key = loader.replace('dataloader', 'evaluator')
+            found += check_evaluators(metrics(config, loader), key, files, classes)
+    return list(dict.fromkeys(found))
+
+
+def _family(dataset: dict[str, Any], scope: str | None) -> set[str]:
+    """The names of a data set's class and of those that it is derived from."""
+    return {name_of(dataset), *(base.__name__ for base in getattr(data_set_class(dataset, scope), '__mro__', ()))}
+
+
+def _folders(dataset: dict[str, Any]) -> list[Path]:
+    """The folders of a data set's ``data_prefix``, that of label maps where they are loaded."""
+    return [Path(osp.join(dataset.get('data_root') or '', folder or ''))
+            for key, folder in (dataset.get('data_prefix') or {}).items() if key != LABEL_MAPS or reads_labels(dataset)]
+
+
+def _measured(path: Path, config: Config, loader: str) -> bool:
+    """Whether a metric reads an annotation file."""
+    named = (metric.get('ann_file') for metric in metrics(config, loader))
+    return any(isinstance(file, str) and Path(file) == path for file in named)
+
+
+def _check_folder(path: Path, dataset: dict[str, Any], loader: str) -> None:
+    if not path.is_dir():
+        raise UsageError(f'{loader}: folder {path} does not exist; {_source(dataset)}')
+    if next(path.iterdir(), None) is None:
+        raise UsageError(f'{loader}: folder {path} is empty; {_source(dataset)}')
+
+
+def _check_classes(config: Config, dataset: dict[str, Any], labels: dict[int, str], loader: str) -> list[str]:
+    scope = config.get('default_scope')
+    own, classes = own_classes(dataset, scope), classes_of(dataset, scope)
+    if not classes or _VIDEOS in _family(dataset, scope):  # of videos' classes few may be annotated
+        return []
+    things = (getattr(data_set_class(dataset, scope), 'METAINFO', None) or {}).get('thing_classes', classes)
+    found = check_labels(config, labels, len(classes), reduces_zero_label(dataset, scope), loader)
+    return [*found, *check_heads(config, len(things if classes == own else classes), loader)]
+
+
+def _check_classifier(config: Config, dataset: dict[str, Any], loader: str, bad_ones_pass: bool) -> list[str]:
+    scope = config.default_scope
+    kind, classes = data_set_class(dataset, scope), classes_of(dataset, scope)
+    number = check_classification(dataset, kind, loader, classes, _source(dataset), bad_ones_pass)
+    return check_heads(config, number, loader) if number else []
+
+
+def _source(dataset: dict[str, Any]) -> str:
+    for word, how in _SOURCES.items():
+        if word in (dataset.get('data_root') or '').lower():
+            return f'{how}, or set another data_root'
+    return 'check data_root, ann_file and data_prefix in the config'

@@ -1,0 +1,92 @@
+"""Data for detection as mmdet's CocoDataset reads it: a file in COCO's format and the images that it lists."""
+from __future__ import annotations
+
+import inspect
+import os.path as osp
+from pathlib import Path
+from typing import Any
+
+from ..errors import UsageError
+from .annotations import check_coco, read_coco
+from .categories import check_categories
+from .classes import classes_of
+from .kept import check_left, usable
+from .masks import check_masks
+from .presence import check_present
+from .samples import check_images, size_of, spread
+
+
+def check_detection(path: Path, dataset: dict[str, Any], kind: Any, scope: str | None, loader: str,
+                    bad_ones_pass: bool, measured: bool) -> list[str]:
+    """Check an annotation file and what it lists.
+
+    Args:
+        path: of the file, which is there.
+        dataset: the config of the data set that reads it.
+        kind: its class, or its name; of others than mmdet's CocoDataset and its own nothing is checked, and of those
+            that read entries in their own way only categories and images.
+        scope: see :func:`~.classes.classes_of`.
+        loader: the key of the data loader that reads it.
+        bad_ones_pass: whether the run leaves out images that are missing or cannot be opened.
+        measured: whether a metric reads the file, with pycocotools.
+
+    Returns:
+        Warnings of annotations and images that mmdet leaves out, and of images whose size is another than listed.
+
+    Raises:
+        UsageError: the file is out of order, does not fit the classes or leaves no image to train on; images that are
+            missing; among a few, one that cannot be opened.
+    """
+    base = _coco_dataset(kind)
+    if base is None:
+        return []
+    named = f'{loader}: annotation file {path}'
+    content = read_coco(path, named)
+    classes, chosen = classes_of(dataset, scope), _names_classes(dataset)
+    plain = isinstance(kind, str) or all(getattr(kind, method) is getattr(base, method) for method in
+                                         ('load_data_list', 'parse_data_info', 'filter_data'))
+    if (isinstance(kind, str) or kind.__init__ is base.__init__) and 'img' not in (dataset.get('data_prefix') or {}):
+        raise UsageError(f'{loader}: data_prefix has no img, the folder of the images that {path} lists: set '
+                         "data_prefix=dict(img='...')")
+    found = check_coco(content, named, for_metrics=measured) if plain else []
+    if classes and (plain or chosen):
+        found += check_categories(content, classes, chosen, named)
+    if plain:
+        kept, left_out = usable(content, classes, chosen, named)
+        found += [*left_out, *check_masks(content, kept, dataset.get('pipeline'), named)]
+        if not dataset.get('test_mode'):  # a test leaves no image out
+            found += check_left(content, kept, classes, dataset.get('filter_cfg') or {}, named)
+    return found + _check_images(content, path, dataset, loader, bad_ones_pass)
+
+
+def _coco_dataset(kind: Any) -> Any:
+    """mmdet's CocoDataset where a data set is of it, else None."""
+    if isinstance(kind, str):
+        return kind if kind.removeprefix('mmdet.') == 'CocoDataset' else None
+    bases = kind.__mro__ if inspect.isclass(kind) else ()
+    return next((base for base in bases if base.__name__ == 'CocoDataset'), None)
+
+
+def _names_classes(dataset: dict[str, Any]) -> bool:
+    return (dataset.get('metainfo') or {}).get('classes', dataset.get('classes')) is not None
+
+
+def _check_images(content: dict[str, Any], path: Path, dataset: dict[str, Any], loader: str, bad_ones_pass: bool
+                  ) -> list[str]:
+    images = [image for image in content['images'] if isinstance(image, dict)]
+    prefix = (dataset.get('data_prefix') or {}).get('img')
+    if prefix is None or not all(isinstance(image.get('file_name'), str) for image in images):
+        return []
+    folder = osp.join(dataset.get('data_root') or '', prefix)
+    paths = [osp.join(folder, image['file_name']) for image in images]
+    check_present(paths, f'{loader}: image', str(path), 'check data_prefix in the config', bad_ones_pass)
+    sample = spread(list(zip(paths, images, strict=True)))
+    check_images([Path(file) for file, _ in sample], loader, bad_ones_pass=bad_ones_pass)
+    sizes = [(file, size_of(file), (image.get('width'), image.get('height'))) for file, image in sample]
+    others = [one for one in sizes if one[1] not in (None, one[2])]
+    if not others:
+        return []
+    file, size, listed = others[0]
+    return [f'{loader}: {len(others)} of {len(sizes)} images that were opened (of {len(images)}) are not '
+            f'of the size that {path} lists; the first is {file}, {size[0]}×{size[1]} pixels, listed as '
+            f'{listed[0]}×{listed[1]}: boxes count in pixels of the file']

@@ -1,0 +1,59 @@
+"""The annotation file that CocoMetric measures by, beside those of the data that it measures."""
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..errors import UsageError
+from .annotations import read_coco
+from .categories import check_categories
+from .config_parts import name_of
+
+
+def check_evaluators(evaluators: list[dict[str, Any]], key: str, files: Sequence[Path], classes: Sequence[str] | None
+                     ) -> list[str]:
+    """Check the files of the evaluators that name one.
+
+    Args:
+        evaluators: the configs of its metrics.
+        key: such as ``'val_evaluator'``.
+        files: annotation files of the data sets that are measured; they have been checked.
+        classes: of those data sets.
+
+    Returns:
+        Warnings.
+
+    Raises:
+        UsageError: a file is missing or is not JSON, lacks a class, or lacks images of the data: pycocotools ends
+            with "Results do not correspond to current coco set" after the first epoch.
+    """
+    found = []
+    for path in _files(evaluators, key):
+        if not path.is_file():
+            raise UsageError(f'{key}: annotation file {path} does not exist: set {key}.ann_file to that of the data')
+        if any(path.samefile(file) for file in files):
+            continue
+        named = f'{key}: annotation file {path}'
+        content = read_coco(path, named)
+        if classes:
+            found += check_categories(content, classes, True, named)
+        listed = {image.get('id') for image in content['images']}
+        for file in files:
+            images = read_coco(file, str(file))['images']
+            missing = [image['id'] for image in images if image['id'] not in listed]
+            if missing:
+                raise UsageError(f'{named} lacks {len(missing)} of {len(images)} images of {file}, the first of id '
+                                 f'{missing[0]!r}: set {key}.ann_file to that of the data')
+    return found
+
+
+def _files(evaluators: list[dict[str, Any]], key: str) -> Iterable[Path]:
+    for entry in evaluators:
+        path = entry.get('ann_file')
+        if name_of(entry) != 'CocoMetric' or not path:
+            continue
+        if not isinstance(path, str):
+            raise UsageError(f'{key}.ann_file is {path!r}, and must be a text')
+        if '://' not in path and not entry.get('backend_args'):
+            yield Path(path)

@@ -1,0 +1,74 @@
+"""Settings that contradict each other or the machine."""
+from __future__ import annotations
+
+import os
+
+import torch
+from mmengine.config import Config
+from mmengine.registry import OPTIMIZERS
+
+from ..errors import UsageError
+
+
+def check_settings(config: Config) -> None:
+    """Check what would end a run in its first iteration.
+
+    Args:
+        config: an OpenMMLab config for training.
+
+    Raises:
+        UsageError: an unknown optimizer; mixed precision without a GPU; deterministic algorithms on a GPU without
+            cuBLAS's workspace.
+    """
+    optimizer = ((config.get('optim_wrapper') or {}).get('optimizer') or {}).get('type')
+    with OPTIMIZERS.switch_scope_and_registry(config.get('default_scope')) as registry:
+        is_known = not isinstance(optimizer, str) or registry.get(optimizer) is not None
+    if not is_known:
+        raise UsageError(f'optimizer {optimizer!r} is registered nowhere: check optim_wrapper.optimizer.type')
+    kind = _kind(config)
+    if kind == 'AmpOptimWrapper' and not torch.cuda.is_available():
+        raise UsageError('optim_wrapper AmpOptimWrapper (--amp) needs a GPU: leave it out on the CPU')
+    deterministic = (config.get('randomness') or {}).get('deterministic')
+    if deterministic and torch.cuda.is_available() and 'CUBLAS_WORKSPACE_CONFIG' not in os.environ:
+        raise UsageError('randomness.deterministic on a GPU needs CUBLAS_WORKSPACE_CONFIG=:4096:8 in the environment')
+
+
+def advice(config: Config, processes: int) -> list[str]:
+    """Warnings of settings that run, and not as one would think.
+
+    Args:
+        config: an OpenMMLab config for training.
+        processes: of the whole job.
+    """
+    found = []
+    if (config.get('randomness') or {}).get('deterministic') and (config.get('env_cfg') or {}).get('cudnn_benchmark'):
+        found.append('randomness.deterministic switches env_cfg.cudnn_benchmark off: set one of them to False')
+    scale = config.get('auto_scale_lr') or {}
+    size = (config.get('train_dataloader') or {}).get('batch_size')
+    base = scale.get('base_batch_size')
+    if size and base and not scale.get('enable') and processes * size != base:
+        found.append(f'the learning rate is meant for {base} images a step, and this run has {processes * size} '
+                     f'({processes} process(es) of {size}): give --auto-scale-lr, or set '
+                     'optim_wrapper.optimizer.lr yourself')
+    return found
+
+
+def switch_on_amp(config: Config) -> None:
+    """Turn a config's optimizer wrapper into mmengine's for mixed precision.
+
+    Args:
+        config: changed in place.
+
+    Raises:
+        UsageError: its wrapper is neither mmengine's plain one nor that for mixed precision.
+    """
+    if _kind(config) not in ('OptimWrapper', 'AmpOptimWrapper'):
+        raise UsageError(f'--amp takes the place of OptimWrapper, and the config has {_kind(config)}: set mixed '
+                         'precision in optim_wrapper itself')
+    config.optim_wrapper.type = 'AmpOptimWrapper'
+    config.optim_wrapper.setdefault('loss_scale', 'dynamic')
+
+
+def _kind(config: Config) -> str:
+    kind = (config.get('optim_wrapper') or {}).get('type', 'OptimWrapper')
+    return getattr(kind, '__name__', kind)

@@ -1,0 +1,144 @@
+"""The weights that a run starts from: there, whole, and nothing but weights."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.util import find_spec
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.model import BaseModule
+from torch import nn
+
+from .. import checkpoint
+from ..backbones import backbone_class
+from ..checkpoint import model_zoo, stored_config
+from ..config_tree import backbones, walk
+from ..errors import UsageError
+from .model import built_empty
+
+
+def check_weights(config: Config) -> None:
+    """Check the weights that a config starts from, as far as they lie here.
+
+    Args:
+        config: with ``load_from``, ``init_cfg`` or ``pretrained`` anywhere in its model.
+
+    Raises:
+        UsageError: a local file that is missing, cut short or holds code; one whose backbone is another than the
+            config's, or whose plugin had another start; torchvision weights without torchvision; a name under which
+            OpenMMLab publishes none; published weights of another depth.
+    """
+    for name, path, owner in _pretrained(config.model):
+        if '://' in name:
+            _check_name(name, path, owner, config.get('default_scope'))
+            continue
+        try:
+            checkpoint.read(name)
+        except UsageError as error:
+            raise UsageError(f'{path}: {error}') from None
+    for backbone in backbones(config):
+        start = backbone.get('init_cfg')
+        if isinstance(start, dict) and start.get('type') == 'Pretrained' and '://' not in start['checkpoint']:
+            _check_fit(backbone, start['checkpoint'], start.get('prefix') or '', config.get('default_scope'))
+    if config.get('load_from') and '://' not in config.load_from:
+        checkpoint.read(config.load_from)
+        if config.model.get('backbone'):
+            _check_fit(config.model.backbone, config.load_from, 'backbone.', config.get('default_scope'))
+
+
+def _pretrained(model: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Weights in ``init_cfg=dict(type='Pretrained', checkpoint=...)`` and ``pretrained=...``: name, path, whose."""
+    for path, part in walk(model, 'model'):
+        if isinstance(part.get('pretrained'), str):
+            yield part['pretrained'], f'{path}.pretrained', part
+        for where, start in walk(part.get('init_cfg'), f'{path}.init_cfg'):
+            if start.get('type') == 'Pretrained' and isinstance(start.get('checkpoint'), str):
+                yield start['checkpoint'], f'{where}.checkpoint', part
+
+
+def _check_name(name: str, path: str, owner: dict[str, Any], default_scope: str | None) -> None:
+    """Refuse published weights that cannot be had by their name, and those of another depth than the backbone's."""
+    backbone = owner if 'depth' in owner else owner.get('backbone') or {}
+    kind = backbone_class(backbone, default_scope) if 'depth' in backbone and 'type' in backbone else None
+    fitting = kind and model_zoo.weights_of(backbone, kind.__name__)
+    way = f'start from scratch with --cfg-options {path.removesuffix(".checkpoint")}=None'
+    if found := model_zoo.address(fitting or name):
+        what = f'those of {kind.__name__} of depth {backbone["depth"]}' if fitting else 'the same weights'
+        way = f'name {what} by address or local file with --cfg-options {path}={found}, or {way}'
+    if name.split('://')[0] in model_zoo.TORCHVISION and find_spec('torchvision') is None:
+        raise UsageError(f'{name} needs torchvision, which is not installed: install it, or {way}')
+    if model_zoo.is_unknown(name):
+        near = model_zoo.near(name)
+        raise UsageError(f'{path}: no weights are published as {name}; near it are {", ".join(near) or "none"}: name '
+                         f'one of them if it fits, or {way}')
+    depths = getattr(kind, 'arch_settings', None) or ()
+    if fitting and name in [model_zoo.weights_of(backbone, kind.__name__, depth) for depth in depths
+                            if depth != backbone['depth']]:
+        raise UsageError(f'weights {name} are of another backbone: the config has {kind.__name__} of depth '
+                         f'{backbone["depth"]}: {way}')
+
+
+def _check_fit(backbone: dict[str, Any], weights: str, prefix: str, default_scope: str | None) -> None:
+    """Refuse weights of another backbone: mmengine would load what fits, log the rest and go on.
+
+    Plugins may be missing from the weights, for they have their own start; the classifier may be there.
+    """
+    if getattr(backbone_class(backbone, default_scope), 'init_weights', None) is not BaseModule.init_weights:
+        return  # it translates what it loads
+    content = checkpoint.read(weights)
+    check_start(backbone, weights, content)
+    prefix = prefix if prefix.endswith('.') or not prefix else f'{prefix}.'
+    there = {name.removeprefix('module.').removeprefix(prefix): value.shape
+             for name, value in content.get('state_dict', content).items()
+             if name.removeprefix('module.').startswith(prefix)}
+    model = built_empty(backbone, default_scope)
+    here = {name: value.shape for name, value in model.state_dict().items()}
+    published = model_zoo.weights_of(backbone, type(model).__name__)
+    wanted = 'give the weights of that backbone' + (f', such as {model_zoo.address(published)}' if published else '')
+    mine = f'the config has {type(model).__name__} of depth {backbone["depth"]}' if 'depth' in backbone else (
+        f'the config has {type(model).__name__}')
+    missing = [name for name in here if name not in there and not name.endswith('num_batches_tracked')
+               and not name.startswith(tuple(_plugins(model)))]
+    if missing:
+        hint = ", or give prefix='backbone.'" if not prefix and any('backbone.' in name for name in there) else ''
+        raise UsageError(f'weights {weights} are of another backbone: {mine}, of which they lack {len(missing)} '
+                         f'tensor(s), the first is {missing[0]}; {wanted}{hint}')
+    beyond = [name for name in there if name not in here and hasattr(model, name.split('.')[0])]
+    if beyond:
+        raise UsageError(f'weights {weights} are of another backbone: {mine}, and they have {len(beyond)} tensor(s) '
+                         f'beyond it, the first is {beyond[0]}; give the depth and plugins that they were trained with')
+    for name, shape in there.items():
+        if name in here and here[name] != shape:
+            raise UsageError(f'weights {weights} are of another backbone: {name} is {tuple(shape)} there and '
+                             f'{tuple(here[name])} here, where {mine}; {wanted}')
+
+
+def check_start(backbone: dict[str, Any], weights: str, content: dict[str, Any]) -> None:
+    """Refuse weights of an operator whose gates had another range: nothing in the tensors tells it.
+
+    What tells it is the config that mmengine stores beside them; it is read as text and not executed.
+
+    Args:
+        backbone: its dict, with or without ``plugins``.
+        weights: path of the checkpoint.
+        content: of the checkpoint.
+
+    Raises:
+        UsageError: a plugin of the backbone has another ``init`` here than there.
+    """
+    stored = stored_config.parse((content.get('meta') or {}).get('cfg')).get('model')
+    for operator in (entry['cfg'] for entry in backbone.get('plugins') or []):
+        mine = operator.get('init', 'identity')
+        theirs = {str(one.get('init', 'identity')) for one in stored_config.dicts(stored)
+                  if one.get('type') == operator['type']}
+        if theirs and mine not in theirs:
+            raise UsageError(f'weights {weights} were trained with {operator["type"]} of init={min(theirs)!r}, and the '
+                             f'config has init={mine!r}, whose gates have another range: the same weights would '
+                             "compute something else; give both the same init")
+
+
+def _plugins(model: nn.Module) -> Iterator[str]:
+    """How the names of the plugins' tensors begin."""
+    for name, block in model.named_modules():
+        for place in ('after_conv1', 'after_conv2', 'after_conv3'):
+            yield from (f'{name}.{plugin}.' for plugin in getattr(block, f'{place}_plugin_names', ()))

@@ -1,0 +1,65 @@
+"""The command line that training and testing share, as people know it from mmdet and mmseg."""
+from __future__ import annotations
+
+import argparse
+import os
+from typing import Any
+
+from mmengine.config import DictAction
+
+from ..plugins import PLUGINS
+
+
+class _Options(DictAction):
+    """``KEY=VALUE`` pairs; what is none ends as argparse's error, not as a traceback."""
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any,
+                 option_string: str | None = None) -> None:
+        try:
+            super().__call__(parser, namespace, values, option_string)
+            if any('' in key.split('.') for key in getattr(namespace, self.dest)):
+                raise ValueError
+        except (ValueError, AssertionError):
+            parser.error(f'{option_string} takes KEY=VALUE pairs, got {" ".join(values)}')
+
+
+def parser(description: str) -> argparse.ArgumentParser:
+    """A parser with the arguments of every tool that runs a config.
+
+    Args:
+        description: what the tool does, a line.
+    """
+    result = _with_config(description)
+    result.add_argument('--work-dir', help='folder for logs and checkpoints; default work_dirs/NAME_OF_CONFIG')
+    result.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='job launcher')
+    result.add_argument('--local-rank', '--local_rank', type=int, default=0, help=argparse.SUPPRESS)
+    return result
+
+
+def inspection_parser(description: str) -> argparse.ArgumentParser:
+    """A parser with the arguments of every tool that looks into a trained model.
+
+    Args:
+        description: what the tool does, a line.
+    """
+    result = _with_config(description)
+    result.add_argument('weights', metavar='checkpoint', help='path of the weights; they must be of this config')
+    return result
+
+
+def _with_config(description: str) -> argparse.ArgumentParser:
+    result = argparse.ArgumentParser(description=description)
+    result.add_argument('config', help='path of a config, or LIBRARY::NAME such as '
+                                       'mmdet::retinanet/retinanet_r50_fpn_1x_coco.py')
+    result.add_argument('--plugin', choices=list(PLUGINS),
+                        help="put this plugin into every stage that trains, in place of the config's plugins")
+    result.add_argument('--cfg-options', nargs='+', action=_Options, metavar='KEY=VALUE',
+                        help='override config entries')
+    return result
+
+
+def parse(arguments: argparse.ArgumentParser) -> dict[str, Any]:
+    """Parse the command line into keyword arguments of a function in ``launch``."""
+    values = vars(arguments.parse_args())
+    os.environ.setdefault('LOCAL_RANK', str(values.pop('local_rank')))
+    return values

@@ -1,0 +1,61 @@
+"""mmengine's CheckpointHook with atomic writes: an old checkpoint goes after the new one has come."""
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.dist import is_main_process
+from mmengine.fileio import register_backend
+from mmengine.hooks import CheckpointHook
+from mmengine.registry import HOOKS
+from mmengine.runner import Runner
+
+from ...checkpoint import writing
+from ...checkpoint.writing import INTERRUPTED, WholeFiles
+from ...config_tree import REGISTRY, add_import
+
+
+@HOOKS.register_module()
+class WholeCheckpointHook(CheckpointHook):
+    """mmengine's CheckpointHook, except that an old checkpoint goes only when the new one lies on the disk.
+
+    The original removes the old one first and rewrites ``last_checkpoint`` in place: a kill in between leaves a work
+    directory without a checkpoint, or a ``last_checkpoint`` that names none.
+    """
+
+    def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict[str, Any]) -> None:
+        outdated = []
+        if self.max_keep_ckpts > 0 and step not in self.keep_ckpt_ids:
+            while len(self.keep_ckpt_ids) >= self.max_keep_ckpts:
+                outdated.append(self.keep_ckpt_ids.popleft())
+            self.keep_ckpt_ids.append(step)
+            runner.message_hub.update_info('keep_ckpt_ids', list(self.keep_ckpt_ids))
+        name = self.filename_tmpl.format(step)
+        self.last_ckpt = self.file_backend.join_path(self.out_dir, name)
+        runner.message_hub.update_info('last_ckpt', self.last_ckpt)
+        runner.save_checkpoint(
+            self.out_dir, name, self.file_client_args, save_optimizer=self.save_optimizer,
+            save_param_scheduler=self.save_param_scheduler, meta=meta, by_epoch=self.by_epoch,
+            backend_args=self.backend_args, **self.args)
+        if not is_main_process():
+            return
+        writing.write_whole(self.last_ckpt.encode(), Path(runner.work_dir) / 'last_checkpoint')
+        for old in outdated:
+            path = self.file_backend.join_path(self.out_dir, self.filename_tmpl.format(old))
+            if self.file_backend.isfile(path):
+                self.file_backend.remove(path)
+        (Path(runner.work_dir) / INTERRUPTED).unlink(missing_ok=True)
+
+
+def install(config: Config) -> None:
+    """Make a run write whole files.
+
+    Args:
+        config: changed in place: its CheckpointHook, if it has one, becomes a :class:`WholeCheckpointHook`.
+    """
+    register_backend('local', WholeFiles, force=True, prefixes='')
+    hook = (config.get('default_hooks') or {}).get('checkpoint')
+    if hook and hook.get('type') in ('CheckpointHook', CheckpointHook):
+        hook['type'] = WholeCheckpointHook.__name__
+        add_import(config, REGISTRY)

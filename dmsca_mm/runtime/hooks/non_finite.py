@@ -1,0 +1,73 @@
+"""A loss or weights that are no longer numbers end a run, before they are saved over good ones."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from mmengine.hooks import Hook
+from mmengine.optim import AmpOptimWrapper
+from mmengine.registry import HOOKS
+from mmengine.runner import Runner
+
+from ...errors import ProcessError, UsageError
+
+PATIENCE = 20
+"""Bad losses in a row that mixed precision may skip: about as many halvings as bring any loss scale down."""
+MOST_NAMES = 8
+
+
+@HOOKS.register_module()
+class StopOnBadNumbers(Hook):
+    """Stop at the first loss that is NaN or infinite, and before weights are saved that are.
+
+    Under mixed precision a step with a bad loss is skipped by the loss scaler; then only ``PATIENCE`` in a row stop.
+
+    Raises:
+        UsageError: with the iteration, the losses and the images' names.
+    """
+
+    priority = 'ABOVE_NORMAL'
+
+    def __init__(self) -> None:
+        self.in_a_row = 0
+
+    def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None,
+                         outputs: dict[str, torch.Tensor] | None = None) -> None:
+        """Look at the loss: one number a step."""
+        if outputs is None or 'loss' not in outputs or bool(torch.isfinite(outputs['loss']).all()):
+            self.in_a_row = 0
+            return
+        self.in_a_row += 1
+        losses = ', '.join(f'{name} {value.item():.4g}' for name, value in outputs.items() if 'loss' in name)
+        said = f'iteration {runner.iter + 1}: {losses}; images: {", ".join(_images(data_batch)) or "unknown"}'
+        if isinstance(runner.optim_wrapper, AmpOptimWrapper) and self.in_a_row < PATIENCE:
+            runner.logger.warning(f'step skipped, its loss is not finite: {said}')
+            return
+        raise ProcessError(f'the loss is not finite: {said}. Nothing was saved since; look at these images, lower the '
+                           'learning rate or clip gradients (optim_wrapper.clip_grad), then --resume')
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        """Look at all weights."""
+        bad = [name for name, value in checkpoint['state_dict'].items()
+               if isinstance(value, torch.Tensor) and value.is_floating_point() and not bool(value.isfinite().all())]
+        if bad:
+            raise UsageError(f'iteration {runner.iter + 1}: {len(bad)} weights are not finite, such as {bad[0]}; they '
+                             'were not saved: lower the learning rate or clip gradients (optim_wrapper.clip_grad), '
+                             'then --resume')
+
+
+def _images(batch: Any) -> list[str]:
+    """Paths of a batch's images, as far as it tells them."""
+    found = list(dict.fromkeys(_paths(batch)))
+    return found[:MOST_NAMES] + [f'{len(found) - MOST_NAMES} more'] * (len(found) > MOST_NAMES)
+
+
+def _paths(batch: Any) -> Iterator[str]:
+    if isinstance(batch, dict):
+        batch = list(batch.values())
+    if isinstance(batch, (list, tuple)):
+        for value in batch:
+            yield from _paths(value)
+    elif hasattr(batch, 'metainfo') and 'img_path' in batch.metainfo:
+        yield batch.metainfo['img_path']

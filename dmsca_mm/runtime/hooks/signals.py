@@ -1,0 +1,97 @@
+"""SIGTERM (as Slurm sends before it takes a node) and Ctrl-C: finish the iteration, save, end."""
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from mmengine.device import get_device
+from mmengine.hooks import Hook
+from mmengine.registry import HOOKS
+from mmengine.runner import Runner
+
+from ...checkpoint.writing import INTERRUPTED, write_whole
+from ...errors import Stopped, is_first_process
+
+SAME = 3
+"""Seconds within which a second signal counts as the first: a shell and a launcher both pass it on."""
+
+
+@HOOKS.register_module()
+class SaveOnSignal(Hook):
+    """Save and stop after the iteration in which SIGTERM or SIGINT comes; a second signal ends the process at once.
+
+    Raises:
+        Stopped: with the checkpoint and how to go on.
+    """
+
+    priority = 'LOWEST'  # after averages, schedules and the regular checkpoint of the same iteration
+
+    def __init__(self) -> None:
+        self.received = 0
+        self.at = 0.0
+        self.before: dict[int, Any] = {}
+
+    def before_train(self, runner: Runner) -> None:
+        """Listen."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self.before[number] = signal.signal(number, self._receive)
+
+    def after_train(self, runner: Runner) -> None:
+        """Listen no more."""
+        while self.before:
+            signal.signal(*self.before.popitem())
+
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        if self.received and time.monotonic() - self.at > SAME:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+        elif not self.received:
+            self.received, self.at = number, time.monotonic()
+            if is_first_process():
+                print(f'{signal.Signals(number).name}: the iteration is finished and saved; the same signal again '
+                      'ends at once', file=sys.stderr, flush=True)
+
+    def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None,
+                         outputs: dict[str, torch.Tensor] | None = None) -> None:
+        """Stop where any process of the job was told to and no gradient is half accumulated."""
+        if self._told_to_any(runner) and runner.optim_wrapper.should_update():
+            self._save(runner, dict(epoch=runner.epoch, iter=runner.iter + 1))
+            if runner.distributed:
+                dist.barrier()  # a process that ends earlier has the launcher end the one that saves
+            raise self._stopped(runner, runner.iter + 1)
+
+    def after_val_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
+        """Stop where this process was told to; processes may have different numbers of images, so none waits."""
+        if self.received and runner.train_loop.iter > 0:
+            self._save(runner, dict(epoch=runner.epoch, iter=runner.iter))
+            raise self._stopped(runner, runner.iter)
+
+    def _told_to_any(self, runner: Runner) -> int:
+        if not runner.distributed:
+            return self.received
+        flag = torch.tensor(self.received, device='cpu' if dist.get_backend() == 'gloo' else get_device())
+        dist.all_reduce(flag, dist.ReduceOp.MAX)
+        self.received = int(flag)
+        return self.received
+
+    def _save(self, runner: Runner, position: dict[str, int]) -> None:
+        for number in self.before:
+            signal.signal(number, signal.SIG_IGN)
+        try:
+            runner.save_checkpoint(runner.work_dir, INTERRUPTED, meta=position, by_epoch=False)
+            if is_first_process():
+                path = Path(runner.work_dir) / INTERRUPTED
+                write_whole(str(path).encode(), path.with_name('last_checkpoint'))
+        finally:
+            if not runner.distributed:
+                self.after_train(runner)
+
+    def _stopped(self, runner: Runner, iteration: int) -> Stopped:
+        path = Path(runner.work_dir) / INTERRUPTED
+        return Stopped(f'stopped after iteration {iteration}, saved in {path}: go on with --resume', self.received)

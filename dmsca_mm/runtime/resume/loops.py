@@ -1,0 +1,136 @@
+"""mmengine's training loops, made to go on in the middle of an epoch exactly as if nothing had been in between."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain, repeat
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.registry import LOOPS
+from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
+from torch.utils.data import DataLoader
+
+from ... import checkpoint
+from ...config_tree import REGISTRY, add_import
+from .sampler import Batches, seed_all
+
+
+@LOOPS.register_module()
+class SameEpochLoop(EpochBasedTrainLoop):
+    """mmengine's loop over epochs; a resumed one begins behind the batches that its epoch has had.
+
+    Every random number follows from the seed and the position, so no random state has to be kept.
+
+    Args:
+        runner: a reference of the runner.
+        dataloader: config of the data loader.
+        options: those of EpochBasedTrainLoop.
+    """
+
+    def __init__(self, runner: Runner, dataloader: DataLoader | dict[str, Any], **options: Any) -> None:
+        super().__init__(runner, _repeatable(runner, dataloader), **options)
+        self._done = self._done_of_epoch()
+
+    def _done_of_epoch(self) -> int:
+        meta, former = _resumed(self.runner)
+        if not meta:
+            return 0
+        per_epoch = former['max_iters'] // former['max_epochs']
+        if per_epoch == len(self.dataloader):
+            return meta['iter'] - meta['epoch'] * per_epoch
+        self.runner.logger.warning(
+            f'the run that is resumed had {per_epoch} batches an epoch, this one has {len(self.dataloader)}: it goes '
+            f'on with the beginning of epoch {meta["epoch"] + 1}')
+        return 0
+
+    def run_epoch(self) -> None:
+        """Iterate one epoch, or what is left of it."""
+        if isinstance(self.dataloader.batch_sampler, Batches):
+            self.dataloader.batch_sampler.begin(self._epoch, self._done)
+        super().run_epoch()
+        self._done = 0
+
+    def run_iter(self, idx: int, data_batch: Any) -> None:
+        """Iterate one batch."""
+        seed_all(self.runner.seed, self._iter)
+        super().run_iter(idx + self._done, data_batch)
+
+
+@LOOPS.register_module()
+class SameIterLoop(IterBasedTrainLoop):
+    """mmengine's loop over iterations; a resumed one leaves out the batches it has had without loading them.
+
+    Args:
+        runner: a reference of the runner.
+        dataloader: config of the data loader.
+        options: those of IterBasedTrainLoop.
+    """
+
+    def __init__(self, runner: Runner, dataloader: DataLoader | dict[str, Any], **options: Any) -> None:
+        done = _resumed(runner)[0].get('iter', 0)
+        super().__init__(runner, _repeatable(runner, dataloader, endless=True, done=done), **options)
+        if isinstance(self.dataloader.batch_sampler, Batches):
+            self.dataloader_iterator = _Left(self.dataloader_iterator, done)
+
+    def run_iter(self, data_batch: Any) -> None:
+        """Iterate one batch."""
+        seed_all(self.runner.seed, self._iter)
+        super().run_iter(data_batch)
+
+
+class _Left:
+    """The batches that are left to a resumed run, for a loop that wants to leave out those it has had itself.
+
+    mmengine draws every batch that was trained on and throws it away; its fork calls ``skip_iter``, if at all. Either
+    shall throw away nothing.
+    """
+
+    def __init__(self, batches: Iterator[Any], done: int) -> None:
+        self._batches = batches if hasattr(batches, 'skip_iter') else chain(repeat(None, done), batches)
+
+    def __next__(self) -> Any:
+        return next(self._batches)
+
+    def skip_iter(self, done: int) -> None:
+        """Skip nothing."""
+
+
+_LOOPS = {'EpochBasedTrainLoop': SameEpochLoop, 'IterBasedTrainLoop': SameIterLoop}
+
+
+def install(config: Config) -> None:
+    """Make a run repeatable from any iteration.
+
+    Args:
+        config: changed in place: mmengine's own training loops become those of this file; others stay.
+    """
+    loop = config.get('train_cfg') or {}
+    if 'by_epoch' in loop:
+        loop['type'] = 'EpochBasedTrainLoop' if loop.pop('by_epoch') else 'IterBasedTrainLoop'
+    name = getattr(loop.get('type'), '__name__', loop.get('type'))
+    if name in _LOOPS:
+        loop['type'] = _LOOPS[name].__name__
+        add_import(config, REGISTRY)
+
+
+def _repeatable(runner: Runner, loader: DataLoader | dict[str, Any], **options: Any) -> DataLoader | dict[str, Any]:
+    """The config of a loader with :class:`Batches` in it; a loader that is built already stays as it is."""
+    if not isinstance(loader, dict):
+        return loader
+    loader = dict(loader)
+    inner = loader.pop('batch_sampler', None)
+    if inner is None:
+        options['drop_last'] = loader.pop('drop_last', False)
+    loader['batch_sampler'] = dict(type=Batches, inner=inner, seed=runner.seed, **options)
+    return loader
+
+
+def _resumed(runner: Runner) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Position and runtime information of the checkpoint that a run goes on from; both empty for a fresh run.
+
+    mmengine resumes after it has built the loop, and its loop over iterations starts loading when it is built.
+    """
+    if not runner._resume or runner._load_from is None or '://' in runner._load_from:
+        return {}, {}
+    content = checkpoint.read(runner._load_from)
+    return content['meta'], content['message_hub']['runtime_info']

@@ -1,0 +1,95 @@
+"""Objects as they are annotated, maps of every kind against them, and nothing written on a mistake."""
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dmsca_mm.analysis.alignment import measuring
+from dmsca_mm.datasets.composing import BACKGROUND_LABEL
+from dmsca_mm.errors import UsageError
+from dmsca_mm.runtime.config import load_config
+
+CLASSES = dict(detector=tuple('0123456789'), segmenter=('background', *'0123456789'))
+
+
+@pytest.fixture
+def options(digits):
+    return {'test_dataloader.dataset.data_root': f'{digits}/',
+            'test_evaluator.ann_file': f'{digits}/annotations/instances_validation.json'}
+
+
+def annotated(kind, untrained, options, **arguments):
+    return measuring.Annotated(load_config(untrained(kind)[0], options), CLASSES[kind], **arguments)
+
+
+def test_a_classifiers_data_hold_no_objects(untrained):
+    with pytest.raises(UsageError, match='is of a classifier, whose data tell of no place'):
+        measuring.Annotated(load_config(untrained('classifier')[0]), CLASSES['detector'])
+
+
+def test_boxes_are_objects(untrained, options, digits):
+    data = annotated('detector', untrained, options)
+    content = json.loads((digits / 'annotations/instances_validation.json').read_text())
+    for place, image in enumerate(content['images']):
+        path, objects = data.image(place)
+        assert path.endswith(image['file_name'])
+        boxes = [entry['bbox'] for entry in content['annotations'] if entry['image_id'] == image['id']]
+        for (x, y, width, height), mask in zip(boxes, objects.masks, strict=True):
+            assert mask.sum() == round(width) * round(height)
+            assert mask[y, x]
+            assert not mask[y - 1, x]
+
+
+def test_connected_areas_of_a_label_map_are_objects(untrained, options, digits):
+    data = annotated('segmenter', untrained, options)
+    for place in range(len(data)):
+        path, objects = data.image(place)
+        image = Path(path)
+        labels = np.asarray(Image.open(digits / 'annotations' / image.parent.name / f'{image.stem}.png'))
+        assert np.array_equal(objects.masks.any(0), labels > BACKGROUND_LABEL)
+        assert np.array_equal(objects.ignored, labels == 0)
+        assert all(len(np.unique(labels[mask])) == 1 for mask in objects.masks)
+
+
+def test_classes_that_are_not_chosen_count_neither_way(untrained, options, digits):
+    every = annotated('detector', untrained, options)
+    content = json.loads((digits / 'annotations/instances_validation.json').read_text())
+    chosen = str(content['annotations'][0]['category_id'] - 1)
+    some = annotated('detector', untrained, options, chosen=[chosen])
+    count = sum(len(some.image(place)[1].masks) for place in range(len(some)))
+    assert count == sum(entry['category_id'] == int(chosen) + 1 for entry in content['annotations'])
+    for place in range(len(some)):
+        masks, ignored = some.image(place)[1]
+        assert np.array_equal(masks.any(0) | ignored, every.image(place)[1].masks.any(0))
+
+
+def test_every_map_is_measured_at_every_stage(untrained, options, tmp_path):
+    plain = untrained('detector', 'none')
+    config = tmp_path / 'plain.py'
+    config.write_text(f"_base_ = {plain[0]!r}\nmodel = dict(backbone=dict(plugins=None))\n")
+    rows = measuring.measure_alignment(*untrained('detector'), str(tmp_path / 'out'), beside=[(str(config), plain[1])],
+                                   images=2, cfg_options=options)
+    every = {(row['map'], row['stage']) for row in rows if row['size'] == 'all'}
+    kinds = ('total', 'total, other image', 'departure', 'spatial gate', 'activation', 'Grad-CAM',
+             'Grad-CAM, other image')
+    assert every == {(kind, stage) for kind in kinds for stage in (1, 2, 3, 4)}
+    assert len({row['model'] for row in rows}) == 2
+    assert {row['map'] for row in rows if row['model'] == rows[-1]['model']} == {'Grad-CAM', 'Grad-CAM, other image'}
+    # The identity start multiplies every pixel with 1: a flat map is chance.
+    flat = [row for row in rows if row['map'] == 'total']
+    assert all(row[name] == pytest.approx(row['area']) for row in flat for name in ('pointing', 'energy', 'precision'))
+    assert json.loads((tmp_path / 'out/alignment.json').read_text())['rows'] == rows
+    assert Image.open(tmp_path / 'out/alignment.png').size[0] > 1000
+
+
+@pytest.mark.parametrize(('arguments', 'words'), [
+    (dict(images=1), '--images is 1, must be at least 2'), (dict(stages=[7]), 'stage 7: there is nothing to see'),
+    (dict(classes=['cat']), "class 'cat': the model tells apart 0, 1, 2"),
+    (dict(cfg_options={'test_dataloader.dataset.data_root': 'none/'}), 'none/images/validation does not exist')])
+def test_mistakes_are_named_and_nothing_is_written(arguments, words, untrained, options, tmp_path):
+    with pytest.raises(UsageError, match=words):
+        measuring.measure_alignment(*untrained('detector'), str(tmp_path / 'out'),
+                                **{**dict(images=2, cfg_options=options), **arguments})
+    assert not (tmp_path / 'out').exists()

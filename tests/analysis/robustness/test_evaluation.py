@@ -1,0 +1,62 @@
+"""A cell's figures against the ordinary test: on the same images, and on images that lie corrupted on the disk."""
+import shutil
+
+import cv2
+import pytest
+
+from dmsca_mm.analysis.robustness import corrupt
+from dmsca_mm.analysis.robustness.cells import CLEAN
+from dmsca_mm.analysis.robustness.evaluation import Evaluation
+from dmsca_mm.errors import ImageError, UsageError
+from dmsca_mm.runtime import run
+
+
+@pytest.fixture(scope='module')
+def evaluation(untrained, digits):
+    return Evaluation(*untrained('segmenter'), {'test_dataloader.dataset.data_root': f'{digits}/'}, None, False, 0)
+
+
+def ordinary(root, untrained, tmp_path):
+    return run.test(*untrained('segmenter'), work_dir=str(tmp_path / 'work'),
+                       cfg_options={'test_dataloader.dataset.data_root': f'{root}/'})
+
+
+def test_clean_figures_are_those_of_the_ordinary_test(evaluation, untrained, digits, tmp_path):
+    found = evaluation(CLEAN)
+    assert found == pytest.approx(ordinary(digits, untrained, tmp_path))
+    assert found['mIoU'] > 0
+
+
+def test_corrupted_figures_are_those_of_images_stored_corrupted(evaluation, untrained, digits, tmp_path):
+    shutil.copytree(digits, tmp_path / 'digits')
+    for path in (tmp_path / 'digits/images/validation').iterdir():
+        # The step's seed follows from the image, and contrast draws nothing: any seed does here.
+        image = corrupt(cv2.imread(str(path)), 'contrast', 5, seed=0)
+        path.write_bytes(cv2.imencode('.png', image)[1])
+    found = evaluation(('contrast', 5))
+    assert found == pytest.approx(ordinary(tmp_path / 'digits', untrained, tmp_path))
+    assert found != pytest.approx(evaluation(CLEAN))
+    noisy = evaluation(('shot_noise', 3))
+    assert noisy not in (found, evaluation(CLEAN))
+    assert noisy == evaluation(('shot_noise', 3)), 'what came between does not matter'
+
+
+def test_size_without_an_object_has_no_value_and_a_broken_image_is_named(untrained, digits, tmp_path):
+    root = shutil.copytree(digits, tmp_path / 'digits')
+    options = {'test_dataloader.dataset.data_root': f'{root}/',
+               'test_evaluator.outfile_prefix': str(tmp_path / 'found'),
+               'test_evaluator.ann_file': f'{root}/annotations/instances_validation.json'}
+    evaluation = Evaluation(*untrained('detector'), options, None, True, 0)
+    found = evaluation(('fog', 1))
+    assert 0 <= found['coco/bbox_mAP'] <= 1
+    assert found['coco/bbox_mAP_l'] is None, 'no digit is larger than 96 pixels a side'
+    assert list(tmp_path.iterdir()) == [root], 'predictions are not kept'
+    first = next((root / 'images/validation').iterdir())
+    first.write_bytes(first.read_bytes()[:1000])
+    with pytest.raises(ImageError, match=f'{first.name} .* is cut short'):
+        evaluation(CLEAN)
+
+
+def test_checkpoint_of_another_config_is_refused(untrained):
+    with pytest.raises(UsageError, match=r'is not of .*upernet'):
+        Evaluation(untrained('segmenter')[0], untrained('detector')[1], None, None, True, 0)

@@ -1,0 +1,28 @@
+"""The contact sheet shows the pictures it says it shows."""
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dmsca_mm.analysis.contact_sheet import contact_sheet
+from dmsca_mm.errors import UsageError
+
+
+def test_sheet_holds_the_first_pictures_in_their_order(tmp_path):
+    colours = [(255, 0, 0), (0, 255, 0), (0, 0, 255), (9, 9, 9)]
+    for index, colour in enumerate(colours):
+        path = tmp_path / f'deep/{index}/{index}.png'
+        path.parent.mkdir(parents=True)
+        Image.new('RGB', (20, 10), colour).save(path)
+    found = contact_sheet(tmp_path / 'deep', tmp_path / 'out/sheet.png', count=3, columns=2, width=40)
+    assert [path.name for path in found] == ['0.png', '1.png', '2.png']
+    sheet = np.asarray(Image.open(tmp_path / 'out/sheet.png'))
+    assert sheet.shape == (20 + 8 + 20, 40 + 8 + 40, 3)
+    assert [tuple(sheet[y, x]) for y, x in ((10, 20), (10, 68), (38, 20))] == colours[:3]
+
+
+def test_folder_without_pictures_is_named_with_the_way_out(tmp_path):
+    with pytest.raises(UsageError, match=rf'no pictures in {re.escape(str(tmp_path))}: .*--show-dir'):
+        contact_sheet(tmp_path, tmp_path / 'sheet.png')
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,42 @@
+"""The newest complete checkpoint of a work directory is found past truncated ones."""
+import time
+
+import pytest
+import torch
+
+from dmsca_mm.checkpoint.newest import newest
+from dmsca_mm.errors import UsageError
+
+
+def save(path, value):
+    torch.save(dict(state_dict=dict(weight=torch.full((100,), value))), path)
+    time.sleep(0.01)  # so that their times differ
+
+
+def test_newest_whole_checkpoint_is_found_past_broken_ones(tmp_path):
+    for epoch in (1, 2, 3):
+        save(tmp_path / f'epoch_{epoch}.pth', epoch)
+    save(tmp_path / 'best_coco_bbox_mAP_epoch_1.pth', 1)
+    assert newest(tmp_path) == (str(tmp_path / 'epoch_3.pth'), [])
+    (tmp_path / 'epoch_3.pth').write_bytes((tmp_path / 'epoch_3.pth').read_bytes()[:300])
+    (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'epoch_3.pth'))
+    path, passed_over = newest(tmp_path)
+    assert path == str(tmp_path / 'epoch_2.pth')
+    assert len(passed_over) == 1
+    assert 'epoch_3.pth (300 bytes) is cut short' in passed_over[0]
+
+
+def test_pointer_comes_before_time_and_may_name_a_folder_that_moved(tmp_path):
+    for epoch in (2, 1):
+        save(tmp_path / f'epoch_{epoch}.pth', epoch)
+    (tmp_path / 'last_checkpoint').write_text('elsewhere/epoch_2.pth')
+    assert newest(tmp_path)[0] == str(tmp_path / 'epoch_2.pth')
+    (tmp_path / 'last_checkpoint').write_text('')
+    assert newest(tmp_path)[0] == str(tmp_path / 'epoch_1.pth')
+
+
+def test_no_checkpoint_is_none_and_only_broken_ones_are_an_error(tmp_path):
+    assert newest(tmp_path) == (None, [])
+    (tmp_path / 'epoch_1.pth').write_bytes(b'half')
+    with pytest.raises(UsageError, match=r'no whole checkpoint in .*epoch_1.pth.*start anew with --overwrite'):
+        newest(tmp_path)

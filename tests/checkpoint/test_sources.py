@@ -1,0 +1,107 @@
+"""Weights by path or address go through the same door: weights only, their hash checked, safetensors too."""
+import hashlib
+import os
+import shlex
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+import torch
+from mmengine.runner import CheckpointLoader, load_checkpoint
+from safetensors.torch import save_file
+
+from dmsca_mm.checkpoint import sources
+from dmsca_mm.errors import UsageError
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *words):
+        pass
+
+
+class Hostile:
+    def __init__(self, marker):
+        self.marker = marker
+
+    def __reduce__(self):
+        return os.system, (f'touch {shlex.quote(str(self.marker))}',)
+
+
+@pytest.fixture
+def served(tmp_path, monkeypatch):
+    """A folder, its address, and mmengine with our loaders; downloads go into a folder of the test."""
+    monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path / 'hub'))
+    before = dict(CheckpointLoader._schemes)
+    sources.install()
+    folder = tmp_path / 'served'
+    folder.mkdir()
+    with ThreadingHTTPServer(('127.0.0.1', 0), partial(Quiet, directory=folder)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield folder, f'http://127.0.0.1:{server.server_port}'
+        server.shutdown()
+    CheckpointLoader._schemes = before
+
+
+def stored(folder, name='net-{hash}.pth', **more):
+    """A checkpoint whose name holds its hash."""
+    path = folder / 'any'
+    torch.save(dict(state_dict=dict(weight=torch.arange(3.0)), **more), path)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:8]
+    return path.rename(folder / name.format(hash=digest))
+
+
+def test_path_and_address_load_the_same(served):
+    folder, address = served
+    path = stored(folder)
+    for name in (str(path), f'{address}/{path.name}'):
+        found = CheckpointLoader.load_checkpoint(name, map_location='cpu')
+        assert torch.equal(found['state_dict']['weight'], torch.arange(3.0))
+    (folder / path.name).unlink()
+    assert 'state_dict' in CheckpointLoader.load_checkpoint(f'{address}/{path.name}'), 'it was kept'
+
+
+def test_wrong_hash_is_an_error_by_path_and_by_address(served):
+    folder, address = served
+    stored(folder, 'net-deadbeef.pth')
+    for name in (str(folder / 'net-deadbeef.pth'), f'{address}/net-deadbeef.pth'):
+        with pytest.raises(UsageError, match=r'is not what its name says.*not deadbeef'):
+            CheckpointLoader.load_checkpoint(name)
+
+
+def test_safetensors_file_goes_into_a_model(served):
+    folder, _ = served
+    save_file({'weight': torch.ones(1, 2), 'bias': torch.zeros(1)}, folder / 'net.safetensors')
+    model = torch.nn.Linear(2, 1)
+    load_checkpoint(model, str(folder / 'net.safetensors'))
+    assert torch.equal(model.weight, torch.ones(1, 2))
+
+
+def test_hostile_file_from_an_address_executes_nothing(served, tmp_path):
+    folder, address = served
+    path = stored(folder, extra=Hostile(tmp_path / 'executed'))
+    with pytest.raises(UsageError, match='holds more than weights'):
+        CheckpointLoader.load_checkpoint(f'{address}/{path.name}')
+    assert not (tmp_path / 'executed').exists()
+
+
+@pytest.mark.parametrize('prefix', ['torchvision', 'modelzoo', 'open-mmlab', 'openmmlab'])
+def test_name_of_a_model_is_fetched_from_its_librarys_address(prefix, served, monkeypatch):
+    folder, address = served
+    path = stored(folder)
+    for library in ('torchvision', 'external'):
+        monkeypatch.setattr(sources, f'get_{library}_models', lambda: {'resnet50': f'{address}/{path.name}'})
+    assert 'state_dict' in CheckpointLoader.load_checkpoint(f'{prefix}://resnet50')
+
+
+def test_name_of_a_model_of_the_headline_segmenter_is_known():
+    assert sources.get_external_models()['resnet50_v1c'].endswith('.pth')
+
+
+@pytest.mark.parametrize('name', ['none.pth', 'http://127.0.0.1:9/none.pth'])
+def test_what_cannot_be_fetched_is_one_line_and_leaves_no_file(name, served, tmp_path):
+    _, address = served
+    name = name if '://' in name else f'{address}/{name}'
+    with pytest.raises(UsageError, match=r'could not be fetched \(.*\): fetch them by hand'):
+        CheckpointLoader.load_checkpoint(name)
+    assert not list((tmp_path / 'hub' / 'checkpoints').iterdir())

@@ -1,0 +1,65 @@
+"""What is missing is said with the command that installs it; what is there is told with its version."""
+import re
+import subprocess
+import sys
+
+import pytest
+
+from dmsca_mm.compat import forks, requirements
+from dmsca_mm.errors import UsageError
+
+
+@pytest.fixture(params=['requirements.txt', 'requirements-forks.txt'])
+def pinned(request, repository, monkeypatch):
+    """The requirements of a stack, which is taken for the one that is installed."""
+    monkeypatch.setattr(forks, 'installed', lambda package: request.param == 'requirements-forks.txt')
+    return (repository / request.param).read_text().splitlines()
+
+
+def test_present_stack_passes():
+    requirements.require('mmdet', 'mmseg')
+
+
+@pytest.mark.parametrize('library', ['mmcv', 'mmdet', 'mmseg', 'mmpretrain'])
+def test_missing_library_is_named_with_the_pin_of_its_stack(library, pinned, monkeypatch):
+    monkeypatch.setattr(requirements, 'find_spec', lambda name: None if name == library else object())
+    with pytest.raises(UsageError, match=f'{library} is not installed: run "pip install .*make setup') as caught:
+        requirements.require(library)
+    assert re.search(r'[\w-]+==[\d.]+', str(caught.value))[0] in pinned
+
+
+def test_mmcv_without_operators_is_told_from_no_mmcv(pinned, monkeypatch):
+    def no_operators(name):
+        raise ImportError('no _ext')
+    monkeypatch.setattr(requirements, 'import_module', no_operators)
+    with pytest.raises(UsageError, match=r'mmcv has no usable compiled operators .*--no-build-isolation') as caught:
+        requirements.require('mmdet')
+    assert re.search(r'[\w-]+==[\d.]+', str(caught.value))[0] in pinned
+
+
+def test_versions_are_of_what_is_installed():
+    found = requirements.versions('torch', 'no-such-package')
+    assert 'no-such-package' not in found
+    names = {name.removeprefix('onedl-') for name in found}
+    assert names >= {'torch', 'mmengine', 'mmcv', 'mmsegmentation', 'mmpretrain'}
+    assert len(found) == 6, 'each library by one of its two names'
+
+
+def test_mmpretrain_is_imported_and_leaves_no_torchvision_behind():
+    """In a process of its own: what mmpretrain was imported with shows only at the first import."""
+    code = ('import sys; from importlib.util import find_spec; there = find_spec("torchvision"); '
+            'from dmsca_mm.compat import requirements; requirements.require("mmpretrain"); '
+            'from mmengine.registry import MODELS; assert MODELS.get("mmpretrain.ImageClassifier"); '
+            'assert (find_spec("torchvision") is None) == (there is None); '
+            'assert there or "torchvision" not in sys.modules')
+    subprocess.run([sys.executable, '-W', 'ignore', '-c', code], check=True, timeout=300)
+
+
+def test_mmpretrain_that_lacks_something_is_named_with_the_pin_of_its_stack(pinned, monkeypatch):
+    def lacks(name):
+        if name.startswith('mmpretrain'):
+            raise ImportError("No module named 'einops'")
+    monkeypatch.setattr(requirements, 'import_module', lacks)
+    with pytest.raises(UsageError, match=r'mmpretrain cannot be imported .*einops.*pip install') as caught:
+        requirements.require('mmpretrain')
+    assert re.search(r'[\w-]+==[\d.]+', str(caught.value))[0] in pinned

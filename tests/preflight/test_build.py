@@ -1,0 +1,100 @@
+"""What a run would build is built before it, and what cannot be is named."""
+import pytest
+from mmengine.registry import DefaultScope
+
+from dmsca_mm.errors import UsageError
+from dmsca_mm.preflight.build import check_build, check_loaders
+from dmsca_mm.runtime.config import load_config
+
+DIGITS = 'configs/digits/faster_rcnn_r50_dmsca_digits.py'
+
+
+@pytest.fixture
+def config(repository):
+    return load_config(str(repository / DIGITS))
+
+
+def test_good_config_builds_and_stays_as_it_is(config):
+    before = config.to_dict()
+    assert sum(value.numel() for value in check_build(config).parameters()) > 1e6
+    assert config.to_dict() == before
+
+
+def test_priority_of_a_hook_and_an_evaluator_of_several_metrics_are_the_runner_s(config):
+    config.custom_hooks = [dict(type='CheckInvalidLossHook', priority='VERY_LOW')]
+    config.val_evaluator = dict(type='MultiDatasetsEvaluator', metrics=[config.val_evaluator], dataset_prefixes=['all'])
+    check_build(config)
+    config.val_evaluator.metrics[0].type = 'CocoMetrik'
+    with pytest.raises(UsageError, match="val_evaluator: 'CocoMetrik' is registered nowhere"):
+        check_build(config)
+
+
+def test_data_set_that_its_library_cannot_build_is_named(config, digits):
+    for split in ('train', 'val', 'test'):
+        config[f'{split}_dataloader'].dataset.data_root = f'{digits}/'
+    for split in ('val', 'test'):
+        config[f'{split}_evaluator'].ann_file = f'{digits}/annotations/instances_validation.json'
+    check_loaders(config)
+    config.val_dataloader.dataset.img_sufix = '.png'
+    with pytest.raises(UsageError, match=r"val_dataloader cannot be built: TypeError: .*'img_sufix'"):
+        check_loaders(config)
+
+
+def test_metric_that_its_library_cannot_build_is_named_and_no_folder_is_made(repository, digits, tmp_path):
+    config = load_config(str(repository / 'configs/digits/upernet_r50_dmsca_digits.py'))
+    for split in ('train', 'val', 'test'):
+        config[f'{split}_dataloader'].dataset.data_root = f'{digits}/'
+    config.test_evaluator = dict(type='IoUMetric', output_dir=str(tmp_path / 'out'))
+    check_loaders(config)
+    assert not (tmp_path / 'out').exists()
+    config.val_evaluator = dict(type='CityscapesMetric')
+    with pytest.raises(UsageError, match=r"metric CityscapesMetric of val_dataloader cannot be built: .*'output_dir'"):
+        check_loaders(config)
+
+
+@pytest.mark.parametrize(('key', 'value', 'words'), [
+    ('model.rpn_head.type', 'RPNHaed', 'RPNHaed is not in the'),
+    ('model.neck.out_chanels', 64, "'out_chanels'"),
+    ('optim_wrapper.optimizer.momentun', 0.9, "'momentun'"),
+    ('train_dataloader.dataset.pipeline.2.type', 'Rezise', 'Rezise is not in the'),
+    ('val_dataloader.dataset.pipeline.1.scael', 3, "'scael'"),
+    ('model.backbone.norm_cfg.type', 'B_N', "model.backbone.norm_cfg: 'B_N' is registered nowhere"),
+    ('param_scheduler.0.type', 'LinearRL', "param_scheduler: 'LinearRL' is registered nowhere"),
+    ('train_dataloader.batch_sampler.type', 'Grouped', "'Grouped' is registered nowhere"),
+    ('default_hooks.logger.intervall', 3, "'intervall'")])
+def test_part_that_cannot_be_built_is_named(key, value, words, config):
+    config.merge_from_dict({key: value})
+    with pytest.raises(UsageError, match=words):
+        check_build(config)
+
+
+def test_hook_with_a_priority_builds_as_mmengine_builds_it(config):
+    config.custom_hooks = [dict(type='SyncBuffersHook', priority='LOW')]
+    check_build(config)
+
+
+@pytest.mark.parametrize(('key', 'value', 'words'), [
+    ('val_evaluator.metrik', 'bbox', "val_evaluator: CocoMetric takes no argument 'metrik'"),
+    ('val_cfg.fp17', True, "val_cfg: ValLoop takes no argument 'fp17'"),
+    ('log_processor', dict(inner=dict(by_epoch=False)), "log_processor: LogProcessor takes no argument 'inner'"),
+    ('log_processor', dict(_scope_='mmdet'), "log_processor: LogProcessor takes no argument '_scope_'"),
+    ('param_scheduler.0.end', -5, r'param_scheduler\.0 \(LinearLR\) cannot be built'),
+    ('train_dataloader.dataset.data_prefix.img', 3, r'train_dataloader\.dataset.* \(CocoDataset\) cannot be built'),
+    ('model.neck.num_outs', 'many', r'model\.neck \(FPN\) cannot be built')])
+def test_part_whose_arguments_are_wrong_is_named_by_its_path(key, value, words, config):
+    config.pop('log_processor', None)
+    config.merge_from_dict({key: value})
+    with pytest.raises(UsageError, match=words):
+        check_build(config)
+
+
+def test_a_missing_default_scope_is_named_beside_the_name_that_needs_it(config):
+    config.pop('default_scope')
+    with DefaultScope.overwrite_default_scope('mmengine'), pytest.raises(
+            UsageError, match=r"registered nowhere: the config sets no default_scope, such as 'mmdet': set it"):
+        check_build(config, ('val',))
+
+
+def test_parts_of_another_split_are_left_alone(config):
+    config.train_dataloader.sampler.type = config.param_scheduler[0].type = 'None such'
+    check_build(config, ('test',))

@@ -1,0 +1,42 @@
+"""What a backbone does not take is said by name."""
+import pytest
+from mmengine.config import Config
+
+from dmsca_mm import dmsca, plugin
+from dmsca_mm.errors import UsageError
+from dmsca_mm.preflight.model import check_model, frozen_plugins
+
+
+def model(**backbone):
+    return Config(dict(model=dict(backbone=dict(type='mmdet.ResNet', depth=50, **backbone))))
+
+
+def test_good_model_passes_unchanged():
+    other = dict(cfg=dict(type='ContextBlock', ratio=0.1), position='after_conv3')
+    config = model(plugins=[plugin(reduction=8), other])
+    before = config.to_dict()
+    check_model(config)
+    assert config.to_dict() == before
+
+
+@pytest.mark.parametrize(('config', 'words'), [
+    (Config(dict(model=dict(type='X'))), ['no model.backbone']),
+    (Config(dict(model=dict(backbone=dict(type='mmdet.HRNet', plugins=[dmsca])))), ['HRNet', 'no plugins']),
+    (model(plugins=[dict(dmsca, cfg=dict(type='DMSCA', reduction=0))]), ['DMSCA', 'reduction', '0']),
+    (model(plugins=[dict(dmsca, cfg=dict(type='DMSCA', width=3))]), ['DMSCA', 'width']),
+    (model(plugins=[dict(dmsca, position='after_conv4')]), ["'after_conv4'", 'after_conv1, after_conv2, after_conv3']),
+    (model(plugins=[dict(dmsca, stages=(True, True))]), ['(True, True)', '4 stages'])])
+def test_bad_model_is_named(config, words):
+    with pytest.raises(UsageError) as caught:
+        check_model(config)
+    assert all(word in str(caught.value) for word in words)
+
+
+@pytest.mark.parametrize(('frozen', 'stages', 'words'), [
+    (-1, None, None), (1, (False, True, True, True), None),
+    (1, None, ['in stage 1 does not train', 'stages=(False, True, True, True)', 'frozen_stages=0']),
+    (3, (False, True, True, True), ['in stage 2, 3', 'stages=(False, False, False, True)', 'frozen_stages=1'])])
+def test_plugin_in_a_frozen_stage_is_warned_of_with_the_way_out(frozen, stages, words):
+    found = frozen_plugins(model(frozen_stages=frozen, plugins=[dict(dmsca, stages=stages)]))
+    assert len(found) == (words is not None)
+    assert all(word in found[0] for word in words or ())

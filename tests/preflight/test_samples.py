@@ -1,0 +1,19 @@
+"""A few images and label maps are opened before a run."""
+import pytest
+from PIL import Image
+
+from dmsca_mm.errors import UsageError
+from dmsca_mm.preflight.samples import check_images
+
+
+def test_images_that_open_pass_and_other_files_are_passed_over(tmp_path):
+    Image.new('RGB', (3, 3)).save(tmp_path / 'a.png')
+    (tmp_path / 'notes.txt').write_text('no image')
+    check_images(list(tmp_path.iterdir()), 'train_dataloader')
+
+
+def test_bad_image_is_named_unless_it_may_pass(tmp_path):
+    (tmp_path / 'a.jpg').write_bytes(b'no image')
+    with pytest.raises(UsageError, match=r'a\.jpg \(8 bytes\) cannot be opened.*--skip-bad-images'):
+        check_images([tmp_path / 'a.jpg'], 'train_dataloader')
+    check_images([tmp_path / 'a.jpg'], 'train_dataloader', bad_ones_pass=True)

@@ -1,0 +1,202 @@
+"""Weights that are missing or need what is not there are named."""
+import re
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import MODELS
+
+from dmsca_mm import dmsca
+from dmsca_mm.errors import UsageError
+from dmsca_mm.preflight import weights
+
+
+def model(**backbone):
+    return Config(dict(model=dict(backbone=dict(type='mmdet.ResNet', depth=50, **backbone))))
+
+
+TORCHVISION = 'https://download.pytorch.org/models/'
+OPENMMLAB = 'https://download.openmmlab.com/pretrain/third_party/'
+
+
+def start(name):
+    return dict(type='Pretrained', checkpoint=name)
+
+
+@pytest.fixture
+def no_torchvision(monkeypatch):
+    monkeypatch.setattr(weights, 'find_spec', lambda name: None)
+
+
+@pytest.mark.parametrize(('backbone', 'name', 'expected'), [
+    (dict(type='mmdet.ResNet', depth=18), 'resnet18', f'{TORCHVISION}resnet18-f37072fd.pth'),
+    (dict(type='mmdet.ResNet', depth=34), 'resnet34', f'{TORCHVISION}resnet34-b627a593.pth'),
+    (dict(type='mmdet.ResNet', depth=50), 'resnet50', f'{TORCHVISION}resnet50-0676ba61.pth'),
+    (dict(type='mmdet.ResNet', depth=101), 'resnet101', f'{TORCHVISION}resnet101-63fe2227.pth'),
+    (dict(type='mmseg.ResNet', depth=152), 'resnet152', f'{TORCHVISION}resnet152-394f9c45.pth'),
+    (dict(type='mmdet.ResNet', depth=18), 'resnet50', f'{TORCHVISION}resnet18-f37072fd.pth'),
+    (dict(type='mmdet.ResNet', depth=50), 'resnet50.imagenet1k_v2', f'{TORCHVISION}resnet50-0676ba61.pth'),
+    (dict(type='PluginResNet', base='mmdet.ResNet', depth=18, plugins=[dmsca]), 'resnet18', 'resnet18-f37072fd.pth'),
+    (dict(type='mmdet.ResNeXt', depth=50, groups=32), 'resnext50_32x4d', f'{TORCHVISION}resnext50_32x4d-7cdf4587.pth'),
+    (dict(type='mmdet.ResNeXt', depth=101, groups=64), 'resnet50', f'{OPENMMLAB}resnext101_64x4d-ee2c6f71.pth'),
+    (dict(type='mmdet.ResNeXt', depth=101, groups=32, base_width=8), 'resnet50', 'resnext101_32x8d-8ba56ff5.pth'),
+    (dict(type='mmseg.ResNetV1c', depth=18), 'resnet18', f'{OPENMMLAB}resnet18_v1c-b5776b93.pth'),
+    (dict(type='mmseg.ResNetV1c', depth=101), 'resnet50', f'{OPENMMLAB}resnet101_v1c-e67eebb6.pth'),
+    (dict(type='mmdet.ResNet', depth=50, style='caffe'), 'resnet50', f'{OPENMMLAB}resnet50_msra-5891d200.pth'),
+    (dict(type='mmdet.SwinTransformer'), 'wide_resnet50_2', f'{TORCHVISION}wide_resnet50_2-95faca4d.pth')])
+@pytest.mark.parametrize('where', ['init_cfg', 'pretrained', 'model'])
+def test_torchvision_weights_without_torchvision_name_those_of_the_backbone(backbone, name, expected, where,
+                                                                            no_torchvision):
+    name = f'torchvision://{name}'
+    inner = {'init_cfg': dict(init_cfg=start(name)), 'pretrained': dict(pretrained=name)}.get(where, {})
+    outer = dict(pretrained=name) if where == 'model' else {}
+    key = {'init_cfg': 'backbone.init_cfg.checkpoint', 'pretrained': 'backbone.pretrained'}.get(where, 'pretrained')
+    with pytest.raises(UsageError, match=f'^{re.escape(name)} needs torchvision, which is not installed') as caught:
+        weights.check_weights(Config(dict(model=dict(backbone={**backbone, **inner}, **outer))))
+    address = re.search(rf'--cfg-options model\.{key}=(https\S+),', str(caught.value))[1]
+    assert address.endswith(expected)
+    assert f'--cfg-options model.{key.removesuffix(".checkpoint")}=None' in str(caught.value)
+
+
+def test_thin_network_is_not_offered_the_weights_of_a_wide_one(no_torchvision):
+    with pytest.raises(UsageError, match='or name the same weights by address or local file') as caught:
+        weights.check_weights(model(init_cfg=start('torchvision://resnet50'), base_channels=16))
+    assert 'depth 50' not in str(caught.value)
+
+
+def test_name_in_no_table_offers_no_address(no_torchvision):
+    with pytest.raises(UsageError, match='install it, or start from scratch') as caught:
+        weights.check_weights(model(init_cfg=start('torchvision://mine'), base_channels=16))
+    assert 'https' not in str(caught.value)
+
+
+@pytest.mark.parametrize(('kind', 'depth', 'name', 'words'), [
+    ('mmseg.ResNetV1c', 34, 'open-mmlab://resnet34_v1c', ['open-mmlab://resnet50_v1c', 'start from scratch']),
+    ('mmseg.ResNetV1d', 50, 'open-mmlab://resnet50_v1d', ['open-mmlab://resnet50_v1c', 'start from scratch']),
+    ('mmseg.ResNetV1c', 101, 'open-mmlab://resnet101_v2c', ['those of ResNetV1c of depth 101', 'v1c-e67eebb6.pth']),
+    ('mmdet.ResNet', 50, 'openmmlab://resnet', ['those of ResNet of depth 50', 'resnet50-0676ba61.pth']),
+    ('mmdet.ResNet', 50, 'mmcls://resnet55', ['mmcls://resnet50', 'resnet50-0676ba61.pth'])])
+def test_name_under_which_nothing_is_published_is_refused_with_those_near_it(kind, depth, name, words):
+    with pytest.raises(UsageError, match=f'model.backbone.init_cfg.checkpoint: no weights are published as {name}; '
+                                         'near it are') as caught:
+        weights.check_weights(Config(dict(model=dict(backbone=dict(type=kind, depth=depth, init_cfg=start(name))))))
+    assert all(word in str(caught.value) for word in words), str(caught.value)
+
+
+@pytest.mark.parametrize('name', ['open-mmlab://resnet50_v1c', 'open-mmlab://resnet50_caffe', 'mmcls://resnet50',
+                                  'https://example.org/any.pth', 's3://bucket/any.pth'])
+def test_weights_of_another_place_are_left_to_the_loader(name):
+    weights.check_weights(model(pretrained=name))
+
+
+def test_published_weights_of_another_depth_are_refused():
+    config = Config(dict(model=dict(pretrained='open-mmlab://resnet50_v1c', backbone=dict(
+        type='mmseg.ResNetV1c', depth=18))))
+    with pytest.raises(UsageError, match=r'open-mmlab://resnet50_v1c are of another backbone: the config has ResNetV1c '
+                                         r'of depth 18.*resnet18_v1c-b5776b93\.pth'):
+        weights.check_weights(config)
+
+
+def test_missing_local_weights_are_named(tmp_path):
+    with pytest.raises(UsageError, match=r'^model\.backbone\.init_cfg\.checkpoint: .*none\.pth does not exist'):
+        weights.check_weights(model(init_cfg=dict(type='Pretrained', checkpoint=str(tmp_path / 'none.pth'))))
+
+
+THIN = dict(base_channels=8, stem_channels=8)
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """Writes the weights of a backbone; gives the path."""
+    def save(prefix='', classifier=False, **backbone):
+        state = MODELS.build(dict(type='PluginResNet', base='mmdet.ResNet', **THIN, **backbone)).state_dict()
+        if classifier:
+            state['fc.weight'], state['fc.bias'] = torch.zeros(10, 64), torch.zeros(10)
+        path = tmp_path / 'weights.pth'
+        torch.save(dict(state_dict={prefix + name: value for name, value in state.items()}), path)
+        return str(path)
+    return save
+
+
+def thin_model(depth, path, prefix=None, **backbone):
+    start = dict(type='Pretrained', checkpoint=path, **(dict(prefix=prefix) if prefix else {}))
+    return Config(dict(model=dict(backbone=dict(
+        type='PluginResNet', base='mmdet.ResNet', depth=depth, init_cfg=start, **THIN, **backbone))))
+
+
+@pytest.mark.parametrize('depth', [18, 50])
+def test_weights_of_the_same_backbone_pass_with_and_without_its_plugins(saved, depth):
+    plain = saved(depth=depth, classifier=True)
+    weights.check_weights(thin_model(depth, plain))
+    weights.check_weights(thin_model(depth, plain, plugins=[dmsca]))
+    attending = saved(prefix='backbone.', depth=depth, plugins=[dmsca])
+    weights.check_weights(thin_model(depth, attending, prefix='backbone.', plugins=[dmsca]))
+    config = thin_model(depth, attending, prefix='backbone', plugins=[dmsca])
+    config.load_from = attending
+    weights.check_weights(config)
+
+
+@pytest.mark.parametrize(('stored', 'prefix', 'wanted', 'words'), [
+    (dict(depth=18), None, dict(depth=50), ['ResNet of depth 50', 'lack', 'layer1.0.conv3.weight']),
+    (dict(depth=50), None, dict(depth=18), ['ResNet of depth 18', 'beyond it', 'layer1.0.conv3.weight']),
+    (dict(depth=18), None, dict(depth=34), ['ResNet of depth 34', 'lack', 'layer1.2.conv1.weight']),
+    (dict(depth=18), None, dict(depth=18, small_stem=True), ['conv1.weight', '(8, 3, 7, 7)', '(8, 3, 3, 3)']),
+    (dict(depth=18, plugins=[dmsca]), None, dict(depth=18), ['beyond it', 'layer2.0.dmsca', 'plugins']),
+    (dict(depth=18, prefix='backbone.'), None, dict(depth=18), ['lack', 'conv1.weight', "prefix='backbone.'"]),
+    (dict(depth=18), 'backbone.', dict(depth=18), ['lack', 'conv1.weight'])])
+def test_weights_of_another_backbone_are_refused_with_both_sides(saved, stored, prefix, wanted, words):
+    path = saved(**stored)
+    with pytest.raises(UsageError, match='of another backbone') as caught:
+        weights.check_weights(thin_model(path=path, prefix=prefix, **wanted))
+    assert all(word in str(caught.value) for word in [path, *words])
+
+
+def test_checkpoint_to_start_from_is_compared_too(saved):
+    config = Config(dict(load_from=saved(prefix='backbone.', depth=18), model=dict(
+        backbone=dict(type='mmdet.ResNet', depth=50, **THIN))))
+    with pytest.raises(UsageError, match='of another backbone'):
+        weights.check_weights(config)
+
+
+def test_comparing_leaves_the_config_as_it_is(saved):
+    """mmdet's Bottleneck takes an entry out of the dict of its deformable convolution."""
+    deformable = dict(dcn=dict(type='DCNv2', deform_groups=1, fallback_on_stride=True),
+                      stage_with_dcn=(False, True, True, True))
+    config = thin_model(50, saved(depth=50), **deformable)
+    before = config.to_dict()
+    with pytest.raises(UsageError, match='of another backbone'):
+        weights.check_weights(config)
+    assert config.to_dict() == before
+
+
+def trained(tmp_path, weights_of, config):
+    """A checkpoint with the config that mmengine stores beside the weights."""
+    content = torch.load(weights_of)
+    path = tmp_path / 'trained.pth'
+    torch.save(dict(content, meta=dict(cfg=config)), path)
+    return str(path)
+
+
+PAPER = dict(dmsca, cfg=dict(type='DMSCA', init='paper'))
+
+
+def test_weights_trained_with_another_range_of_the_gates_are_refused(saved, tmp_path):
+    of_paper = Config(dict(dmsca=dmsca, model=dict(backbone=dict(type='ResNet', plugins=[PAPER])))).pretty_text
+    path = trained(tmp_path, saved(depth=18, plugins=[PAPER]), of_paper)
+    with pytest.raises(UsageError, match="with DMSCA of init='paper', and the config has init='identity'"):
+        weights.check_weights(thin_model(18, path, plugins=[dmsca]))
+    weights.check_weights(thin_model(18, path, plugins=[PAPER]))
+
+
+@pytest.mark.parametrize('config', ['', 'model: {backbone: yaml}', 'model = \0',
+                                    'optimizer = dict(type="DMSCA", init="paper")',
+                                    Config(dict(model=dict(backbone=dict(plugins=[dmsca])))).pretty_text])
+def test_weights_that_tell_of_no_other_range_pass(saved, tmp_path, config):
+    path = trained(tmp_path, saved(depth=18, plugins=[dmsca]), config)
+    weights.check_weights(thin_model(18, path, plugins=[dmsca]))
+
+
+def test_config_beside_weights_is_not_executed(saved, tmp_path):
+    path = trained(tmp_path, saved(depth=18), f'open({str(tmp_path / "touched")!r}, "w")')
+    weights.check_weights(thin_model(18, path, plugins=[dmsca]))
+    assert not (tmp_path / 'touched').exists()

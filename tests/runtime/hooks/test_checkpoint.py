@@ -1,0 +1,73 @@
+"""An old checkpoint goes after the new one has come, and a failed write costs none."""
+from pathlib import Path
+
+import pytest
+import torch
+import toy
+from mmengine.config import Config
+from mmengine.fileio import LocalBackend, register_backend
+
+from dmsca_mm.checkpoint import writing
+from dmsca_mm.checkpoint.newest import newest
+from dmsca_mm.errors import UsageError
+from dmsca_mm.runtime.hooks import checkpoint
+
+
+@pytest.fixture(autouse=True)
+def backend():
+    """Whole files while the test runs, mmengine's own afterwards."""
+    checkpoint.install(Config())
+    yield
+    register_backend('local', LocalBackend, force=True, prefixes='')
+
+
+def test_old_checkpoint_goes_after_the_new_one_has_come(tmp_path, monkeypatch):
+    training = toy.runner(tmp_path, max_keep_ckpts=1)
+    seen, write = [], writing.write_whole
+
+    def watched(content, path):
+        seen.append((Path(path).name, sorted(p.name for p in tmp_path.glob('*.pth'))))
+        write(content, path)
+
+    monkeypatch.setattr(writing, 'write_whole', watched)
+    training.train()
+    assert seen == [('epoch_1.pth', []), ('last_checkpoint', ['epoch_1.pth']),
+                    ('epoch_2.pth', ['epoch_1.pth']), ('last_checkpoint', ['epoch_1.pth', 'epoch_2.pth']),
+                    ('epoch_3.pth', ['epoch_2.pth']), ('last_checkpoint', ['epoch_2.pth', 'epoch_3.pth'])]
+    assert [path.name for path in tmp_path.glob('*.pth')] == ['epoch_3.pth']
+    assert (tmp_path / 'last_checkpoint').read_text() == str(tmp_path / 'epoch_3.pth')
+
+
+def test_failed_write_ends_the_run_and_keeps_what_was_there(tmp_path, monkeypatch):
+    training, write = toy.runner(tmp_path, max_keep_ckpts=1), writing.write_whole
+
+    def fails(content, path):
+        if Path(path).name == 'epoch_2.pth':
+            raise UsageError('disk full')
+        write(content, path)
+
+    monkeypatch.setattr(writing, 'write_whole', fails)
+    with pytest.raises(UsageError, match='disk full'):
+        training.train()
+    assert newest(tmp_path) == (str(tmp_path / 'epoch_1.pth'), [])
+
+
+def test_run_goes_on_from_the_kept_checkpoint_as_if_nothing_had_been(tmp_path):
+    whole = toy.runner(tmp_path / 'whole')
+    whole.train()
+    toy.runner(tmp_path / 'cut', epochs=2).train()
+    again = toy.runner(tmp_path / 'cut')
+    path, _ = newest(tmp_path / 'cut')
+    again.resume(path)
+    again.train()
+    assert torch.equal(again.model.weight, whole.model.weight)
+
+
+def test_install_changes_the_checkpoint_hook_of_a_config_and_dumps_its_import():
+    config = Config(dict(default_hooks=dict(checkpoint=dict(type='CheckpointHook', interval=2))))
+    checkpoint.install(config)
+    assert config.default_hooks.checkpoint == dict(type='WholeCheckpointHook', interval=2)
+    assert 'dmsca_mm.registry' in config.custom_imports.imports
+    other = Config(dict(default_hooks=dict(checkpoint=dict(type='SomeoneElsesHook'))))
+    checkpoint.install(other)
+    assert other.default_hooks.checkpoint.type == 'SomeoneElsesHook'

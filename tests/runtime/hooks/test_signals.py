@@ -1,0 +1,92 @@
+"""A run that is told to stop saves, says where, and goes on from there to the same end."""
+import os
+import signal
+import time
+
+import noisy
+import pytest
+import torch
+from processes import finished, started, wait_for
+
+from dmsca_mm import checkpoint
+from dmsca_mm.errors import Stopped
+from dmsca_mm.runtime.hooks.signals import SaveOnSignal
+
+SLOW = 'pause=0.05'
+
+
+def stopped(work_dir, number, send=os.kill, *options):
+    """Start a noisy training, send it a signal in its midst, and wait."""
+    process = started([*noisy.COMMAND, work_dir, SLOW, *options])
+    assert wait_for(lambda: any(work_dir.glob('iter_15.pth')), process)
+    send(process.pid, number)
+    return finished(process)
+
+
+@pytest.fixture(scope='module')
+def whole(tmp_path_factory):
+    directory = tmp_path_factory.mktemp('whole') / 'run'
+    assert finished(started([*noisy.COMMAND, directory]))[0] == 0
+    return noisy.outcome(directory)
+
+
+@pytest.mark.parametrize(('number', 'send', 'options'), [
+    (signal.SIGTERM, os.kill, ()),
+    pytest.param(signal.SIGINT, os.kill, ('loop="SameIterLoop"',), marks=pytest.mark.soak),
+    # What a terminal and Slurm do: the data workers get the signal too.
+    pytest.param(signal.SIGINT, os.killpg, ('workers=2',), marks=pytest.mark.soak),
+    (signal.SIGTERM, os.killpg, ('workers=1', 'validate=True'))])
+def test_signal_saves_and_the_run_goes_on_to_the_same_end(number, send, options, whole, tmp_path):
+    code, output = stopped(tmp_path, number, send, *options)
+    assert code == 128 + number, output
+    assert 'Traceback' not in output
+    assert f'{number.name}: the iteration is finished and saved' in output
+    last = output.splitlines()[-1]
+    assert last.startswith('stopped after iteration ')
+    assert last.endswith(f'saved in {tmp_path}/interrupted.pth: go on with --resume')
+    assert (tmp_path / 'last_checkpoint').read_text() == str(tmp_path / 'interrupted.pth')
+    code, output = finished(started([*noisy.COMMAND, tmp_path, *options]))
+    assert code == 0, output
+    assert not (tmp_path / 'interrupted.pth').exists(), 'a regular checkpoint has taken its place'
+    if not any('Iter' in option for option in options):
+        ended = noisy.outcome(tmp_path)
+        assert [name for name in whole if not torch.equal(whole[name], ended[name])] == []
+
+
+def test_second_signal_counts_once_the_first_cannot_be_its_double(monkeypatch):
+    hook, clock, raised = SaveOnSignal(), [100.0], []
+    monkeypatch.setattr(time, 'monotonic', lambda: clock[0])
+    monkeypatch.setattr(signal, 'signal', lambda number, handler: raised.append((number, handler)))
+    monkeypatch.setattr(signal, 'raise_signal', lambda number: raised.append(number))
+    for clock[0] in (100.0, 100.1, 102.9):
+        hook._receive(signal.SIGINT, None)
+    assert (hook.received, raised) == (signal.SIGINT, [])
+    clock[0] = 103.1
+    hook._receive(signal.SIGINT, None)
+    assert raised == [(signal.SIGINT, signal.SIG_DFL), signal.SIGINT]
+
+
+def test_signal_in_validation_saves_the_position_after_the_last_iteration(tmp_path):
+    run = noisy.runner(tmp_path)
+    run.train()
+    hook = next(hook for hook in run.hooks if isinstance(hook, SaveOnSignal))
+    hook.after_val_iter(run, 0)
+    hook.received = signal.SIGTERM
+    with pytest.raises(Stopped, match='stopped after iteration 48'):
+        hook.after_val_iter(run, 0)
+    meta = checkpoint.read(tmp_path / 'interrupted.pth')['meta']
+    assert (meta['epoch'], meta['iter']) == (4, 48)
+
+
+def test_stop_waits_until_no_gradient_is_half_accumulated(tmp_path):
+    run = noisy.runner(tmp_path, accumulate=4)
+    hook = next(hook for hook in run.hooks if isinstance(hook, SaveOnSignal))
+    hook.received = signal.SIGTERM
+    with pytest.raises(Stopped, match='stopped after iteration 4,'):
+        run.train()
+
+
+def test_handlers_of_before_are_back_after_a_training(tmp_path):
+    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    noisy.runner(tmp_path).train()
+    assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before

@@ -1,0 +1,86 @@
+"""A run that goes on in the middle ends bit for bit where an uninterrupted one ends."""
+import random
+
+import noisy
+import pytest
+import torch
+from mmengine.config import Config
+from processes import finished, kill_often, started
+
+from dmsca_mm.runtime.hooks import checkpoint
+from dmsca_mm.runtime.resume import loops
+
+EVERY = 5
+
+
+@pytest.fixture(scope='module', params=['SameEpochLoop', 'SameIterLoop'])
+def whole(request, tmp_path_factory):
+    """An uninterrupted run that keeps every checkpoint."""
+    directory = tmp_path_factory.mktemp('whole')
+    run = noisy.runner(directory, loop=request.param)
+    next(hook for hook in run.hooks if isinstance(hook, checkpoint.CheckpointHook)).max_keep_ckpts = -1
+    run.train()
+    return request.param, directory
+
+
+def same(one, other):
+    assert one.keys() == other.keys()
+    return [name for name in one if not torch.equal(one[name], other[name])]
+
+
+# 5: within an epoch; 20 and 25: in later ones; 45: in the last. Twelve iterations are an epoch.
+@pytest.mark.parametrize(('iteration', 'workers'), [(5, 0), (20, 0), (25, 2), (45, 0)])
+def test_resumed_run_equals_the_uninterrupted_one(whole, iteration, workers, tmp_path):
+    loop, directory = whole
+    noisy.runner(tmp_path, str(directory / f'iter_{iteration}.pth'), loop, workers).train()
+    assert same(noisy.outcome(tmp_path), noisy.outcome(directory)) == []
+
+
+def test_other_seed_gives_another_run(whole, tmp_path):
+    loop, directory = whole
+    noisy.runner(tmp_path, loop=loop, seed=4).train()
+    assert 'state_dict/layers.0.weight' in same(noisy.outcome(tmp_path), noisy.outcome(directory))
+
+
+def test_save_on_the_last_iteration_of_an_epoch_resumes_into_the_next(tmp_path):
+    noisy.runner(tmp_path / 'whole', interval=noisy.PER_EPOCH).train()
+    path = tmp_path / 'whole' / f'iter_{noisy.PER_EPOCH * 3}.pth'
+    noisy.runner(tmp_path / 'resumed', str(path)).train()
+    assert same(noisy.outcome(tmp_path / 'resumed'), noisy.outcome(tmp_path / 'whole')) == []
+
+
+@pytest.mark.soak
+def test_killed_again_and_again_ends_the_same(tmp_path):
+    seeded = random.Random(0)
+    moments = ['write', *(seeded.uniform(0, 0.3) for _ in range(3))]
+    assert finished(started([*noisy.COMMAND, tmp_path / 'whole', 'padding=8']))[0] == 0
+    command = [*noisy.COMMAND, tmp_path / 'killed', 'pause=0.05', 'padding=8']
+    half, _ = kill_often(command, tmp_path / 'killed', moments)
+    assert half >= 1, 'no kill met a checkpoint half written'
+    assert same(noisy.outcome(tmp_path / 'killed'), noisy.outcome(tmp_path / 'whole')) == []
+
+
+def test_other_number_of_batches_goes_on_with_the_beginning_of_the_epoch(tmp_path, monkeypatch):
+    noisy.runner(tmp_path / 'whole').train()
+    monkeypatch.setattr(noisy, 'SIZE', 32)
+    resumed = noisy.runner(tmp_path / 'resumed', str(tmp_path / 'whole' / 'iter_45.pth'))
+    told = []
+    monkeypatch.setattr(resumed.logger, 'warning', told.append)
+    resumed.train()
+    assert any('had 12 batches an epoch, this one has 16: it goes on with the beginning of epoch 4' in text
+               for text in map(str, told))
+    assert resumed.iter == 45 + 16
+
+
+@pytest.mark.parametrize(('given', 'expected'), [
+    (dict(type='EpochBasedTrainLoop', max_epochs=2), 'SameEpochLoop'),
+    (dict(by_epoch=True, max_epochs=2), 'SameEpochLoop'),
+    (dict(by_epoch=False, max_iters=2), 'SameIterLoop'),
+    (dict(type='IterBasedTrainLoop', max_iters=2), 'SameIterLoop'),
+    (dict(type='SomeoneElsesLoop'), 'SomeoneElsesLoop')])
+def test_install_replaces_mmengines_loops_alone(given, expected):
+    config = Config(dict(train_cfg=given))
+    loops.install(config)
+    assert config.train_cfg.type == expected
+    assert 'by_epoch' not in config.train_cfg
+    assert ('custom_imports' in config) == expected.startswith('Same')

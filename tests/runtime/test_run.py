@@ -1,0 +1,133 @@
+"""From a name to a config that is ready to run, without running it; tests/tools runs it."""
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+from dmsca_mm.errors import UsageError
+from dmsca_mm.runtime import run
+
+TRAINING = dict(state_dict={}, optimizer={}, message_hub={}, meta=dict(seed=7, iter=3, epoch=3))
+RETINANET = 'mmdet::retinanet/retinanet_r50_fpn_1x_coco.py'
+
+
+@pytest.fixture
+def kept(monkeypatch):
+    """Stops a run where it would begin; gives the config that it would run."""
+    class Stopped(Exception):
+        pass
+
+    configs = []
+
+    def stop(config):
+        configs.append(config)
+        raise Stopped
+    monkeypatch.setattr(run.Runner, 'from_cfg', stop)
+    monkeypatch.setattr(run.preflight, 'check_train', lambda *arguments: [])
+    monkeypatch.setattr(run.preflight, 'check_test', lambda config: [])
+    monkeypatch.setattr(run.preflight, 'check_training_state', lambda *arguments: None)
+
+    def begin(function, *arguments, **options):
+        with pytest.raises(Stopped):
+            function(*arguments, **options)
+        return configs[-1]
+    return begin
+
+
+@pytest.mark.parametrize(('in_config', 'argument', 'expected'), [
+    (None, None, 'work_dirs/retinanet_r50_fpn_1x_coco'), ('mine', None, 'mine'), ('mine', 'other', 'other')])
+def test_work_directory_is_the_argument_then_the_config_then_the_name(in_config, argument, expected, kept, tmp_path,
+                                                                     monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    options = {'work_dir': in_config} if in_config else None
+    assert kept(run.train, RETINANET, work_dir=argument, cfg_options=options).work_dir == expected
+
+
+def test_resume_goes_on_from_the_last_checkpoint_even_of_a_moved_directory(kept, tmp_path):
+    torch.save(TRAINING, tmp_path / 'epoch_3.pth')
+    (tmp_path / 'last_checkpoint').write_text('elsewhere/epoch_3.pth')
+    config = kept(run.train, RETINANET, work_dir=str(tmp_path), resume='auto')
+    assert config.resume
+    assert config.randomness.seed == 7
+    assert config.load_from == str(tmp_path / 'epoch_3.pth')
+
+
+def test_resume_with_nothing_there_starts_as_the_config_says(kept, tmp_path):
+    options = dict(load_from='start.pth')
+    config = kept(run.train, RETINANET, work_dir=str(tmp_path), resume='auto', cfg_options=options)
+    assert (config.load_from, config.resume) == ('start.pth', False)
+
+
+def test_broken_checkpoints_are_told_and_passed_over(kept, tmp_path, capsys):
+    torch.save(TRAINING, tmp_path / 'epoch_3.pth')
+    (tmp_path / 'epoch_4.pth').write_bytes(b'PK')
+    (tmp_path / 'epoch_4.pth.part').touch()
+    config = kept(run.train, RETINANET, work_dir=str(tmp_path), resume='auto')
+    assert config.load_from == str(tmp_path / 'epoch_3.pth')
+    assert 'warning: passed over: checkpoint' in capsys.readouterr().err
+    assert not (tmp_path / 'epoch_4.pth.part').exists()
+
+
+def test_training_gets_the_safeguards_and_testing_names_bad_images(kept, tmp_path):
+    config = kept(run.train, RETINANET, work_dir=str(tmp_path), skip_bad_images=True, tensorboard=True)
+    assert 'dmsca_mm.registry' in config.custom_imports.imports
+    loader = config.train_dataloader.dataset.pipeline[0]
+    assert (loader.type, loader.skipped) == ('LoadWholeImage', str(tmp_path / 'skipped_images.txt'))
+    assert config.visualizer.vis_backends[-1].type == 'TensorboardVisBackend'
+    tested = kept(run.test, RETINANET, 'x.pth', work_dir=str(tmp_path))
+    assert tested.test_dataloader.dataset.pipeline[0] == dict(type='LoadWholeImage', backend_args=None)
+
+
+def test_end_says_where_everything_lies(tmp_path):
+    assert run.whereabouts(tmp_path) == f'trained: logs and checkpoints are in {tmp_path}'
+    (tmp_path / 'skipped_images.txt').write_text('image a.jpg is empty\nimage a.jpg is empty\nimage b.jpg is empty\n')
+    events = tmp_path / 'now' / 'vis_data' / 'events.out.tfevents.1'
+    events.parent.mkdir(parents=True)
+    events.touch()
+    assert run.whereabouts(tmp_path) == (
+        f'trained: logs and checkpoints are in {tmp_path}; curves: tensorboard --logdir {tmp_path}; '
+        f'2 bad image(s) were left out, see {tmp_path}/skipped_images.txt')
+
+
+def test_overwrite_drops_old_checkpoints(kept, tmp_path):
+    for name in ('epoch_1.pth', 'last_checkpoint', 'notes.txt'):
+        (tmp_path / name).touch()
+    kept(run.train, RETINANET, work_dir=str(tmp_path), overwrite=True)
+    assert [path.name for path in tmp_path.iterdir()] == ['notes.txt']
+
+
+def test_overwrite_does_not_drop_what_the_run_starts_from(tmp_path, monkeypatch):
+    monkeypatch.setattr(run.preflight, 'check_train', lambda *arguments: [])
+    monkeypatch.setattr(run.preflight, 'check_test', lambda config: [])
+    start = tmp_path / 'epoch_1.pth'
+    start.touch()
+    with pytest.raises(UsageError, match=re.escape(f'--overwrite would drop {start}')):
+        run.train(RETINANET, work_dir=str(tmp_path), overwrite=True, cfg_options=dict(load_from=str(start)))
+    assert start.exists()
+
+
+def test_auto_scale_lr_switches_on_what_the_config_offers(kept, tmp_path):
+    work = str(tmp_path)
+    assert kept(run.train, RETINANET, work_dir=work, auto_scale_lr=True).auto_scale_lr.enable
+    with pytest.raises(UsageError, match='--auto-scale-lr needs auto_scale_lr'):
+        run.train(RETINANET, work_dir=work, auto_scale_lr=True, cfg_options=dict(auto_scale_lr=None))
+
+
+def test_testing_fetches_no_pretrained_weights_and_draws_where_told(kept, tmp_path):
+    config = kept(run.test, RETINANET, 'x.pth', work_dir=str(tmp_path), show_dir='pictures')
+    assert config.model.backbone.init_cfg is None
+    assert config.load_from == 'x.pth'
+    assert config.default_hooks.visualization.test_out_dir == str(Path('pictures').absolute())
+
+
+def test_segmenter_writes_label_maps_to_a_folder(kept, tmp_path):
+    upernet = 'mmseg::upernet/upernet_r50_4xb4-160k_ade20k-512x512.py'
+    config = kept(run.test, upernet, 'x.pth', work_dir=str(tmp_path), out='maps', show_dir='pictures')
+    assert (config.test_evaluator.output_dir, config.test_evaluator.keep_results) == ('maps', True)
+    assert config.visualizer.save_dir == str(Path('pictures').absolute())
+
+
+def test_test_time_augmentation_needs_a_config_for_it(tmp_path):
+    with pytest.raises(UsageError, match='--tta needs tta_model'):
+        run.test(RETINANET, 'x.pth', work_dir=str(tmp_path), tta=True, cfg_options=dict(tta_model=None))

@@ -1,0 +1,67 @@
+"""Draw the rooms of the package and who imports whom into docs/architecture.md: ``python tools/draw_rooms.py``."""
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / 'docs/architecture.md'
+DRAWING = re.compile(r'```mermaid\n.*?```\n', re.DOTALL)
+
+
+def modules(package: Path) -> dict[str, Path]:
+    """The modules of a package by name, without the package's own; a folder's ``__init__`` has the folder's name."""
+    return {'.'.join(path.relative_to(package).with_suffix('').parts).removesuffix('.__init__'): path
+            for path in sorted(package.rglob('*.py'))}
+
+
+def imported(name: str, found: dict[str, Path]) -> Iterator[str]:
+    """What a module imports: libraries by their first name, modules of the package behind a dot.
+
+    Args:
+        name: of the module.
+        found: see :func:`modules`.
+    """
+    path = found[name]
+    folder = [] if name == '__init__' else name.split('.') if path.stem == '__init__' else name.split('.')[:-1]
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split('.')[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            yield node.module.split('.')[0]
+        elif isinstance(node, ast.ImportFrom):
+            base = '.'.join([*folder[:len(folder) - node.level + 1], *filter(None, [node.module])])
+            for alias in node.names:
+                whole = f'{base}.{alias.name}'.strip('.')
+                yield f'.{whole if whole in found else base}'
+
+
+def drawing(package: Path) -> str:
+    """A Mermaid graph of the rooms with their shares of the lines; an arrow that others imply is left out."""
+    found = modules(package)
+    lines: dict[str, int] = {}
+    arrows: dict[str, set[str]] = {}
+    for name, path in found.items():
+        room = name.split('.')[0]
+        lines[room] = lines.get(room, 0) + sum(bool(line.strip()) for line in path.read_text().splitlines())
+        others = {other.split('.')[1] for other in imported(name, found) if other.startswith('.')}
+        arrows.setdefault(room, set()).update(others - {room})
+
+    def below(room: str) -> set[str]:
+        return arrows[room] | {far for near in arrows[room] for far in below(near)}
+
+    total = sum(lines.values())
+    text = ['```mermaid', 'flowchart TD']
+    for room in sorted(set(lines) - {'__init__'}):
+        text.append(f'    {room}["{room}<br/>{100 * lines[room] / total:.0f} %"]')
+    for room in sorted(set(arrows) - {'__init__'}):
+        implied = {far for near in arrows[room] for far in below(near)}
+        text += [f'    {room} --> {other}' for other in sorted(arrows[room] - implied)]
+    return '\n'.join([*text, '```']) + '\n'
+
+
+if __name__ == '__main__':
+    PAGE.write_text(DRAWING.sub(drawing(ROOT / 'dmsca_mm'), PAGE.read_text()))
+    print(f'drawn: {PAGE.relative_to(ROOT)}')
