@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-OWN = ('benchmarks', 'configs', 'dmsca_mm', 'tests', 'tools')
+OWN = ('benchmarks', 'configs', 'dmsca_mm', 'requirements', 'tests', 'tools')
 FOLDERS = ('se', "it's with space", 'dmsca')
 """Names of contenders, and what ends a word or a string."""
 SENSITIVE = ('tests/test_setup.py', 'tests/analysis/report/test_assemble.py',

@@ -5,8 +5,8 @@ import subprocess
 
 import pytest
 
-FILES = ('requirements-common.txt', 'requirements-cpu.txt', 'pyproject.toml', 'tools/setup.sh')
-STACKS = {(): ('.venv', 'requirements.txt'), ('forks',): ('.venv-forks', 'requirements-forks.txt')}
+FILES = ('requirements/common.txt', 'requirements/cpu.txt', 'pyproject.toml', 'tools/setup.sh')
+STACKS = {(): ('.venv', 'requirements.txt'), ('forks',): ('.venv-forks', 'requirements/forks.txt')}
 """What set-up is told, the environment that it makes, and what is in it beside what both share."""
 
 
@@ -14,7 +14,8 @@ STACKS = {(): ('.venv', 'requirements.txt'), ('forks',): ('.venv-forks', 'requir
 def setup(repository, tmp_path):
     """Runs tools/setup.sh in a copy with stand-in commands first in PATH."""
     checkout, commands = tmp_path / 'checkout', tmp_path / 'commands'
-    (checkout / 'tools').mkdir(parents=True)
+    for folder in ('tools', 'requirements'):
+        (checkout / folder).mkdir(parents=True)
     commands.mkdir()
     for name in (*FILES, *(requirements for _, requirements in STACKS.values())):
         shutil.copy(repository / name, checkout / name)
@@ -75,4 +76,4 @@ def test_pins_of_the_stacks_are_apart_from_what_both_share(repository):
         return {line.split('==')[0] for line in (repository / name).read_text().splitlines() if '==' in line}
     for _, requirements in STACKS.values():
         assert {'numpy'} < pinned(requirements)
-        assert not pinned(requirements) & pinned('requirements-common.txt')
+        assert not pinned(requirements) & pinned('requirements/common.txt')

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Make an environment with the pinned requirements, mmcv's operators compiled. A second call returns at once.
 #   tools/setup.sh          .venv: OpenMMLab's own packages, requirements.txt
-#   tools/setup.sh forks    .venv-forks: their maintained forks, requirements-forks.txt
+#   tools/setup.sh forks    .venv-forks: their maintained forks, requirements/forks.txt
 # Environment: PYTHON (python3.11) to build on, MAX_JOBS (all cores) for the compiler.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -13,12 +13,12 @@ fail() {
 
 case ${1:-} in
     '') venv=.venv requirements=requirements.txt make="make setup" ;;
-    forks) venv=.venv-forks requirements=requirements-forks.txt make="make test-forks" ;;
+    forks) venv=.venv-forks requirements=requirements/forks.txt make="make test-forks" ;;
     *) fail "$1 is no stack of packages: tools/setup.sh takes forks, or nothing for the default" ;;
 esac
 needed_gib=10
 stamp="$venv/complete"
-wanted="$(cat "$requirements" requirements-common.txt requirements-cpu.txt pyproject.toml tools/setup.sh | sha256sum)"
+wanted="$(cat "$requirements" requirements/common.txt requirements/cpu.txt pyproject.toml tools/setup.sh | sha256sum)"
 kernels=dmsca_mm/attention/dmsca/cpu/compile_kernels.py
 if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then
     if [ -x "$venv/bin/python" ]; then  # the CPU kernels anew where their sources have changed
@@ -77,7 +77,7 @@ logged() {
 }
 
 # What mmcv's build looks for.
-grep -hE '^(torch|setuptools|wheel|ninja|psutil|numpy)==' "$requirements" requirements-common.txt \
+grep -hE '^(torch|setuptools|wheel|ninja|psutil|numpy)==' "$requirements" requirements/common.txt \
     > "$venv/build-requirements.txt"
 logged "installing torch and build tools" "${pip[@]}" install -r "$venv/build-requirements.txt"
 
@@ -88,7 +88,7 @@ logged "installing $mmcv, compiling its operators if pip has no wheel of it (6 t
     "${pip[@]}" install -v --no-build-isolation --no-deps "$mmcv"
 logged "installing the rest" "${pip[@]}" install --no-build-isolation -r "$requirements"
 "$venv/bin/python" -c 'import triton' 2> /dev/null ||
-    logged "installing Triton, whose interpreter tests the GPU kernels" "${pip[@]}" install -r requirements-cpu.txt
+    logged "installing Triton, whose interpreter tests the GPU kernels" "${pip[@]}" install -r requirements/cpu.txt
 if ! "$venv/bin/python" -W ignore -c 'import torch, mmcv._ext' >> "$log" 2>&1; then
     logged "building $mmcv again: the wheel that pip had kept does not fit this torch" \
         "${pip[@]}" install -v --no-build-isolation --no-deps --no-cache-dir --force-reinstall "$mmcv"

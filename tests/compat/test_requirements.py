@@ -9,10 +9,10 @@ from dmsca_mm.compat import forks, requirements
 from dmsca_mm.errors import UsageError
 
 
-@pytest.fixture(params=['requirements.txt', 'requirements-forks.txt'])
+@pytest.fixture(params=['requirements.txt', 'requirements/forks.txt'])
 def pinned(request, repository, monkeypatch):
     """The requirements of a stack, which is taken for the one that is installed."""
-    monkeypatch.setattr(forks, 'installed', lambda package: request.param == 'requirements-forks.txt')
+    monkeypatch.setattr(forks, 'installed', lambda package: request.param == 'requirements/forks.txt')
     return (repository / request.param).read_text().splitlines()
 
 
