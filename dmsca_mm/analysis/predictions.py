@@ -1,4 +1,7 @@
-"""Boxes and classes drawn on an image, the same way for the truth and for what a model says."""
+"""Boxes and classes drawn on an image, the same way for annotations and predictions.
+
+Beyond the visualizers of mmdet and mmseg: small images are enlarged, and no label hides another.
+"""
 from __future__ import annotations
 
 import colorsys

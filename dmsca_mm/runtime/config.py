@@ -84,14 +84,16 @@ def default_work_dir(name: str) -> Path:
 
 
 def test_pipeline(config: Config) -> list[dict[str, Any]]:
-    """The steps that an image goes through before a model is tested on it; empty where a config tells none.
+    """The steps that an image goes through before a model is tested on it; empty where a config has none.
+
+    As mmdet's ``get_test_pipeline_cfg``, for configs of every library, and without mmdet.
 
     Args:
         config: its test data may be wrapped, as by RepeatDataset.
     """
     dataset = (config.get('test_dataloader') or {}).get('dataset') or {}
-    while 'pipeline' not in dataset and 'dataset' in dataset:
-        dataset = dataset['dataset']
+    while 'pipeline' not in dataset and (inner := dataset.get('dataset') or dataset.get('datasets')):
+        dataset = inner[0] if isinstance(inner, (list, tuple)) else inner
     return dataset.get('pipeline') or []
 
 

@@ -97,7 +97,11 @@ def prepare(config: Config) -> None:
 
 
 def replace_sync_batch_norm(node: Any) -> None:
-    """Turn every SyncBN of a model's config into BN, in place: SyncBN runs on CUDA only."""
+    """Turn every SyncBN of a model's config into BN, in place: SyncBN runs on CUDA only.
+
+    ``mmengine.model.revert_sync_batchnorm`` converts a model that is built; the Runner builds and wraps it
+    in one step.
+    """
     for _, part in walk(node):
         if part.get('type') == 'SyncBN':
             part['type'] = 'BN'

@@ -2,9 +2,11 @@
 import sys
 
 import pytest
+from mmengine.config import Config
 from mmengine.utils import package_utils
 
 from dmsca_mm.errors import UsageError
+from dmsca_mm.runtime import config as configs
 from dmsca_mm.runtime.config import default_work_dir, load_config
 
 RETINANET = 'mmdet::retinanet/retinanet_r50_fpn_1x_coco.py'
@@ -67,3 +69,16 @@ def test_a_library_that_a_backbone_is_of_is_required(monkeypatch, repository):
     monkeypatch.setattr('dmsca_mm.compat.requirements.require', lambda *libraries: asked.extend(libraries))
     load_config(str(repository / 'configs/pretrain/resnet18_dmsca_cifar10.py'))
     assert set(asked) == {'mmpretrain', 'mmdet'}
+
+
+@pytest.mark.parametrize('wrapped', [lambda inner: inner, lambda inner: dict(type='RepeatDataset', dataset=inner),
+                                     lambda inner: dict(type='ConcatDataset', datasets=[inner, dict(pipeline=[])])])
+def test_test_pipeline_is_found_as_mmdet_finds_it(wrapped):
+    from mmdet.utils import get_test_pipeline_cfg
+    steps = [dict(type='LoadImageFromFile')]
+    config = Config(dict(test_dataloader=dict(dataset=wrapped(dict(type='CocoDataset', pipeline=steps)))))
+    assert configs.test_pipeline(config) == get_test_pipeline_cfg(config) == steps
+
+
+def test_config_without_test_data_has_an_empty_test_pipeline():
+    assert configs.test_pipeline(Config()) == []

@@ -1,4 +1,8 @@
-"""Tasks dealt out to processes: whichever is free takes the next. A process that dies, or Ctrl-C, ends them all."""
+"""Tasks dealt out to processes: whichever is free takes the next. A process that dies, or Ctrl-C, ends them all.
+
+Beyond ``concurrent.futures.ProcessPoolExecutor``, which waits for its running tasks when it is closed, minutes
+here: all processes end at once, the signal that ended one is named, and an error while one starts reaches the caller.
+"""
 from __future__ import annotations
 
 import multiprocessing
