@@ -12,9 +12,10 @@ from dmsca_mm.errors import ImageError, ProcessError
 
 
 def workers():
-    """Those that live; multiprocessing's tracker of resources stays until the end, and children of other tests may."""
+    """Those that live, without their own children (a task's command looks like its process until it runs) and
+    without multiprocessing's tracker of resources, which stays until the end."""
     found = []
-    for child in psutil.Process().children(recursive=True):
+    for child in psutil.Process().children():
         with suppress(psutil.NoSuchProcess):  # a zombie, or gone since
             found += [child] if 'spawn_main' in ' '.join(child.cmdline()) else []
     return found
