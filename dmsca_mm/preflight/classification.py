@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import os.path as osp
 from collections.abc import Sequence
-from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -62,10 +61,11 @@ def _check_folders(folder: Path, number: int | None, loader: str, source: str, b
     if not inside or number not in (None, len(inside)):
         raise UsageError(f'{loader}: {folder} holds {len(inside)} folders, there has to be one for each of '
                          f'{number or "its"} classes, or a list of the images in ann_file; {source}')
-    some = list(islice(chain.from_iterable(map(Path.iterdir, inside)), SAMPLE))
-    if not some:
+    if not any(any(one.iterdir()) for one in inside):
         raise UsageError(f'{loader}: the folders in {folder} are empty; {source}')
-    check_images(some, loader, bad_ones_pass=bad_ones_pass)
+    of_each = max(1, SAMPLE // len(inside))
+    for one in spread(inside):
+        check_images(spread(sorted(one.iterdir()), of_each), loader, bad_ones_pass=bad_ones_pass)
     return len(inside)
 
 

@@ -18,13 +18,14 @@ SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp', '.ppm')
 """How the names of image files end, in either case."""
 
 
-def spread(files: Sequence[Any]) -> list[Any]:
-    """At most ``SAMPLE`` of a list, evenly from its first to its last part.
+def spread(files: Sequence[Any], number: int = SAMPLE) -> list[Any]:
+    """Some of a list, evenly from its first to its last part.
 
     Args:
         files: a list in any order.
+        number: at most so many, at least 1.
     """
-    return list(files[::max(1, -(-len(files) // SAMPLE))])
+    return list(files[::max(1, -(-len(files) // number))])
 
 
 def size_of(path: str | Path) -> tuple[int, int] | None:

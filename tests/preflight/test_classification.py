@@ -75,6 +75,14 @@ def test_images_without_folders_and_folders_without_images(tmp_path):
         check(**custom(tmp_path))
 
 
+def test_every_class_has_images_in_the_sample(folders):
+    for number in range(2, 80):
+        (folders / f'train/a/{number}.jpg').symlink_to(folders / 'train/a/0.jpg')
+    (folders / 'train/c/0.jpg').write_bytes(b'no image')
+    with pytest.raises(UsageError, match=r'c/0.jpg \(8 bytes\) cannot be opened'):
+        check(**custom(folders))
+
+
 def test_a_broken_image_is_named(folders):
     (folders / 'train/b/0.jpg').write_bytes(b'no image')
     with pytest.raises(UsageError, match=r'b/0.jpg \(8 bytes\) cannot be opened'):

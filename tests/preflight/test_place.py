@@ -1,7 +1,10 @@
 """Where a run writes: nothing in the way, room enough."""
 import os
 import re
+import shlex
 import shutil
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -53,3 +56,17 @@ def test_folder_of_another_user(tmp_path, monkeypatch):
     with pytest.raises(UsageError, match=rf'{tmp_path}/work cannot be written: {tmp_path} is read-only or belongs to'):
         check_work_directory(tmp_path / 'work', resume=False, overwrite=False)
     check_writable(tmp_path.parent / 'other')
+
+
+@pytest.mark.skipif(shutil.which('unshare') is None, reason='mounting for one process alone takes unshare')
+def test_read_only_mount(tmp_path, repository):
+    """What may be written by its permissions, and is mounted so that it cannot be."""
+    command = f"""mount -t tmpfs -o ro none {shlex.quote(str(tmp_path))} || exit 77
+{shlex.quote(sys.executable)} -c 'import sys; from pathlib import Path
+from dmsca_mm.preflight.place import check_writable
+check_writable(Path(sys.argv[1]) / "work")' {shlex.quote(str(tmp_path))}"""
+    ended = subprocess.run(['unshare', '--mount', '--map-root-user', 'sh', '-c', command], capture_output=True,
+                           text=True, cwd=repository)
+    if ended.returncode == 77 or 'unshare' in ended.stderr:
+        pytest.skip(f'this machine lets nobody mount: {ended.stderr.strip()}')
+    assert f'work cannot be written: {tmp_path} is read-only' in ended.stderr
