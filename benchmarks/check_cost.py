@@ -1,25 +1,25 @@
-"""What the check of a data set costs beside mmdet's own loading of it: ``python benchmarks/check_cost.py``.
+"""What ``tools/check.py`` costs beside mmdet's loading of the training set: ``python benchmarks/check_cost.py``.
 
-It writes a stand-in for COCO's training set, by default of its size, into a temporary folder: 0.4 GB and a name for
-each image.
+It writes a stand-in for COCO, by default of its size, into a temporary folder: 0.4 GB and a name for each image.
 """
 from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import os
+import subprocess
+import sys
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from mmengine.config import Config
 from PIL import Image
 
-from dmsca_mm.preflight.data import check_data
+from dmsca_mm.errors import UsageError, exit_on_usage_error
 
+ROOT = Path(__file__).parents[1]
 LINKS = 60_000
 """Names that one file gets: file systems allow no more than about 65,000."""
 
@@ -53,28 +53,46 @@ def stand_in(root: Path, images: int, boxes: int) -> dict[str, Any]:
                 filter_cfg=dict(filter_empty_gt=True, min_size=32))
 
 
-def seconds(function: Callable[[], Any]) -> float:
-    """Seconds of the processor that a call takes."""
-    before = time.process_time()
-    function()
-    return time.process_time() - before
+def options(root: Path) -> list[str]:
+    """Entries that point the headline detector at the data of :func:`stand_in` in ``train`` and ``val``."""
+    result = ['model.backbone.init_cfg=None']
+    for split, folder in (('train', 'train'), ('val', 'val'), ('test', 'val')):
+        dataset = f'{split}_dataloader.dataset'
+        result += [f'{dataset}.data_root={root / folder}/', f'{dataset}.ann_file=train.json',
+                   f'{dataset}.data_prefix.img=images/']
+        result += [f'{split}_evaluator.ann_file={root / folder}/train.json'] if split != 'train' else []
+    return result
+
+
+def cost(*command: str) -> str:
+    """Seconds of the processor and GB of memory, at its peak, that a Python command takes."""
+    process = subprocess.Popen([sys.executable, '-W', 'ignore', *command], cwd=ROOT, stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(process.pid, 0)
+    if status:
+        raise UsageError(f'{" ".join(command)} ended with {status}')
+    return f'{used.ru_utime + used.ru_stime:.1f} s of processor time, {used.ru_maxrss / 1e6:.2f} GB of memory'
 
 
 def main() -> None:
-    """Write the data, check them, load them with mmdet, print seconds of each."""
+    """Write the data, check them, load them with mmdet, print what each takes."""
     parser = argparse.ArgumentParser(description='What the check of a data set costs')
     parser.add_argument('--images', type=int, default=118_287, help='default: those of COCO 2017')
     parser.add_argument('--boxes', type=int, default=860_001, help='default: those of COCO 2017')
     values = parser.parse_args()
-    from mmdet.datasets import CocoDataset
     with tempfile.TemporaryDirectory() as folder:
-        dataset = stand_in(Path(folder), values.images, values.boxes)
-        checked = dict(dataset, pipeline=[dict(type='LoadAnnotations', with_bbox=True, with_mask=True)])
-        config = Config(dict(default_scope='mmdet', train_dataloader=dict(dataset=checked)))
-        print(f'check: {seconds(lambda: check_data(config, ("train_dataloader",))):.1f} s of processor time')
-        options = {key: value for key, value in dataset.items() if key != 'type'}
-        print(f'mmdet: {seconds(lambda: CocoDataset(**options, pipeline=[])):.1f} s of processor time')
+        for split, part in (('train', 1), ('val', 24)):
+            (Path(folder) / split).mkdir()
+            # in a process of its own: a child's peak is at least what its parent holds when it starts
+            writer = multiprocessing.get_context('spawn').Process(
+                target=stand_in, args=(Path(folder) / split, -(-values.images // part), -(-values.boxes // part)))
+            writer.start()
+            writer.join()
+        check = cost('tools/check.py', 'configs/faster_rcnn_r50_dmsca.py', '--cfg-options', *options(Path(folder)))
+        print(f'check: {check}')
+        load = ("import sys; from mmdet.datasets import CocoDataset; CocoDataset(data_root=sys.argv[1], "
+                "ann_file='train.json', data_prefix=dict(img='images/'), pipeline=[])")
+        print(f'mmdet: {cost("-c", load, f"{folder}/train/")}')
 
 
 if __name__ == '__main__':
-    main()
+    exit_on_usage_error(main)

@@ -1,9 +1,10 @@
 """What can be known to be wrong before a run starts, said before anything is written."""
 from mmengine.config import Config
 
-from .build import check_build, check_loaders
+from .build import check_build
 from .data import check_data
 from .ignored import check_agreement, ignored_labels
+from .loaders import check_loaders
 from .model import check_model, frozen_plugins
 from .place import check_room, check_work_directory, check_writable
 from .settings import advice, check_settings, switch_on_amp
@@ -14,13 +15,14 @@ __all__ = ['check_build', 'check_loaders', 'check_model', 'check_room', 'check_t
            'check_training_state', 'check_work_directory', 'check_writable', 'ignored_labels', 'switch_on_amp']
 
 
-def check_train(config: Config, processes: int, skip_bad_images: bool = False) -> list[str]:
+def check_train(config: Config, processes: int, skip_bad_images: bool = False, data: bool = True) -> list[str]:
     """Check what a training reads, and its settings.
 
     Args:
         config: an OpenMMLab config whose model is checked.
         processes: of the whole job.
         skip_bad_images: whether training leaves out images that cannot be opened.
+        data: whether the data are read, too: of several processes on a machine one does.
 
     Returns:
         Warnings.
@@ -29,17 +31,18 @@ def check_train(config: Config, processes: int, skip_bad_images: bool = False) -
         UsageError: the first thing that would end it.
     """
     check_settings(config)
-    found = check_data(config, ('train_dataloader', 'val_dataloader'), skip_bad_images)
+    found = check_data(config, ('train_dataloader', 'val_dataloader'), skip_bad_images) if data else []
     check_weights(config)
     return [*found, *check_agreement(config), *frozen_plugins(config), *advice(config, processes)]
 
 
-def check_test(config: Config, measured: bool = True) -> list[str]:
+def check_test(config: Config, measured: bool = True, data: bool = True) -> list[str]:
     """Check what a test reads.
 
     Args:
         config: an OpenMMLab config whose model is checked.
         measured: whether the evaluators run, too.
+        data: see :func:`check_train`.
 
     Returns:
         Warnings.
@@ -47,6 +50,6 @@ def check_test(config: Config, measured: bool = True) -> list[str]:
     Raises:
         UsageError: the first thing that would end it.
     """
-    found = check_data(config, ('test_dataloader',), measured=measured)
+    found = check_data(config, ('test_dataloader',), measured=measured) if data else []
     check_weights(config)
     return found

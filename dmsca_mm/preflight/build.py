@@ -3,9 +3,6 @@ from __future__ import annotations
 
 import copy
 import inspect
-import tempfile
-from contextlib import redirect_stdout
-from io import StringIO
 from itertools import count
 from typing import Any
 
@@ -26,7 +23,6 @@ from mmengine.registry import (
     Registry,
     init_default_scope,
 )
-from mmengine.runner import Runner
 from mmengine.visualization import Visualizer
 from torch import nn
 
@@ -34,8 +30,6 @@ from ..backbones import takes_argument
 from ..config_tree import walk
 from ..errors import UsageError
 from ..failures import readable_errors
-from .classes import argument_of
-from .config_parts import datasets, is_remote, metrics, name_of
 
 SPLITS = ('train', 'val', 'test')
 _REGISTERED: tuple[tuple[str, Registry], ...] = (
@@ -53,9 +47,6 @@ _OF_THE_BUILDER = ('type', '_scope_', 'by_epoch', 'convert_to_iter_based')
 _NUMBERS = count()
 _EPOCH = 1000
 """Batches of an epoch, for schedules whose data are not read yet; any number above one would do."""
-
-_FOLDERS = ('output_dir', 'outfile_prefix', 'save_dir')
-"""Arguments of metrics that name folders, which some make when they are built."""
 
 
 def check_build(config: Config, splits: tuple[str, ...] = SPLITS) -> nn.Module:
@@ -145,47 +136,6 @@ def _unread(node: Any, scope: str | None) -> Any:
     result = {key: _unread(value, scope) if key in ('dataset', 'datasets') else value for key, value in node.items()}
     kind = _check_name(node.get('type'), 'dataset', DATASETS, scope)
     return {**result, 'lazy_init': True} if inspect.isclass(kind) and takes_argument(kind, 'lazy_init') else result
-
-
-def check_loaders(config: Config) -> None:
-    """Build data sets, samplers and metrics as a run does, which reads all annotations.
-
-    Args:
-        config: an OpenMMLab config whose data are checked. Data that lie on another machine, or are fetched when a run
-            begins, are left to the run.
-
-    Raises:
-        UsageError: one that its library cannot build, such as for a missing package.
-    """
-    if config.get('default_scope'):
-        init_default_scope(config.default_scope)
-    for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
-        if not config.get(loader) or any(is_remote(dataset) or argument_of(dataset, 'download', config.default_scope)
-                                         for dataset in datasets(config[loader])):
-            continue
-        try:
-            with redirect_stdout(StringIO()):  # pycocotools tells of its progress
-                Runner.build_dataloader(config[loader])
-        except Exception as error:  # a data set's class may raise anything
-            raise UsageError(_unbuilt(loader, error)) from error
-    for split in ('val', 'test'):
-        _check_metrics(config, f'{split}_dataloader')
-
-
-def _check_metrics(config: Config, loader: str) -> None:
-    """Build the metrics that go with a data loader; the folders that some make at once are temporary ones."""
-    with tempfile.TemporaryDirectory() as folder:
-        for metric in copy.deepcopy(metrics(config, loader)):
-            metric.update({key: f'{folder}/{key}' for key in _FOLDERS if metric.get(key)})
-            try:
-                with redirect_stdout(StringIO()):
-                    METRICS.build(metric)
-            except Exception as error:  # a metric's class may raise anything
-                raise UsageError(_unbuilt(f'metric {name_of(metric)} of {loader}', error)) from error
-
-
-def _unbuilt(part: str, error: Exception) -> str:
-    return f'{part} cannot be built: {type(error).__name__}: {" ".join(str(error).split())[:300]}'
 
 
 def _check_part(config: Config, path: str, registry: Registry) -> None:

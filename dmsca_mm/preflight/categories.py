@@ -3,12 +3,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
 from ..errors import UsageError
+from .coco import Category, Coco
 
 
-def check_categories(content: dict[str, Any], classes: Sequence[str], chosen: bool, named: str) -> list[str]:
+def check_categories(content: Coco, classes: Sequence[str], chosen: bool, named: str) -> list[str]:
     """Compare names and order: mmdet numbers labels in the order of the file and names them by the classes.
 
     Args:
@@ -24,7 +24,7 @@ def check_categories(content: dict[str, Any], classes: Sequence[str], chosen: bo
         UsageError: a class that the file lacks, which renumbers those behind it and ends CocoMetric with an IndexError;
             one that it has twice, whose labels go beyond the heads.
     """
-    names = [str(entry.get('name')) for entry in content.get('categories') or () if isinstance(entry, dict)]
+    names = [str(entry.name) for entry in content.categories or () if isinstance(entry, Category)]
     if not names:
         return []
     have = ', '.join(names[:20]) + (f' and {len(names) - 20} more' if len(names) > 20 else '')

@@ -9,9 +9,9 @@ from typing import Any
 from mmengine.config import Config
 
 from ..errors import UsageError
-from .annotations import read_coco
 from .classes import check_heads, classes_of, data_set_class, own_classes, reduces_zero_label
 from .classification import check_classification
+from .coco import read_coco
 from .config_parts import datasets, is_remote, metrics, name_of
 from .detection import check_detection
 from .evaluators import check_evaluators
@@ -80,7 +80,7 @@ def check_data(config: Config, loaders: tuple[str, ...], skip_bad_images: bool =
                                          _measured(listed, config, loader))
                 files.append(listed)
             elif listed and _VIDEOS in family:
-                read_coco(listed, f'{loader}: annotation file {listed}')
+                read_coco(listed, f'{loader}: annotation file {listed}', annotations=False)
             elif _SEGMENTATION in family and inspect.isclass(data_set_class(dataset, scope)):
                 of_files, labels = check_segmentation(dataset, data_set_class(dataset, scope), scope,
                                                       set(ignored_labels(config)), loader, bad_ones_pass)

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError
-from .annotations import check_coco, read_coco
+from .annotations import check_coco
 from .categories import check_categories
 from .classes import classes_of
+from .coco import Coco, Image, read_coco
 from .kept import check_left, usable
 from .masks import check_masks
 from .presence import check_present
@@ -41,10 +42,9 @@ def check_detection(path: Path, dataset: dict[str, Any], kind: Any, scope: str |
     if base is None:
         return []
     named = f'{loader}: annotation file {path}'
-    content = read_coco(path, named)
     classes, chosen = classes_of(dataset, scope), _names_classes(dataset)
-    plain = isinstance(kind, str) or all(getattr(kind, method) is getattr(base, method) for method in
-                                         ('load_data_list', 'parse_data_info', 'filter_data'))
+    plain = isinstance(kind, str) or reads_as_mmdet(kind)
+    content = read_coco(path, named, annotations=plain)
     if (isinstance(kind, str) or kind.__init__ is base.__init__) and 'img' not in (dataset.get('data_prefix') or {}):
         raise UsageError(f'{loader}: data_prefix has no img, the folder of the images that {path} lists: set '
                          "data_prefix=dict(img='...')")
@@ -59,6 +59,17 @@ def check_detection(path: Path, dataset: dict[str, Any], kind: Any, scope: str |
     return found + _check_images(content, path, dataset, loader, bad_ones_pass)
 
 
+def reads_as_mmdet(kind: Any) -> bool:
+    """Whether a class of data sets reads annotations as mmdet's CocoDataset does.
+
+    Args:
+        kind: the class.
+    """
+    base = _coco_dataset(kind)
+    return inspect.isclass(base) and all(getattr(kind, method) is getattr(base, method)
+                                    for method in ('load_data_list', 'parse_data_info', 'filter_data'))
+
+
 def _coco_dataset(kind: Any) -> Any:
     """mmdet's CocoDataset where a data set is of it, else None."""
     if isinstance(kind, str):
@@ -71,18 +82,18 @@ def _names_classes(dataset: dict[str, Any]) -> bool:
     return (dataset.get('metainfo') or {}).get('classes', dataset.get('classes')) is not None
 
 
-def _check_images(content: dict[str, Any], path: Path, dataset: dict[str, Any], loader: str, bad_ones_pass: bool
+def _check_images(content: Coco, path: Path, dataset: dict[str, Any], loader: str, bad_ones_pass: bool
                   ) -> list[str]:
-    images = [image for image in content['images'] if isinstance(image, dict)]
+    images = [image for image in content.images if isinstance(image, Image)]
     prefix = (dataset.get('data_prefix') or {}).get('img')
-    if prefix is None or not all(isinstance(image.get('file_name'), str) for image in images):
+    if prefix is None or not all(isinstance(image.file_name, str) for image in images):
         return []
     folder = osp.join(dataset.get('data_root') or '', prefix)
-    paths = [osp.join(folder, image['file_name']) for image in images]
+    paths = [osp.join(folder, image.file_name) for image in images]
     check_present(paths, f'{loader}: image', str(path), 'check data_prefix in the config', bad_ones_pass)
     sample = spread(list(zip(paths, images, strict=True)))
     check_images([Path(file) for file, _ in sample], loader, bad_ones_pass=bad_ones_pass)
-    sizes = [(file, size_of(file), (image.get('width'), image.get('height'))) for file, image in sample]
+    sizes = [(file, size_of(file), (image.width, image.height)) for file, image in sample]
     others = [one for one in sizes if one[1] not in (None, one[2])]
     if not others:
         return []

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError
-from .annotations import read_coco
 from .categories import check_categories
+from .coco import Image, read_coco
 from .config_parts import name_of
 
 
@@ -35,13 +35,13 @@ def check_evaluators(evaluators: list[dict[str, Any]], key: str, files: Sequence
         if any(path.samefile(file) for file in files):
             continue
         named = f'{key}: annotation file {path}'
-        content = read_coco(path, named)
+        content = read_coco(path, named, annotations=False)
         if classes:
             found += check_categories(content, classes, True, named)
-        listed = {image.get('id') for image in content['images']}
+        listed = {image.id for image in content.images if isinstance(image, Image)}
         for file in files:
-            images = read_coco(file, str(file))['images']
-            missing = [image['id'] for image in images if image['id'] not in listed]
+            images = read_coco(file, str(file), annotations=False).images
+            missing = [image.id for image in images if image.id not in listed]
             if missing:
                 raise UsageError(f'{named} lacks {len(missing)} of {len(images)} images of {file}, the first of id '
                                  f'{missing[0]!r}: set {key}.ann_file to that of the data')

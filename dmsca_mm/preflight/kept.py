@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..errors import UsageError
+from .coco import Annotation, Coco
 
 _LEFT_OUT = dict(
     image='are of images that it does not list', category='are of categories that it does not list',
@@ -15,8 +16,8 @@ _BEYOND = 1
 """Pixels by which a box may reach beyond its image, as boxes that were rounded do."""
 
 
-def usable(content: dict[str, Any], classes: Iterable[str] | None, chosen: bool, named: str
-           ) -> tuple[list[dict[str, Any]], list[str]]:
+def usable(content: Coco, classes: Iterable[str] | None, chosen: bool, named: str
+           ) -> tuple[list[Annotation], list[str]]:
     """The annotations that mmdet's CocoDataset keeps; its ``parse_data_info`` has these rules.
 
     Args:
@@ -28,15 +29,15 @@ def usable(content: dict[str, Any], classes: Iterable[str] | None, chosen: bool,
     Returns:
         The annotations that are kept, and warnings of those that are not.
     """
-    sizes = {image['id']: (image['width'], image['height']) for image in content['images']}
-    categories = {entry['id'] for entry in content['categories']}
+    sizes = {image.id: (image.width, image.height) for image in content.images}
+    categories = {entry.id for entry in content.categories}
     used = category_ids(content, classes)
     kept, dropped, beyond = [], {}, []
-    for place, entry in enumerate(content['annotations']):
-        why = _why(entry, sizes.get(entry['image_id']), categories, used)
+    for place, entry in enumerate(content.annotations):
+        why = _why(entry, sizes.get(entry.image_id), categories, used)
         if why is None:
             kept.append(entry)
-            if _reaches_beyond(entry['bbox'], sizes[entry['image_id']]):
+            if _reaches_beyond(entry.bbox, sizes[entry.image_id]):
                 beyond.append(place)
         elif why:
             dropped.setdefault(why, []).append(place)
@@ -50,7 +51,7 @@ def usable(content: dict[str, Any], classes: Iterable[str] | None, chosen: bool,
     return kept, found
 
 
-def check_left(content: dict[str, Any], kept: list[dict[str, Any]], classes: Iterable[str] | None,
+def check_left(content: Coco, kept: list[Annotation], classes: Iterable[str] | None,
                filters: dict[str, Any], named: str) -> list[str]:
     """Count the images and boxes that a training has.
 
@@ -67,11 +68,11 @@ def check_left(content: dict[str, Any], kept: list[dict[str, Any]], classes: Ite
     Raises:
         UsageError: no image is left; mmengine ends with "need at least one array to concatenate" then.
     """
-    images = {image['id']: image for image in content['images']}  # of a repeated id the last stays
+    images = {image.id: image for image in content.images}  # of a repeated id the last stays
     used, smallest = category_ids(content, classes), filters.get('min_size', 0)
-    boxed = {entry['image_id'] for entry in content['annotations'] if entry['category_id'] in used}
+    boxed = {entry.image_id for entry in content.annotations if entry.category_id in used}
     empty = [image for image in images if image not in boxed] if filters.get('filter_empty_gt') else []
-    small = [image for image, entry in images.items() if min(entry['width'], entry['height']) < smallest]
+    small = [image for image, entry in images.items() if min(entry.width, entry.height) < smallest]
     reasons = []
     if empty:
         reasons.append(f'{len(empty)} of {len(images)} images have no annotation of a class '
@@ -83,14 +84,14 @@ def check_left(content: dict[str, Any], kept: list[dict[str, Any]], classes: Ite
         raise UsageError(f'{named} leaves no image to train on: {" and ".join(reasons)}; check its annotations and '
                          'categories, metainfo.classes and filter_cfg')
     found = [f'{named}: {reason} and are left out' for reason in reasons]
-    if not any(not entry.get('iscrowd') for entry in kept):
-        found.append(f'{named} leaves no box to learn from, of {len(content["annotations"])} annotations: '
+    if not any(not entry.iscrowd for entry in kept):
+        found.append(f'{named} leaves no box to learn from, of {len(content.annotations)} annotations: '
                      f'{len(kept)} are kept, all of crowds' if kept else
-                     f'{named} leaves no box to learn from, of {len(content["annotations"])} annotations')
+                     f'{named} leaves no box to learn from, of {len(content.annotations)} annotations')
     return found
 
 
-def category_ids(content: dict[str, Any], classes: Iterable[str] | None) -> set[Any]:
+def category_ids(content: Coco, classes: Iterable[str] | None) -> set[Any]:
     """The ids of the categories that a data set reads.
 
     Args:
@@ -98,24 +99,24 @@ def category_ids(content: dict[str, Any], classes: Iterable[str] | None) -> set[
         classes: names of the data set's classes; None takes all.
     """
     wanted = None if classes is None else set(classes)
-    return {entry['id'] for entry in content['categories'] if wanted is None or entry['name'] in wanted}
+    return {entry.id for entry in content.categories if wanted is None or entry.name in wanted}
 
 
-def _why(entry: dict[str, Any], size: tuple[float, float] | None, categories: set[Any], used: set[Any]) -> str | None:
+def _why(entry: Annotation, size: tuple[float, float] | None, categories: set[Any], used: set[Any]) -> str | None:
     """A key of ``_LEFT_OUT``; None where the annotation is kept, '' where it asks to be left out."""
     if size is None:
         return 'image'
-    if entry.get('ignore'):
+    if entry.ignore:
         return ''
-    x, y, width, height = entry['bbox']
+    x, y, width, height = entry.bbox
     if width < 1 or height < 1:
         return 'thin'
     if min(x + width, size[0]) <= max(x, 0) or min(y + height, size[1]) <= max(y, 0):
         return 'outside'
-    if entry['area'] <= 0:
+    if entry.area <= 0:
         return 'area'
-    if entry['category_id'] not in used:
-        return 'unnamed' if entry['category_id'] in categories else 'category'
+    if entry.category_id not in used:
+        return 'unnamed' if entry.category_id in categories else 'category'
     return None
 
 
@@ -124,7 +125,7 @@ def _reaches_beyond(box: list[float], size: tuple[float, float]) -> bool:
     return x < -_BEYOND or y < -_BEYOND or x + width > size[0] + _BEYOND or y + height > size[1] + _BEYOND
 
 
-def _some(content: dict[str, Any], places: list[int], named: str) -> str:
-    first = content['annotations'][places[0]]
-    return (f'{named}: {len(places)} of {len(content["annotations"])} annotations (the first is '
-            f'annotations[{places[0]}] of image_id {first["image_id"]!r}, bbox {first["bbox"]})')
+def _some(content: Coco, places: list[int], named: str) -> str:
+    first = content.annotations[places[0]]
+    return (f'{named}: {len(places)} of {len(content.annotations)} annotations (the first is '
+            f'annotations[{places[0]}] of image_id {first.image_id!r}, bbox {first.bbox.tolist()})')

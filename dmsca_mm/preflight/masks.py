@@ -4,9 +4,10 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import UsageError
+from .coco import Annotation, Coco, has_polygon, is_code
 
 
-def check_masks(content: dict[str, Any], kept: list[dict[str, Any]], pipeline: Any, named: str) -> list[str]:
+def check_masks(content: Coco, kept: list[Annotation], pipeline: Any, named: str) -> list[str]:
     """Check the masks of a pipeline that loads any.
 
     Args:
@@ -25,33 +26,30 @@ def check_masks(content: dict[str, Any], kept: list[dict[str, Any]], pipeline: A
     steps = [step for step in pipeline or () if isinstance(step, dict) and step.get('with_mask')]
     if not steps:
         return []
-    sizes = {image['id']: [image['height'], image['width']] for image in content['images']}
-    without = [entry for entry in kept if not isinstance(entry.get('segmentation') or None, (list, dict))]
+    sizes = {image.id: [image.height, image.width] for image in content.images}
+    without = [entry for entry in kept if not _is_there(entry.segmentation)]
     if without:
         raise UsageError(f'{named}: {len(without)} of {len(kept)} annotations have no mask, and the pipeline wants '
-                         f'masks; the first is that of id {without[0]["id"]!r}, whose segmentation is '
-                         f'{without[0].get("segmentation")!r:.40}: give polygons, or with_mask=False '
+                         f'masks; the first is that of id {without[0].id!r}, whose segmentation is '
+                         f'{without[0].segmentation!r:.40}: give polygons, or with_mask=False '
                          'and a model without masks')
     polygons = all(step.get('poly2mask', True) for step in steps)
-    left_out = [entry for entry in kept if not _is_mask(entry['segmentation'], polygons)]
-    misfits = [entry for entry in kept if _is_code(entry['segmentation']) and polygons
-               and list(entry['segmentation']['size']) != sizes[entry['image_id']]]
+    left_out = [entry for entry in kept if not has_polygon(entry.segmentation)
+                and not (polygons and is_code(entry.segmentation))]
+    misfits = [entry for entry in kept if is_code(entry.segmentation) and polygons
+               and list(entry.segmentation['size']) != sizes[entry.image_id]]
     if misfits:
-        size = misfits[0]['segmentation']['size']
+        size = misfits[0].segmentation['size']
         raise UsageError(f'{named}: {len(misfits)} of {len(kept)} masks are of another size than their image; the '
-                         f'first is that of id {misfits[0]["id"]!r}, whose size is {size} and that of its image '
-                         f'{sizes[misfits[0]["image_id"]]} (height, width)')
+                         f'first is that of id {misfits[0].id!r}, whose size is {size} and that of its image '
+                         f'{sizes[misfits[0].image_id]} (height, width)')
     if left_out:
-        return [f'{named}: {len(left_out)} of {len(kept)} masks (the first is that of id {left_out[0]["id"]!r}) are no '
+        return [f'{named}: {len(left_out)} of {len(kept)} masks (the first is that of id {left_out[0].id!r}) are no '
                 'polygons of three points or more and no run-length codes: mmdet leaves them out']
     return []
 
 
-def _is_mask(mask: Any, codes_too: bool) -> bool:
+def _is_there(mask: Any) -> bool:
     if isinstance(mask, list):
-        return any(len(polygon) % 2 == 0 and len(polygon) >= 6 for polygon in mask)
-    return codes_too and _is_code(mask)
-
-
-def _is_code(mask: Any) -> bool:
-    return (isinstance(mask, dict) and isinstance(mask.get('counts'), (list, str)) and mask.get('size') is not None)
+        return mask != [] and all(isinstance(polygon, list) for polygon in mask)
+    return isinstance(mask, dict) and mask != {}

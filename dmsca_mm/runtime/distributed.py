@@ -12,6 +12,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from mmengine.config import Config
+from mmengine.dist import init_dist
 
 from ..config_tree import walk
 from ..errors import ProcessError, UsageError
@@ -50,6 +51,19 @@ def processes(launcher: str) -> int:
     return _number(variable, '1') if variable else 1
 
 
+def checks_data(launcher: str) -> bool:
+    """Whether this process is the one of its machine that checks the data; the others wait in :func:`prepare`.
+
+    Args:
+        launcher: see :func:`processes`.
+
+    Raises:
+        ProcessError: the variable holds no number.
+    """
+    variable = {'pytorch': 'LOCAL_RANK', 'slurm': 'SLURM_LOCALID', 'mpi': 'OMPI_COMM_WORLD_LOCAL_RANK'}.get(launcher)
+    return variable is None or _number(variable, '0') == 0
+
+
 def _number(variable: str, default: str = '') -> int:
     """A whole number of the environment."""
     text = os.environ.get(variable, default)
@@ -60,10 +74,11 @@ def _number(variable: str, default: str = '') -> int:
 
 
 def prepare(config: Config) -> None:
-    """Make a config of several processes run where there is no CUDA: start gloo, adapt the model's wrapper and norms.
+    """Have the processes meet, before any of them writes; without CUDA adapt the model's wrapper and norms.
 
-    mmengine's launcher always sets a CUDA device; a process group that exists already keeps it from trying. One
-    process, or a machine with CUDA, is left alone.
+    The meeting is what the others wait in while one process of each machine checks the data: where it refuses them, its
+    launcher ends all. Without CUDA the processes meet with gloo: mmengine's launcher always sets a CUDA device, and a
+    process group that exists already keeps it from trying. One process is left alone.
 
     Args:
         config: with ``launcher`` set; changed in place.
@@ -72,7 +87,12 @@ def prepare(config: Config) -> None:
         UsageError: the launcher's environment variables are missing.
         ProcessError: one that must be a number is none, or the processes cannot meet.
     """
-    if config.launcher == 'none' or torch.cuda.is_available():
+    if config.launcher == 'none':
+        return
+    settings = (config.get('env_cfg') or {}).get('dist_cfg') or {}
+    if torch.cuda.is_available():
+        init_dist(config.launcher, **{'backend': 'nccl', **settings})  # as the Runner does, which makes folders first
+        dist.barrier()
         return
     if config.launcher == 'slurm':
         environment_from_slurm(config)
@@ -82,7 +102,7 @@ def prepare(config: Config) -> None:
                          'tools/dist_train.sh, tools/dist_test.sh or their Slurm counterparts')
     for name in ('RANK', 'WORLD_SIZE', 'MASTER_PORT'):
         _number(name)
-    seconds = ((config.get('env_cfg') or {}).get('dist_cfg') or {}).get('timeout')
+    seconds = settings.get('timeout')
     try:
         dist.init_process_group('gloo', timeout=seconds and timedelta(seconds=seconds))
     except (ValueError, RuntimeError) as error:

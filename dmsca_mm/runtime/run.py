@@ -14,6 +14,7 @@ from .. import preflight
 from ..checkpoint import sources
 from ..checkpoint.newest import newest
 from ..checkpoint.writing import PART
+from ..compat import logger
 from ..errors import UsageError, is_first_process
 from ..failures import readable_errors
 from ..preflight.structure import check_complete
@@ -67,7 +68,7 @@ def train(config: str, work_dir: str | None = None, resume: str | None = None, o
     with readable_errors(cfg):
         # with nothing to go on from, the config's own load_from holds
         hints = [] if begun is None else go_on(cfg, begun, processes)
-        hints += preflight.check_train(cfg, processes, skip_bad_images)
+        hints += preflight.check_train(cfg, processes, skip_bad_images, distributed.checks_data(launcher))
     directory = Path(cfg.work_dir)
     preflight.check_work_directory(directory, resume is not None, overwrite)
     fresh_start = resume is None and cfg.get('load_from')
@@ -174,9 +175,10 @@ def test(config: str, checkpoint: str, work_dir: str | None = None, out: str | N
         cfg.test_evaluator.update(output_dir=out, keep_results=True)
     from .transforms import images
     images.install(cfg, skip=False)
+    logger.write_in_one_process()
     sources.forget_pretrained(cfg.model)  # the checkpoint replaces those weights: do not fetch them
     with readable_errors(cfg):
-        _warn(preflight.check_test(cfg))
+        _warn(preflight.check_test(cfg, data=distributed.checks_data(launcher)))
     for folder in (cfg.work_dir, show_dir, out and (out if segments else Path(out).parent)):
         if folder is not None:
             preflight.check_writable(Path(folder))

@@ -57,7 +57,7 @@ def test_trial_measures_every_config_plugin_and_precision(command, tmp_path):
 def test_interrupted_report_has_what_was_measured(command, tmp_path):
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=tmp_path,
                                env={**os.environ, 'OMP_NUM_THREADS': '1'})
-    assert process.stdout.readline().startswith('tests: ')
+    assert next(line for line in process.stdout if 'Could not import OneDL' not in line).startswith('tests: ')
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 130

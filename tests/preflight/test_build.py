@@ -3,7 +3,7 @@ import pytest
 from mmengine.registry import DefaultScope
 
 from dmsca_mm.errors import UsageError
-from dmsca_mm.preflight.build import check_build, check_loaders
+from dmsca_mm.preflight.build import check_build
 from dmsca_mm.runtime.config import load_config
 
 DIGITS = 'configs/digits/faster_rcnn_r50_dmsca_digits.py'
@@ -27,29 +27,6 @@ def test_priority_of_a_hook_and_an_evaluator_of_several_metrics_are_the_runner_s
     config.val_evaluator.metrics[0].type = 'CocoMetrik'
     with pytest.raises(UsageError, match="val_evaluator: 'CocoMetrik' is registered nowhere"):
         check_build(config)
-
-
-def test_data_set_that_its_library_cannot_build_is_named(config, digits):
-    for split in ('train', 'val', 'test'):
-        config[f'{split}_dataloader'].dataset.data_root = f'{digits}/'
-    for split in ('val', 'test'):
-        config[f'{split}_evaluator'].ann_file = f'{digits}/annotations/instances_validation.json'
-    check_loaders(config)
-    config.val_dataloader.dataset.img_sufix = '.png'
-    with pytest.raises(UsageError, match=r"val_dataloader cannot be built: TypeError: .*'img_sufix'"):
-        check_loaders(config)
-
-
-def test_metric_that_its_library_cannot_build_is_named_and_no_folder_is_made(repository, digits, tmp_path):
-    config = load_config(str(repository / 'configs/digits/upernet_r50_dmsca_digits.py'))
-    for split in ('train', 'val', 'test'):
-        config[f'{split}_dataloader'].dataset.data_root = f'{digits}/'
-    config.test_evaluator = dict(type='IoUMetric', output_dir=str(tmp_path / 'out'))
-    check_loaders(config)
-    assert not (tmp_path / 'out').exists()
-    config.val_evaluator = dict(type='CityscapesMetric')
-    with pytest.raises(UsageError, match=r"metric CityscapesMetric of val_dataloader cannot be built: .*'output_dir'"):
-        check_loaders(config)
 
 
 @pytest.mark.parametrize(('key', 'value', 'words'), [

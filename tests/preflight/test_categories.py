@@ -5,11 +5,12 @@ import pytest
 
 from dmsca_mm.errors import UsageError
 from dmsca_mm.preflight.categories import check_categories
+from dmsca_mm.preflight.coco import Category, Coco
 
 
 def check(categories, classes, chosen=True):
-    return check_categories(dict(categories=[dict(id=place, name=name) for place, name in enumerate(categories)]),
-                            classes, chosen, 'x')
+    listed = [Category(place, name) for place, name in enumerate(categories)]
+    return check_categories(Coco([], listed, []), classes, chosen, 'x')
 
 
 def test_the_same_names_pass_and_a_choice_of_them():

@@ -34,8 +34,8 @@ def test_missing_data_is_named_with_its_source(change, words, tiny_coco):
 
 
 @pytest.mark.parametrize(('content', 'words'), [
-    ('{"images": [', 'is not JSON'), ('', 'is not JSON'), (b'\xff\xfe\x00', 'is not JSON'),
-    (json.dumps(dict(images=[])), 'lists no images'), ('[1, 2]', 'lists no images')])
+    ('{"images": [', 'is no JSON object'), ('', 'is no JSON object'), (b'\xff\xfe\x00', 'is not JSON'),
+    (json.dumps(dict(images=[])), 'lists no images'), ('[1, 2]', 'is no JSON object')])
 def test_bad_annotation_file_is_named(content, words, tmp_path):
     (tmp_path / 'train2017').mkdir()
     (tmp_path / 'train2017/notes.txt').touch()

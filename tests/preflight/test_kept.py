@@ -1,6 +1,7 @@
 """What is counted as left out is what mmdet's CocoDataset leaves out, whatever the annotations."""
 import json
 
+import coco_file
 import numpy as np
 import pytest
 
@@ -34,9 +35,9 @@ def as_mmdet_keeps(content, path, filters):
 @pytest.mark.parametrize('seed', range(5))
 def test_kept_annotations_are_those_of_mmdet(seed, tmp_path):
     content = any_content(seed)
-    kept, _ = usable(content, CLASSES, True, 'x')
-    found = {image: [[*entry['bbox'][:2], entry['bbox'][0] + entry['bbox'][2], entry['bbox'][1] + entry['bbox'][3]]
-                     for entry in kept if entry['image_id'] == image] for image in range(30)}
+    kept, _ = usable(coco_file.read(content), CLASSES, True, 'x')
+    found = {image: [[*entry.bbox[:2], entry.bbox[0] + entry.bbox[2], entry.bbox[1] + entry.bbox[3]]
+                     for entry in kept if entry.image_id == image] for image in range(30)}
     expected = {one['img_id']: [box['bbox'] for box in one['instances']]
                 for one in as_mmdet_keeps(content, tmp_path / 'any.json', None)}
     assert found == expected
@@ -49,7 +50,8 @@ def test_images_that_are_left_are_those_of_mmdet(filters, tmp_path):
     content = any_content(0)
     content['annotations'] = content['annotations'][:40]
     left = len(as_mmdet_keeps(content, tmp_path / 'any.json', filters))
-    found = check_left(content, usable(content, CLASSES, True, 'x')[0], CLASSES, filters, 'x')
+    read = coco_file.read(content)
+    found = check_left(read, usable(read, CLASSES, True, 'x')[0], CLASSES, filters, 'x')
     counts = [int(line.split(': ')[1].split(' of 30')[0]) for line in found]
     assert len(counts) == len(filters)
     assert max(counts, default=0) <= 30 - left <= sum(counts)
@@ -60,15 +62,15 @@ def test_images_that_are_left_are_those_of_mmdet(filters, tmp_path):
 def test_nothing_left_ends_the_check():
     content = dict(any_content(0), annotations=[])
     with pytest.raises(UsageError, match='x leaves no image to train on: 30 of 30 images have no annotation'):
-        check_left(content, [], None, dict(filter_empty_gt=True), 'x')
-    assert check_left(content, [], None, {}, 'x') == ['x leaves no box to learn from, of 0 annotations']
+        check_left(coco_file.read(content), [], None, dict(filter_empty_gt=True), 'x')
+    assert check_left(coco_file.read(content), [], None, {}, 'x') == ['x leaves no box to learn from, of 0 annotations']
 
 
 def test_categories_that_are_not_chosen_are_no_warning():
     content = any_content(0)
     content['annotations'] = [dict(id=1, image_id=0, category_id=2, bbox=[0, 0, 5, 5], area=25)]
-    assert usable(content, CLASSES, True, 'x') == ([], [])
-    _, warnings = usable(content, CLASSES, False, 'x')
+    assert usable(coco_file.read(content), CLASSES, True, 'x') == ([], [])
+    _, warnings = usable(coco_file.read(content), CLASSES, False, 'x')
     assert len(warnings) == 1
     assert 'does not name' in warnings[0]
 
@@ -77,6 +79,6 @@ def test_boxes_that_rounding_puts_over_the_border_are_no_warning():
     content = any_content(0)
     width, height = content['images'][0]['width'], content['images'][0]['height']
     content['annotations'] = [dict(id=1, image_id=0, category_id=0, bbox=[-0.5, 0, width + 1, height + 0.5], area=25)]
-    assert usable(content, CLASSES, True, 'x')[1] == []
+    assert usable(coco_file.read(content), CLASSES, True, 'x')[1] == []
     content['annotations'][0]['bbox'][2] += 2
-    assert 'beyond their image' in usable(content, CLASSES, True, 'x')[1][0]
+    assert 'beyond their image' in usable(coco_file.read(content), CLASSES, True, 'x')[1][0]

@@ -1,4 +1,5 @@
 """Masks that mmdet's LoadAnnotations cannot load, or leaves out."""
+import coco_file
 import pytest
 
 from dmsca_mm.errors import UsageError
@@ -10,8 +11,9 @@ TRIANGLE, CODE = [[1, 1, 9, 1, 9, 9]], dict(size=[30, 40], counts='abc')
 
 
 def check(*masks, pipeline=PIPELINE):
-    return check_masks(CONTENT, [dict(id=number, image_id=1, segmentation=mask) for number, mask in enumerate(masks)],
-                       pipeline, 'x')
+    content = coco_file.read(dict(CONTENT, annotations=[dict(id=number, image_id=1, segmentation=mask)
+                                                   for number, mask in enumerate(masks)]))
+    return check_masks(content, content.annotations, pipeline, 'x')
 
 
 def test_polygons_and_codes_pass():
@@ -22,7 +24,7 @@ def test_masks_do_not_matter_where_none_are_loaded():
     assert check(None, pipeline=[dict(type='LoadAnnotations', with_bbox=True)]) == []
 
 
-@pytest.mark.parametrize('mask', [None, [], {}, 'text'])
+@pytest.mark.parametrize('mask', [None, [], {}, 'text', [1, 1, 9, 1, 9, 9], [TRIANGLE[0], None]])
 def test_no_mask_is_named(mask):
     with pytest.raises(UsageError, match=r'x: 1 of 2 annotations have no mask.* of id 1, whose segmentation is'):
         check(TRIANGLE, mask)

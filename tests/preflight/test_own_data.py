@@ -62,7 +62,7 @@ DETECTION = {
     'annotation id twice': (of_file('train.json', annotations=each(id=3)), '', AssertionError,
                             r'annotations\[1\].id is 3, which annotations\[0\] has already \(7 of 8'),
     'UTF-16': (recoded('utf-16'), '', UnicodeDecodeError, 'is not JSON in utf-8'),
-    'byte order mark': (recoded('utf-8-sig'), '', json.JSONDecodeError, 'is not JSON .*BOM'),
+    'byte order mark': (recoded('utf-8-sig'), '', json.JSONDecodeError, 'is no JSON object .*BOM'),
     'no masks': (of_file('train.json', annotations=each(segmentation=[])), WITH_MASKS, KeyError,
                  '8 of 8 annotations have no mask'),
     'masks of another size': (of_file('train.json', annotations=each(segmentation=dict(size=[9, 9], counts=[81]))),

@@ -16,7 +16,7 @@ def model(**backbone):
 
 
 TORCHVISION = 'https://download.pytorch.org/models/'
-OPENMMLAB = 'https://download.openmmlab.com/pretrain/third_party/'
+OPENMMLAB = '/pretrain/third_party/'  # on a host of the libraries' own, another for the forks
 
 
 def start(name):

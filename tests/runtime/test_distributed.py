@@ -54,3 +54,26 @@ def test_slurm_variables_become_torch_variables(bare_environment, monkeypatch, t
     distributed.environment_from_slurm(config('slurm'))
     made = dict(RANK='3', WORLD_SIZE='4', LOCAL_RANK='1', MASTER_ADDR='node7', MASTER_PORT='29500')
     assert {name: os.environ[name] for name in made} == made
+
+
+@pytest.mark.parametrize(('launcher', 'variable'), [('pytorch', 'LOCAL_RANK'), ('slurm', 'SLURM_LOCALID'),
+                                                    ('mpi', 'OMPI_COMM_WORLD_LOCAL_RANK'), ('none', 'LOCAL_RANK')])
+def test_first_process_of_each_machine_checks_the_data(launcher, variable, monkeypatch):
+    monkeypatch.delenv(variable, raising=False)
+    assert distributed.checks_data(launcher)
+    monkeypatch.setenv(variable, '0')
+    assert distributed.checks_data(launcher)
+    monkeypatch.setenv(variable, '3')
+    assert distributed.checks_data(launcher) == (launcher == 'none')
+
+
+def test_with_a_gpu_the_processes_meet_before_the_runner_makes_folders(monkeypatch):
+    """A stand-in for NCCL, which needs GPUs: what is called, in its order."""
+    called = []
+    monkeypatch.setattr(distributed.torch.cuda, 'is_available', lambda: True)
+    monkeypatch.setattr(distributed, 'init_dist', lambda launcher, **options: called.append((launcher, options)))
+    monkeypatch.setattr(distributed.dist, 'barrier', lambda: called.append('barrier'))
+    several = config('pytorch')
+    several.env_cfg = dict(dist_cfg=dict(backend='nccl', timeout=60))
+    distributed.prepare(several)
+    assert called == [('pytorch', dict(backend='nccl', timeout=60)), 'barrier']

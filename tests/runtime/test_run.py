@@ -1,5 +1,6 @@
 """From a name to a config that is ready to run, without running it; tests/tools runs it."""
 import re
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,7 @@ def kept(monkeypatch):
         raise Stopped
     monkeypatch.setattr(run.Runner, 'from_cfg', stop)
     monkeypatch.setattr(run.preflight, 'check_train', lambda *arguments: [])
-    monkeypatch.setattr(run.preflight, 'check_test', lambda config: [])
+    monkeypatch.setattr(run.preflight, 'check_test', lambda *arguments, **options: [])
     monkeypatch.setattr(run.preflight, 'check_training_state', lambda *arguments: None)
 
     def begin(function, *arguments, **options):
@@ -99,7 +100,7 @@ def test_overwrite_drops_old_checkpoints(kept, tmp_path):
 
 def test_overwrite_does_not_drop_what_the_run_starts_from(tmp_path, monkeypatch):
     monkeypatch.setattr(run.preflight, 'check_train', lambda *arguments: [])
-    monkeypatch.setattr(run.preflight, 'check_test', lambda config: [])
+    monkeypatch.setattr(run.preflight, 'check_test', lambda *arguments, **options: [])
     start = tmp_path / 'epoch_1.pth'
     start.touch()
     with pytest.raises(UsageError, match=re.escape(f'--overwrite would drop {start}')):
@@ -131,3 +132,24 @@ def test_segmenter_writes_label_maps_to_a_folder(kept, tmp_path):
 def test_test_time_augmentation_needs_a_config_for_it(tmp_path):
     with pytest.raises(UsageError, match='--tta needs tta_model'):
         run.test(RETINANET, 'x.pth', work_dir=str(tmp_path), tta=True, cfg_options=dict(tta_model=None))
+
+
+@pytest.mark.parametrize('tests', [False, True])
+def test_one_process_of_a_machine_reads_the_data_and_the_others_wait_for_it(tests, untrained, tmp_path, monkeypatch):
+    class Waits(Exception):
+        pass
+
+    def wait(config):
+        raise Waits
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(run.distributed, 'prepare', wait)
+    monkeypatch.setenv('WORLD_SIZE', '2')
+    config, checkpoint = untrained('detector')
+    begin = partial(run.test, config, checkpoint) if tests else partial(run.train, config)
+    monkeypatch.setenv('LOCAL_RANK', '0')
+    with pytest.raises(UsageError, match='does not exist'):
+        begin(launcher='pytorch')
+    monkeypatch.setenv('LOCAL_RANK', '1')
+    with pytest.raises(Waits):
+        begin(launcher='pytorch')
+    assert list(tmp_path.iterdir()) == []

@@ -147,7 +147,7 @@ def test_config_without_a_backbone(call_here, no_backbone):
     assert_one_line(call_here('train.py', no_backbone), no_backbone, 'no model.backbone')
 
 
-@pytest.mark.parametrize(('content', 'words'), [('not json', 'is not JSON'),
+@pytest.mark.parametrize(('content', 'words'), [('not json', 'is no JSON object'),
                                                 (json.dumps(dict(images=[])), 'lists no images')])
 def test_bad_annotation_file(content, words, digits, call_here, tmp_path):
     (tmp_path / 'bad.json').write_text(content)

@@ -1,0 +1,89 @@
+"""Data loaders and metrics as mmengine builds them when a run begins, built once without one."""
+from __future__ import annotations
+
+import copy
+import json
+import tempfile
+from collections.abc import Sequence
+from contextlib import redirect_stdout
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config, ConfigDict
+from mmengine.registry import METRICS, init_default_scope
+from mmengine.runner import Runner
+
+from ..errors import UsageError
+from .classes import argument_of, classes_of, data_set_class
+from .config_parts import datasets, is_remote, metrics, name_of
+from .detection import reads_as_mmdet
+
+_FOLDERS = ('output_dir', 'outfile_prefix', 'save_dir')
+"""Arguments of metrics that name folders, which some make when they are built."""
+
+
+def check_loaders(config: Config) -> None:
+    """Build data sets, samplers and metrics as a run does, which reads all annotations.
+
+    A file that mmdet's CocoDataset reads is replaced by a short one: ``check_data`` reads it entry by entry, and
+    loading that of COCO's training set takes 3 GB.
+
+    Args:
+        config: an OpenMMLab config whose data are checked. Data that lie on another machine, or are fetched when a run
+            begins, are left to the run.
+
+    Raises:
+        UsageError: one that its library cannot build, such as for a missing package.
+    """
+    scope = config.get('default_scope')
+    if scope:
+        init_default_scope(scope)
+    for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        if not config.get(loader) or any(is_remote(dataset) or argument_of(dataset, 'download', scope)
+                                         for dataset in datasets(config[loader])):
+            continue
+        try:
+            with redirect_stdout(StringIO()), tempfile.TemporaryDirectory() as folder:  # pycocotools prints
+                Runner.build_dataloader(_with_short_files(config[loader], scope, Path(folder)))
+        except Exception as error:  # a data set's class may raise anything
+            raise UsageError(_unbuilt(loader, error)) from error
+    for split in ('val', 'test'):
+        _check_metrics(config, f'{split}_dataloader')
+
+
+def _with_short_files(loader: ConfigDict, scope: str | None, folder: Path) -> ConfigDict:
+    """A data loader's config with another annotation file for every data set that reads them as mmdet does."""
+    loader = copy.deepcopy(loader)
+    for number, dataset in enumerate(datasets(loader)):
+        classes = classes_of(dataset, scope)
+        if classes and dataset.get('ann_file') and reads_as_mmdet(data_set_class(dataset, scope)):
+            dataset['ann_file'] = str(folder / f'{number}.json')
+            Path(dataset['ann_file']).write_text(json.dumps(_one_of_each(classes)))
+    return loader
+
+
+def _one_of_each(classes: Sequence[str]) -> dict[str, Any]:
+    """A file in COCO's format that every filter lets pass, with an image and a box of each class."""
+    side, numbers = 10_000, range(len(classes))
+    corners = [[0, 0, side, 0, side, side]]
+    return dict(images=[dict(id=number, file_name=f'{number}.jpg', width=side, height=side) for number in numbers],
+                categories=[dict(id=number, name=name) for number, name in enumerate(classes)],
+                annotations=[dict(id=number, image_id=number, category_id=number, bbox=[0, 0, side, side],
+                                  area=side ** 2, iscrowd=0, segmentation=corners) for number in numbers])
+
+
+def _check_metrics(config: Config, loader: str) -> None:
+    """Build the metrics that go with a data loader; the folders that some make at once are temporary ones."""
+    with tempfile.TemporaryDirectory() as folder:
+        for metric in copy.deepcopy(metrics(config, loader)):
+            metric.update({key: f'{folder}/{key}' for key in _FOLDERS if metric.get(key)})
+            try:
+                with redirect_stdout(StringIO()):
+                    METRICS.build(metric)
+            except Exception as error:  # a metric's class may raise anything
+                raise UsageError(_unbuilt(f'metric {name_of(metric)} of {loader}', error)) from error
+
+
+def _unbuilt(part: str, error: Exception) -> str:
+    return f'{part} cannot be built: {type(error).__name__}: {" ".join(str(error).split())[:300]}'
