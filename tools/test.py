@@ -14,7 +14,8 @@ def main() -> None:
     parser.add_argument('--tta', action='store_true', help='test-time augmentation')
     metrics = run.test(**cli.parse(parser))
     if is_first_process():
-        print('tested: ' + ', '.join(f'{name} {value:.4g}' for name, value in metrics.items()))
+        figures = ', '.join(f'{name} {value:.4g}' for name, value in metrics.items())
+        print(f'tested: {figures or "no figures, for the model found nothing in any image"}')
 
 
 if __name__ == '__main__':
