@@ -1,6 +1,6 @@
 """Test a checkpoint: ``python tools/test.py CONFIG CHECKPOINT``. Several processes: ``tools/dist_test.sh``."""
 from dmsca_mm.errors import exit_on_usage_error, is_first_process
-from dmsca_mm.runtime import cli, run
+from dmsca_mm.runtime import cli, testing
 
 
 def main() -> None:
@@ -12,7 +12,7 @@ def main() -> None:
     parser.add_argument('--show-dir', help='folder for pictures of the predictions beside the truth')
     parser.add_argument('--wait-time', type=float, default=2, help='seconds that a window stays')
     parser.add_argument('--tta', action='store_true', help='test-time augmentation')
-    metrics = run.test(**cli.parse(parser))
+    metrics = testing.test(**cli.parse(parser))
     if is_first_process():
         figures = ', '.join(f'{name} {value:.4g}' for name, value in metrics.items())
         print(f'tested: {figures or "no figures, for the model found nothing in any image"}')

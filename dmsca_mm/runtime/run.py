@@ -1,4 +1,4 @@
-"""From a config to a finished run: detection, segmentation, classification, on CPU or GPU, in one process or many."""
+"""From a config to a finished training, or to the check of one; testing.py has the test of a model."""
 from __future__ import annotations
 
 import sys
@@ -6,23 +6,19 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config, ConfigDict
-from mmengine.evaluator import DumpResults
+from mmengine.config import Config
 from mmengine.runner import Runner
 
 from .. import preflight
 from ..checkpoint import sources
 from ..checkpoint.newest import newest
 from ..checkpoint.writing import PART
-from ..compat import logger
 from ..errors import UsageError, is_first_process
 from ..failures import readable_errors
 from ..preflight.structure import check_complete
 from . import distributed
 from .config import default_work_dir, load_config
 from .hooks import attention_log
-from .intervals import of_few
-from .main_metric import MAIN_METRICS, is_percent
 from .resume import go_on
 
 
@@ -52,7 +48,7 @@ def train(config: str, work_dir: str | None = None, resume: str | None = None, o
     Raises:
         UsageError: whatever ``preflight`` finds, before anything is written.
     """
-    cfg = _prepared(config, cfg_options, plugin, work_dir, launcher, 'train')
+    cfg = prepared(config, cfg_options, plugin, work_dir, launcher, 'train')
     if amp:
         preflight.switch_on_amp(cfg)
     if auto_scale_lr:
@@ -78,7 +74,7 @@ def train(config: str, work_dir: str | None = None, resume: str | None = None, o
     model = preflight.check_build(cfg, ('train', 'val'))
     if begun is not None and '://' not in begun:
         preflight.check_training_state(begun, cfg, model)
-    _warn([*hints, *preflight.check_room(directory, cfg, model)])
+    warn([*hints, *preflight.check_room(directory, cfg, model)])
     del model
     distributed.end_with_launcher()
     distributed.prepare(cfg)
@@ -122,86 +118,28 @@ def check(config: str, cfg_options: dict[str, Any] | None = None, launcher: str 
     Raises:
         UsageError: the first thing that ``preflight`` finds.
     """
-    cfg = _prepared(config, cfg_options, plugin, work_dir, launcher, 'train')
+    cfg = prepared(config, cfg_options, plugin, work_dir, launcher, 'train')
     with readable_errors(cfg):
-        _warn(preflight.check_train(cfg, distributed.processes(launcher)))
+        warn(preflight.check_train(cfg, distributed.processes(launcher)))
         if any(cfg.get(f'test_{part}') != cfg.get(f'val_{part}') for part in ('dataloader', 'evaluator')):
-            _warn(preflight.check_test(cfg))
+            warn(preflight.check_test(cfg))
     preflight.check_writable(Path(cfg.work_dir))
-    _warn(preflight.check_room(Path(cfg.work_dir), cfg, preflight.check_build(cfg)))
+    warn(preflight.check_room(Path(cfg.work_dir), cfg, preflight.check_build(cfg)))
     preflight.check_loaders(cfg)
 
 
-def test(config: str, checkpoint: str, work_dir: str | None = None, out: str | None = None, show: bool = False,
-         show_dir: str | None = None, wait_time: float = 2, tta: bool = False,
-         cfg_options: dict[str, Any] | None = None, launcher: str = 'none', plugin: str | None = None
-         ) -> dict[str, float]:
-    """Test a checkpoint.
+def prepared(name: str, options: dict[str, Any] | None, plugin: str | None, work_dir: str | None,
+              launcher: str, split: str) -> Config:
+    """The config with what training and testing both set, its model checked.
 
     Args:
-        config: see :func:`config.load_config`.
-        checkpoint: path or address of the weights.
-        work_dir: folder for logs; by default the config's, else ``work_dirs/NAME_OF_CONFIG``.
-        out: where the predictions go: a folder of label maps for a segmenter, else a ``.pkl`` file.
-        show: show each picture in a window.
-        show_dir: folder for pictures of the predictions beside the truth.
-        wait_time: seconds that a window stays.
-        tta: test-time augmentation; the config must have ``tta_model`` and ``tta_pipeline``.
-        cfg_options: entries that override the config's.
-        launcher: ``'none'``, ``'pytorch'``, ``'slurm'`` or ``'mpi'``.
+        name: see :func:`config.load_config`.
+        options: as ``cfg_options`` of :func:`train`.
         plugin: see :func:`config.load_config`.
-
-    Returns:
-        The metrics by name.
-
-    Raises:
-        UsageError: whatever ``preflight`` finds, before anything is written.
+        work_dir: as for :func:`train`.
+        launcher: as for :func:`train`.
+        split: ``'train'`` or ``'test'``, whose parts must be there.
     """
-    cfg = _prepared(config, cfg_options, plugin, work_dir, launcher, 'test')
-    cfg.load_from = checkpoint
-    scope = cfg.get('default_scope')
-    segments = scope == 'mmseg'
-    if out is not None and not segments and not out.endswith(('.pkl', '.pickle')):
-        raise UsageError(f'--out {out}: the predictions of a {"classifier" if scope == "mmpretrain" else "detector"} '
-                         'go into a .pkl file')
-    if show or show_dir:
-        _draw(cfg, show, show_dir, wait_time, scope)
-    if tta:
-        if not cfg.get('tta_model') or not cfg.get('tta_pipeline'):
-            raise UsageError(f'--tta needs tta_model and tta_pipeline in {config}')
-        cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
-        cfg.model = ConfigDict(**cfg.tta_model, module=cfg.model)
-    if out is not None and segments:
-        cfg.test_evaluator.update(output_dir=out, keep_results=True)
-    from .transforms import images
-    images.install(cfg, skip=False)
-    logger.write_in_one_process()
-    sources.forget_pretrained(cfg.model)  # the checkpoint replaces those weights: do not fetch them
-    with readable_errors(cfg):
-        _warn(preflight.check_test(cfg, data=distributed.checks_data(launcher)))
-    for folder in (cfg.work_dir, show_dir, out and (out if segments else Path(out).parent)):
-        if folder is not None:
-            preflight.check_writable(Path(folder))
-    preflight.check_build(cfg, ('test',))
-    distributed.end_with_launcher()
-    distributed.prepare(cfg)
-    if out is not None and segments:
-        Path(out).mkdir(parents=True, exist_ok=True)  # mmseg's first process makes it, and the others may come earlier
-    with readable_errors(cfg):
-        runner = Runner.from_cfg(cfg)
-    if out is not None and not segments:
-        runner.test_evaluator.metrics.append(_dump(scope)(out_file_path=out))
-    with readable_errors(cfg, runner.log_dir):
-        metrics = runner.test()
-    figures = [metrics[name] for name in MAIN_METRICS if name in metrics]
-    images = len(runner.test_dataloader.dataset)
-    _warn(words for figure in figures if (words := of_few(figure, is_percent(cfg), images)))
-    return metrics
-
-
-def _prepared(name: str, options: dict[str, Any] | None, plugin: str | None, work_dir: str | None,
-              launcher: str, split: str) -> Config:
-    """The config with what training and testing both set, its model checked."""
     config = load_config(name, options, plugin)
     check_complete(config, split)
     config.launcher = launcher
@@ -212,35 +150,19 @@ def _prepared(name: str, options: dict[str, Any] | None, plugin: str | None, wor
     return config
 
 
-def _dump(scope: str | None) -> type[DumpResults]:
-    """What writes predictions into a file: mmdet's own packs masks, which take much room otherwise."""
-    if scope == 'mmpretrain':
-        return DumpResults
-    from mmdet.evaluation import DumpDetResults
-    return DumpDetResults
-
-
-def _draw(config: Config, show: bool, show_dir: str | None, wait_time: float, scope: str | None) -> None:
-    """Switch on the library's own hook that draws predictions beside the truth."""
-    hook = (config.get('default_hooks') or {}).get('visualization')
-    if hook is None:
-        raise UsageError('--show and --show-dir need default_hooks.visualization in the config')
-    hook.update({'enable' if scope == 'mmpretrain' else 'draw': True}, show=show, wait_time=wait_time)
-    folder = show_dir and str(Path(show_dir).absolute())
-    if folder and scope == 'mmseg':
-        config.visualizer.save_dir = folder
-    elif folder:
-        hook['out_dir' if scope == 'mmpretrain' else 'test_out_dir'] = folder
-
-
 def _newest(directory: Path) -> str | None:
     """The newest whole checkpoint of a work directory, or None where there is none yet; broken ones are told."""
     path, passed_over = newest(directory)
-    _warn(f'passed over: {reason}' for reason in passed_over)
+    warn(f'passed over: {reason}' for reason in passed_over)
     return path
 
 
-def _warn(found: Iterable[str]) -> None:
+def warn(found: Iterable[str]) -> None:
+    """Print warnings, in the first process.
+
+    Args:
+        found: lines.
+    """
     for line in found:
         if is_first_process():
             print(f'warning: {line}', file=sys.stderr)

@@ -1,39 +1,15 @@
 """From a name to a config that is ready to run, without running it; tests/tools runs it."""
 import re
 from functools import partial
-from pathlib import Path
 
 import pytest
 import torch
 
 from dmsca_mm.errors import UsageError
-from dmsca_mm.runtime import run
+from dmsca_mm.runtime import run, testing
 
 TRAINING = dict(state_dict={}, optimizer={}, message_hub={}, meta=dict(seed=7, iter=3, epoch=3))
 RETINANET = 'mmdet::retinanet/retinanet_r50_fpn_1x_coco.py'
-
-
-@pytest.fixture
-def kept(monkeypatch):
-    """Stops a run where it would begin; gives the config that it would run."""
-    class Stopped(Exception):
-        pass
-
-    configs = []
-
-    def stop(config):
-        configs.append(config)
-        raise Stopped
-    monkeypatch.setattr(run.Runner, 'from_cfg', stop)
-    monkeypatch.setattr(run.preflight, 'check_train', lambda *arguments: [])
-    monkeypatch.setattr(run.preflight, 'check_test', lambda *arguments, **options: [])
-    monkeypatch.setattr(run.preflight, 'check_training_state', lambda *arguments: None)
-
-    def begin(function, *arguments, **options):
-        with pytest.raises(Stopped):
-            function(*arguments, **options)
-        return configs[-1]
-    return begin
 
 
 @pytest.mark.parametrize(('in_config', 'argument', 'expected'), [
@@ -76,7 +52,7 @@ def test_training_gets_the_safeguards_and_testing_names_bad_images(kept, tmp_pat
     loader = config.train_dataloader.dataset.pipeline[0]
     assert (loader.type, loader.skipped) == ('LoadWholeImage', str(tmp_path / 'skipped_images.txt'))
     assert config.visualizer.vis_backends[-1].type == 'TensorboardVisBackend'
-    tested = kept(run.test, RETINANET, 'x.pth', work_dir=str(tmp_path))
+    tested = kept(testing.test, RETINANET, 'x.pth', work_dir=str(tmp_path))
     assert tested.test_dataloader.dataset.pipeline[0] == dict(type='LoadWholeImage', backend_args=None)
 
 
@@ -115,25 +91,6 @@ def test_auto_scale_lr_switches_on_what_the_config_offers(kept, tmp_path):
         run.train(RETINANET, work_dir=work, auto_scale_lr=True, cfg_options=dict(auto_scale_lr=None))
 
 
-def test_testing_fetches_no_pretrained_weights_and_draws_where_told(kept, tmp_path):
-    config = kept(run.test, RETINANET, 'x.pth', work_dir=str(tmp_path), show_dir='pictures')
-    assert config.model.backbone.init_cfg is None
-    assert config.load_from == 'x.pth'
-    assert config.default_hooks.visualization.test_out_dir == str(Path('pictures').absolute())
-
-
-def test_segmenter_writes_label_maps_to_a_folder(kept, tmp_path):
-    upernet = 'mmseg::upernet/upernet_r50_4xb4-160k_ade20k-512x512.py'
-    config = kept(run.test, upernet, 'x.pth', work_dir=str(tmp_path), out='maps', show_dir='pictures')
-    assert (config.test_evaluator.output_dir, config.test_evaluator.keep_results) == ('maps', True)
-    assert config.visualizer.save_dir == str(Path('pictures').absolute())
-
-
-def test_test_time_augmentation_needs_a_config_for_it(tmp_path):
-    with pytest.raises(UsageError, match='--tta needs tta_model'):
-        run.test(RETINANET, 'x.pth', work_dir=str(tmp_path), tta=True, cfg_options=dict(tta_model=None))
-
-
 @pytest.mark.parametrize('tests', [False, True])
 def test_one_process_of_a_machine_reads_the_data_and_the_others_wait_for_it(tests, untrained, tmp_path, monkeypatch):
     class Waits(Exception):
@@ -145,7 +102,7 @@ def test_one_process_of_a_machine_reads_the_data_and_the_others_wait_for_it(test
     monkeypatch.setattr(run.distributed, 'prepare', wait)
     monkeypatch.setenv('WORLD_SIZE', '2')
     config, checkpoint = untrained('detector')
-    begin = partial(run.test, config, checkpoint) if tests else partial(run.train, config)
+    begin = partial(testing.test, config, checkpoint) if tests else partial(run.train, config)
     monkeypatch.setenv('LOCAL_RANK', '0')
     with pytest.raises(UsageError, match='does not exist'):
         begin(launcher='pytorch')

@@ -8,7 +8,7 @@ from dmsca_mm.analysis.robustness import corrupt
 from dmsca_mm.analysis.robustness.cells import CLEAN
 from dmsca_mm.analysis.robustness.evaluation import Evaluation
 from dmsca_mm.errors import ImageError, UsageError
-from dmsca_mm.runtime import run
+from dmsca_mm.runtime import testing
 
 
 @pytest.fixture(scope='module')
@@ -17,7 +17,7 @@ def evaluation(untrained, digits):
 
 
 def ordinary(root, untrained, tmp_path):
-    return run.test(*untrained('segmenter'), work_dir=str(tmp_path / 'work'),
+    return testing.test(*untrained('segmenter'), work_dir=str(tmp_path / 'work'),
                        cfg_options={'test_dataloader.dataset.data_root': f'{root}/'})
 
 

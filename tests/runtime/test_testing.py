@@ -1,0 +1,28 @@
+"""From a config and a checkpoint to a test that is ready to run, without running it; tests/tools runs it."""
+from pathlib import Path
+
+import pytest
+
+from dmsca_mm.errors import UsageError
+from dmsca_mm.runtime import testing
+
+RETINANET = 'mmdet::retinanet/retinanet_r50_fpn_1x_coco.py'
+
+
+def test_testing_fetches_no_pretrained_weights_and_draws_where_told(kept, tmp_path):
+    config = kept(testing.test, RETINANET, 'x.pth', work_dir=str(tmp_path), show_dir='pictures')
+    assert config.model.backbone.init_cfg is None
+    assert config.load_from == 'x.pth'
+    assert config.default_hooks.visualization.test_out_dir == str(Path('pictures').absolute())
+
+
+def test_segmenter_writes_label_maps_to_a_folder(kept, tmp_path):
+    upernet = 'mmseg::upernet/upernet_r50_4xb4-160k_ade20k-512x512.py'
+    config = kept(testing.test, upernet, 'x.pth', work_dir=str(tmp_path), out='maps', show_dir='pictures')
+    assert (config.test_evaluator.output_dir, config.test_evaluator.keep_results) == ('maps', True)
+    assert config.visualizer.save_dir == str(Path('pictures').absolute())
+
+
+def test_test_time_augmentation_needs_a_config_for_it(tmp_path):
+    with pytest.raises(UsageError, match='--tta needs tta_model'):
+        testing.test(RETINANET, 'x.pth', work_dir=str(tmp_path), tta=True, cfg_options=dict(tta_model=None))
