@@ -1,6 +1,6 @@
 """Which backbones take the plugin: it is there, it is used and it learns, or it is refused by name.
 
-docs/backbones.md has the table; a test compares the two.
+docs/configs.md has the table; a test compares the two.
 """
 import re
 
@@ -94,7 +94,7 @@ def test_position_for_which_the_library_builds_the_wrong_width_is_refused(kind, 
 
 
 def test_the_documents_table_is_what_is_tested(repository):
-    rows = re.findall(r'^\| `(\w+\.\w+)` \|(.*)\|$', (repository / 'docs/backbones.md').read_text(), re.MULTILINE)
+    rows = re.findall(r'^\| `(\w+\.\w+)` \|(.*)\|$', (repository / 'docs/configs.md').read_text(), re.MULTILINE)
     told = {kind: tuple(re.findall(r'after_conv\d', text)) for kind, text in rows}
     assert told == {**{kind: taken for kind, (_, taken) in TAKES.items()}, **dict.fromkeys(REFUSES, ())}
     assert {kind for kind, text in rows if '18 and 34' in text} == set(THROUGH_OURS)
