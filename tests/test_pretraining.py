@@ -125,19 +125,33 @@ def tiny_fashion_mnist(tmp_path):
     return tmp_path
 
 
-@pytest.mark.parametrize('config', ['resnet18_dmsca_fashion_mnist'], indirect=True)
-def test_one_training_step_on_fashion_mnist_with_the_plugin_in_every_block(config, tiny_fashion_mnist):
+@pytest.fixture
+def tiny_cifar10_jpeg(tmp_path):
+    """An image of each class in its folder, for training and for testing."""
+    random = np.random.default_rng(0)
+    for split in ('train', 'test'):
+        for name in ('airplane', 'automobile', 'bird', 'cat', 'deer', 'dog', 'frog', 'horse', 'ship', 'truck'):
+            folder = tmp_path / split / name
+            folder.mkdir(parents=True)
+            Image.fromarray(random.integers(0, 256, (32, 32, 3), dtype=np.uint8)).save(folder / '0.jpg')
+    return tmp_path
+
+
+@pytest.mark.parametrize(('config', 'data', 'shape', 'labels'), [
+    ('resnet18_dmsca_fashion_mnist', 'tiny_fashion_mnist', (4, 1, 28, 28), [0, 1, 2, 9]),
+    ('resnet18_dmsca_cifar10_jpeg', 'tiny_cifar10_jpeg', (10, 3, 32, 32), [*range(10)])], indirect=['config'])
+def test_one_training_step_of_a_thin_classifier_with_the_plugin_in_every_block(config, data, shape, labels, request):
     requirements.require('mmpretrain')
     loader = config.train_dataloader
-    loader.update(batch_size=4, num_workers=0, persistent_workers=False)
-    loader.dataset.data_root = str(tiny_fashion_mnist)
+    loader.update(batch_size=shape[0], num_workers=0, persistent_workers=False)
+    loader.dataset.data_root = str(request.getfixturevalue(data))
     model = check_build(config)
     with DefaultScope.overwrite_default_scope('mmpretrain'):
         data = next(iter(Runner.build_dataloader(loader, seed=0)))
     model.train()
     data = model.data_preprocessor(data, training=True)
-    assert data['inputs'].shape == (4, 1, 28, 28)
-    assert sorted(sample.gt_label.item() for sample in data['data_samples']) == [0, 1, 2, 9]
+    assert data['inputs'].shape == shape
+    assert sorted(sample.gt_label.item() for sample in data['data_samples']) == labels
     loss = model(**data, mode='loss')['loss']
     loss.backward()
     assert loss.isfinite()

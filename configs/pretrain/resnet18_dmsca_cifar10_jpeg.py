@@ -1,0 +1,11 @@
+# ResNet-18 with DMSCA on CIFAR-10 (JPEG), of a quarter of the width, with a stem for images of 32 pixels: thin enough
+# for two CPU cores.
+_base_ = [
+    'mmpretrain::_base_/models/resnet18_cifar.py',
+    '../_base_/thin_resnet.py',
+    '../_base_/cifar10_jpeg.py',
+]
+
+model = dict(
+    backbone=dict(type='PluginResNet', base='mmdet.ResNet', small_stem=True, **_base_.thin_resnet),
+    head=dict(in_channels=128))
