@@ -21,7 +21,7 @@ from ...errors import UsageError
 from ...runtime.config import default_work_dir
 from ...version import __version__
 from ..attention_maps import figures, maps
-from ..attention_maps.showing import Model, Seen, name_apart
+from ..attention_maps.prediction import Model, Prediction, number_equal_names
 from ..inference import data_set
 from .figure import CONTROL, alignment_figure
 from .numbers import Objects, Tally
@@ -119,7 +119,7 @@ def measure_alignment(config: str, weights: str, out: str | None = None, beside:
     if images < 2:
         raise UsageError(f'--images is {images}, must be at least 2: the control needs another image')
     models = [Model(config, weights, cfg_options, plugin), *(Model(*other) for other in beside)]
-    name_apart(models)
+    number_equal_names(models)
     data = Annotated(models[0].config, models[0].classes, classes)
     tallies = [Tally() for _ in models]
     places = range(min(images, len(data)))
@@ -127,7 +127,7 @@ def measure_alignment(config: str, weights: str, out: str | None = None, beside:
     for place in tqdm(places, unit='image'):
         path, objects = data.image(place)
         for model, tally in zip(models, tallies, strict=True):
-            for kind, stage, values in _maps(model.take(path), stages):
+            for kind, stage, values in _maps(model.predict(path), stages):
                 tally.add(kind, stage, values, objects)
                 if kind in CONTROLLED:
                     tally.add(f'{kind}, {CONTROL}', stage, _fitted(values, before.ignored.shape), before)
@@ -141,15 +141,15 @@ def measure_alignment(config: str, weights: str, out: str | None = None, beside:
     return rows
 
 
-def _maps(seen: Seen, stages: Sequence[int] | None) -> Iterator[tuple[str, int, np.ndarray]]:
-    model = seen.model.model
+def _maps(prediction: Prediction, stages: Sequence[int] | None) -> Iterator[tuple[str, int, np.ndarray]]:
+    model = prediction.model.model
     if maps.attentions(model):
-        for shown in seen.attentions(maps.choose(maps.attentions(model), stages)):
+        for shown in prediction.attentions(maps.choose(maps.attentions(model), stages)):
             yield 'total', shown.place.stage, shown.total
             yield 'departure', shown.place.stage, np.abs(shown.total - np.median(shown.total))
             yield 'spatial gate', shown.place.stage, shown.spatial
             yield 'activation', shown.place.stage, shown.activation
-    for stage, values in seen.grad_cam(maps.choose(maps.stage_ends(model), stages)).maps.items():
+    for stage, values in prediction.grad_cam(maps.choose(maps.stage_ends(model), stages)).maps.items():
         yield 'Grad-CAM', stage, values
 
 

@@ -85,7 +85,7 @@ def test_every_map_is_measured_at_every_stage(untrained, options, tmp_path):
 
 
 @pytest.mark.parametrize(('arguments', 'words'), [
-    (dict(images=1), '--images is 1, must be at least 2'), (dict(stages=[7]), 'stage 7: there is nothing to see'),
+    (dict(images=1), '--images is 1, must be at least 2'), (dict(stages=[7]), 'stage 7 has no map'),
     (dict(classes=['cat']), "class 'cat': the model tells apart 0, 1, 2"),
     (dict(cfg_options={'test_dataloader.dataset.data_root': 'none/'}), 'none/images/validation does not exist')])
 def test_mistakes_are_named_and_nothing_is_written(arguments, words, untrained, options, tmp_path):

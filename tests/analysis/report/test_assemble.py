@@ -29,7 +29,7 @@ def test_names_are_shown_and_not_run_and_places_stay_private(write_run, tmp_path
     assert '&lt;script&gt;alert(1)' in page
     assert not re.search(r'<script|<b>bold|<img src=x|<i>m', page)
     assert 'https://example.org/a/b.pth' in page
-    assert 'This is not here: the work directory holds no checkpoint.' in page
+    assert 'Not available: the work directory holds no checkpoint.' in page
     assert not re.search(r'some one|/srv|/usr/local|' + re.escape(str(tmp_path)), page)
 
 
@@ -38,7 +38,7 @@ def test_report_of_a_log_alone_says_what_is_not_there(write_run, tmp_path):
     path = write_report(tmp_path / 'work')
     assert path == tmp_path / 'work/report.html'
     page = path.read_text()
-    for said in ('This is not here: the work directory holds no config.', 'no text log', 'has not been validated yet',
+    for said in ('Not available: the work directory holds no config.', 'left no text log', 'has not been validated yet',
                  'There is no test in this work directory', 'no scalars of DMSCA modules'):
         assert said in page, said
     sections = re.findall(r'<section id="(\w+)">\s*<h2>', page)
@@ -52,7 +52,7 @@ def test_checkpoint_that_is_not_whole_is_said_in_its_place(write_run, repository
     write_run('20260101_000000', [trained(1)], config=config)
     (tmp_path / 'work/epoch_1.pth').write_bytes(b'PK\x03\x04')
     page = write_report(tmp_path / 'work').read_text()
-    assert 'This is not here: no whole checkpoint in' in page
+    assert 'Not available: no whole checkpoint in' in page
     assert '1.657 M' in page, 'the cost is told all the same'
 
 
