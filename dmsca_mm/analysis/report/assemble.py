@@ -18,7 +18,7 @@ from ...errors import UsageError
 from ...runtime.config import load_config
 from ..attention_maps.prediction import Model
 from ..drawing import SCORE
-from . import sections
+from . import charts, sections
 from .costs import costs
 from .examples import Example, examples
 from .logs import History, read_history
@@ -61,11 +61,7 @@ def write_report(work_dir: str | Path, out: str | Path | None = None, images: in
 
 
 def without_places(text: str) -> str:
-    """A text with every absolute path cut down to its last part, so that a report names no folder of the machine.
-
-    Args:
-        text: such as a config.
-    """
+    """A text with every absolute path cut down to its last part: a report names no folder of the machine."""
     return _PATH.sub(lambda match: f'…/{Path(match[0]).name}', text.replace('file://', ''))
 
 
@@ -92,8 +88,7 @@ def _contents(directory: Path, history: History, images: int) -> dict[str, Any]:
         name=directory.resolve().name, subtitle=sections.subtitle(history, dumped[0].name if dumped else ''),
         tiles=sections.tiles(history, test, cost, config), **sections.figures(history, test),
         examples=(shown or []) if images else None, examples_note=note,
-        curves=_charts(sections.curves(history)), curve_notes=sections.notes(history),
-        attention=_charts(sections.attention(history)),
+        curves=charts.curves(history), curve_notes=sections.notes(history), attention=charts.attention(history),
         costs=sections.cost_rows(cost), cost_notes=[reason] if reason else sections.cost_notes(history),
         trained_in=list(trained_in.items()), reported_in=sections.versions(),
         config=source.read_text(errors='replace') if source else '')
@@ -132,6 +127,3 @@ def _uri(picture: Image.Image) -> Markup:
     picture.save(file, 'JPEG', quality=88)
     return Markup('data:image/jpeg;base64,' + base64.b64encode(file.getvalue()).decode())
 
-
-def _charts(drawn: list[tuple[str, str]]) -> list[tuple[str, Markup]]:
-    return [(title, Markup(svg)) for title, svg in drawn]
