@@ -3,18 +3,15 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from ...errors import UsageError
+from ..plotting import INK, titled_figure
 from . import panels
 from .grad_cam import Cam
 from .maps import Attention
-from .panels import INK
 
 KEY = """How to read it
 channel gate   a bar a channel, sorted: above the neutral line boosted, below dimmed
@@ -35,7 +32,7 @@ def attention_figure(image: np.ndarray, picture: Image.Image, attentions: Sequen
         title: of the figure.
     """
     side = 2.6 * image.shape[0] / image.shape[1]
-    figure = _figure(15, (len(attentions) + 1) * (side + 0.75) + 0.5, title)
+    figure = titled_figure(15, (len(attentions) + 1) * (side + 0.75) + 0.5, title)
     above, below = figure.subfigures(2, 1, height_ratios=[1, len(attentions)])
     shown, key = above.subplots(1, 2, width_ratios=[1, 2])
     panels.picture(shown, picture, 'what the model finds')
@@ -74,7 +71,7 @@ def cam_figure(image: np.ndarray, cams: Sequence[Cam], title: str) -> Figure:
     """
     stages = sorted({stage for cam in cams for stage in cam.maps})
     side = 2.2 * image.shape[0] / image.shape[1]
-    figure = _figure(2.9 * (len(stages) + 1), len(cams) * (side + 0.4) + 0.4, title)
+    figure = titled_figure(2.9 * (len(stages) + 1), len(cams) * (side + 0.4) + 0.4, title)
     for cam, (shown, *others) in zip(cams, figure.subplots(len(cams), len(stages) + 1, squeeze=False), strict=True):
         panels.picture(shown, cam.picture, '\n'.join([cam.model, *textwrap.wrap(cam.note, 34)]), fontweight='bold')
         for stage, axes in zip(stages, others, strict=True):
@@ -82,39 +79,4 @@ def cam_figure(image: np.ndarray, cams: Sequence[Cam], title: str) -> Figure:
             if stage in cam.maps:
                 panels.heat(axes, f'Grad-CAM, stage {stage}', cam.maps[stage], image,
                             cam.note or 'zero everywhere: these features raise no score')
-    return figure
-
-
-def save(figure: Figure, path: Path) -> None:
-    """Write a figure as a PNG.
-
-    Args:
-        figure: any.
-        path: of the file; its folder is made.
-
-    Raises:
-        UsageError: it cannot be written.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, dpi=110, facecolor='white')
-    except OSError as error:
-        raise UsageError(f'{path} could not be written ({error.strerror}): give another folder with --out') from error
-
-
-def rendered(figure: Figure) -> Image.Image:
-    """A figure as an image, to go into a page.
-
-    Args:
-        figure: any.
-    """
-    figure.set_dpi(140)
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert('RGB')
-
-
-def _figure(width: float, height: float, title: str) -> Figure:
-    figure = Figure(figsize=(width, height), layout='constrained')
-    figure.suptitle(title, x=0.01, ha='left', fontsize=13, fontweight='bold', color=INK)
     return figure

@@ -10,9 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, Normalize, TwoSlopeNorm
 from PIL import Image
 
+from ..plotting import INK
 from .maps import Attention
 
-BOOSTED, DIMMED, INK = '#b2182b', '#2166ac', '#24292f'
+BOOSTED, DIMMED = '#b2182b', '#2166ac'
 AROUND_ONE, BLEND, HEAT = colormaps['RdBu_r'], colormaps['PuOr_r'], colormaps['inferno']
 
 

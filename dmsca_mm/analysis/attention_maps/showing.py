@@ -9,6 +9,7 @@ import numpy as np
 
 from ...errors import UsageError
 from ...preflight.samples import SUFFIXES
+from .. import plotting
 from . import figures, maps
 from .prediction import Model, load_image, number_equal_names
 
@@ -63,7 +64,7 @@ def show_attention(config: str, weights: str, images: Sequence[str], out: str, s
             figure = figures.attention_figure(image, predictions[0].picture, attentions,
                                               f'What DMSCA attends to: {path.name}')
         paths.append(Path(out) / f'{path.stem}.{"grad_cam" if grad_cam else "attention"}.png')
-        figures.save(figure, paths[-1])
+        plotting.save(figure, paths[-1])
     return paths
 
 

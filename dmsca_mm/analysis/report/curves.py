@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 from numpy import log
 
-from ..coinciding import coinciding
+from ..plotting import coinciding
 
 COLOURS = ('#3b82d0', '#e0663a', '#2a9d62', '#a95bd1', '#c28f10', '#d1457e', '#1a9aa0', '#7f858d', '#8f6b4e', '#6b6fd6')
 """Of the lines: each is visible on white and on black."""

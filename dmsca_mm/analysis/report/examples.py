@@ -13,9 +13,10 @@ from PIL import Image
 from ...errors import UsageError
 from ...preflight.data import check_data
 from ..attention_maps import maps
-from ..attention_maps.figures import rendered, total_figure
+from ..attention_maps.figures import total_figure
 from ..attention_maps.prediction import Model, load_image
 from ..inference import data_set
+from ..plotting import rendered
 
 
 @dataclass(frozen=True)
