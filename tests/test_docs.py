@@ -1,4 +1,4 @@
-"""README and docs lead somewhere: every relative link, every anchor, every picture, every command's file."""
+"""README, docs and scripts lead somewhere: every relative link, anchor and picture, every command's file."""
 import re
 from pathlib import Path
 
@@ -30,7 +30,8 @@ def test_links_lead_somewhere(page):
         assert not anchor or anchor in anchors(target), link
 
 
-@pytest.mark.parametrize('page', PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize('page', [*PAGES, ROOT / 'Makefile', *sorted((ROOT / 'tools').glob('*.sh'))],
+                         ids=lambda page: page.name)
 def test_files_of_commands_are_there(page):
     named = re.findall(r'(?<![\w/.])(?:tools|benchmarks|configs)/[\w/]+\.(?:py|sh)', page.read_text())
     assert [name for name in named if not (ROOT / name).exists()] == []

@@ -1,4 +1,4 @@
-"""Draw the rooms of the package and who imports whom into docs/architecture.md: ``python tools/draw_rooms.py``."""
+"""Draw the rooms of the package and their imports into docs/architecture.md: ``python tools/draw_rooms.py``."""
 from __future__ import annotations
 
 import ast
@@ -12,7 +12,7 @@ DRAWING = re.compile(r'```mermaid\n.*?```\n', re.DOTALL)
 
 
 def modules(package: Path) -> dict[str, Path]:
-    """The modules of a package by name, without the package's own; a folder's ``__init__`` has the folder's name."""
+    """The modules of a package by name, relative to it; an ``__init__`` has the name of its folder."""
     return {'.'.join(path.relative_to(package).with_suffix('').parts).removesuffix('.__init__'): path
             for path in sorted(package.rglob('*.py'))}
 
@@ -34,31 +34,26 @@ def imported(name: str, found: dict[str, Path]) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom):
             base = '.'.join([*folder[:len(folder) - node.level + 1], *filter(None, [node.module])])
             for alias in node.names:
-                whole = f'{base}.{alias.name}'.strip('.')
-                yield f'.{whole if whole in found else base}'
+                full = f'{base}.{alias.name}'.strip('.')
+                yield f'.{full if full in found else base}'
 
 
 def drawing(package: Path) -> str:
-    """A Mermaid graph of the rooms with their shares of the lines; an arrow that others imply is left out."""
+    """A Mermaid graph of the rooms; an arrow that others imply is left out."""
     found = modules(package)
-    lines: dict[str, int] = {}
     arrows: dict[str, set[str]] = {}
-    for name, path in found.items():
+    for name in found:
         room = name.split('.')[0]
-        lines[room] = lines.get(room, 0) + sum(bool(line.strip()) for line in path.read_text().splitlines())
         others = {other.split('.')[1] for other in imported(name, found) if other.startswith('.')}
         arrows.setdefault(room, set()).update(others - {room})
 
     def below(room: str) -> set[str]:
         return arrows[room] | {far for near in arrows[room] for far in below(near)}
 
-    total = sum(lines.values())
     text = ['```mermaid', 'flowchart TD']
-    for room in sorted(set(lines) - {'__init__'}):
-        text.append(f'    {room}["{room}<br/>{100 * lines[room] / total:.0f} %"]')
     for room in sorted(set(arrows) - {'__init__'}):
         implied = {far for near in arrows[room] for far in below(near)}
-        text += [f'    {room} --> {other}' for other in sorted(arrows[room] - implied)]
+        text += [f'    {room} --> {other}' for other in sorted(arrows[room] - implied)] or [f'    {room}']
     return '\n'.join([*text, '```']) + '\n'
 
 

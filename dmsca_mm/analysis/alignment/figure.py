@@ -1,4 +1,4 @@
-"""Figures of numbers."""
+"""The figure of the alignment."""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -6,49 +6,44 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from ..attention_maps.figures import INK
-from ..coinciding import coinciding
+from ..plotting import INK, coinciding, titled_figure
 
 PANELS = (('pointing', 'pointing game', 'highest pixel on an object'),
           ('energy', 'energy', 'share of the map that lies on objects'),
           ('iou', 'overlap', 'IoU at the best threshold'),
           ('precision', 'ranking', 'average precision of the pixels'))
 CONTROL = 'other image'
-"""What the name of a map ends with that is held against the objects of another image."""
+"""Ends the name of a map that is compared with the objects of another image."""
 
 
 def alignment_figure(rows: Sequence[dict[str, Any]], title: str) -> Figure:
-    """How well maps fall onto objects: a panel for each number, a line for each map, over the stages.
+    """A panel for each number, a line for each map, over the stages.
 
-    A line that lies on an earlier one is dashed; where it does so in every panel, the legend says on which.
+    A line that coincides with an earlier one is dashed; where it does so in every panel, the legend names that one.
 
     Args:
-        rows: those of :meth:`alignment.Tally.summary`, each with ``model``; of all sizes together.
+        rows: those of :meth:`alignment.Tally.summary` for objects of all sizes, each with ``model``.
         title: of the figure.
     """
-    figure = Figure(figsize=(13, 4.2), layout='constrained')
-    figure.suptitle(title, x=0.01, ha='left', fontsize=13, fontweight='bold', color=INK)
+    figure = titled_figure(13, 4.2, title)
     stages = sorted({row['stage'] for row in rows})
     lines: dict[tuple[str, str], dict[int, dict[str, Any]]] = {}
     for row in rows:
         lines.setdefault((row['model'], row['map']), {})[row['stage']] = row
     several = len({model for model, _ in lines}) > 1
     names = {line: f'{line[0]}: {line[1]}' if several else line[1] for line in lines}
-    points = {name: {names[line]: [([*by_stage], [row[name] for row in by_stage.values()])]
-                     for line, by_stage in lines.items()} for name, *_ in PANELS}
+    points = {number: {names[line]: [([*by_stage], [row[number] for row in by_stage.values()])]
+                       for line, by_stage in lines.items()} for number, *_ in PANELS}
     covered = coinciding({name: [own for panel in points.values() for own in panel[name]] for name in names.values()})
     panels = figure.subplots(1, len(PANELS), sharey=True)
     for axes, (number, heading, meaning) in zip(panels, PANELS, strict=True):
         dashed = coinciding(points[number])
-        for (model, kind), by_stage in lines.items():
-            control, name = kind.endswith(CONTROL), names[model, kind]
-            axes.plot([*by_stage], [row[number] for row in by_stage.values()], marker='.' if control else 'o',
+        for name, ((x, y),) in points[number].items():
+            control = name.endswith(CONTROL)
+            axes.plot(x, y, marker='.' if control else 'o', linewidth=1.2 if control else 2,
                       linestyle=':' if control else (0, (3, 3)) if name in dashed else '-',
-                      linewidth=1.2 if control else 2,
                       label=f'{name} (on {covered[name]})' if name in covered else name)
-        first = next(iter(lines.values()))
-        axes.axhline(next(iter(first.values()))['area'], color='#8b949e', linestyle='--',
-                     label='share of the area: chance')
+        axes.axhline(rows[0]['area'], color='#8b949e', linestyle='--', label='share of the area: chance')
         axes.set_title(f'{heading}\n{meaning}', fontsize=10, loc='left', color=INK)
         axes.set_xticks(stages, [f'stage {stage}' for stage in stages], fontsize=9)
         axes.set_ylim(0, 1)

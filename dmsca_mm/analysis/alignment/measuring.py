@@ -1,4 +1,4 @@
-"""From a config, a checkpoint and test data to numbers of how well the maps of the model fall onto the objects."""
+"""From a config, a checkpoint and test data to numbers of how well the maps of a model fall onto the objects."""
 from __future__ import annotations
 
 import json
@@ -20,14 +20,15 @@ from ...checkpoint.writing import write_whole
 from ...errors import UsageError
 from ...runtime.config import default_work_dir
 from ...version import __version__
-from ..attention_maps import figures, maps
-from ..attention_maps.showing import Model, Seen, name_apart
+from ..attention_maps import maps
+from ..attention_maps.prediction import Model, Prediction, number_equal_names
 from ..inference import data_set
+from ..plotting import save
 from .figure import CONTROL, alignment_figure
 from .numbers import Objects, Tally
 
 CONTROLLED = ('total', 'Grad-CAM')
-"""Maps that are compared with the objects of another image too."""
+"""Maps that are also compared with the objects of another image."""
 
 
 class Annotated:
@@ -35,21 +36,21 @@ class Annotated:
 
     Args:
         config: of a detector or segmenter; its test data are checked.
-        classes: of the model. All are objects but one that is called background.
-        chosen: names of the classes that are objects; None for all.
+        classes: of the model.
+        chosen: names of the classes that are objects; None for all but one called background.
 
     Raises:
-        UsageError: data that are missing or out of order, or of a classifier; a class that the model has not.
+        UsageError: data that are missing or wrong, or of a classifier; a class that the model has not.
     """
 
     def __init__(self, config: Config, classes: Sequence[str], chosen: Sequence[str] | None = None) -> None:
         if config.get('default_scope') == 'mmpretrain':
-            raise UsageError(f'{config.filename} is of a classifier, whose data tell of no place: the alignment is '
-                             'measured on detectors and segmenters')
+            raise UsageError(f'{config.filename} is of a classifier, whose data have no boxes or label maps: the '
+                             'alignment is measured on detectors and segmenters')
         preflight.check_test(config, measured=False)
         for name in chosen or ():
             if name not in classes:
-                raise UsageError(f'class {name!r}: the model tells apart {", ".join(classes)}')
+                raise UsageError(f'class {name!r} is unknown to the model: it has {", ".join(classes)}')
         self.numbers = [number for number, name in enumerate(classes)
                         if (name in chosen if chosen else name != 'background')]
         self.dataset, self.ignored = data_set(config), preflight.ignored_labels(config)
@@ -59,26 +60,21 @@ class Annotated:
         return len(self.dataset)
 
     def image(self, place: int) -> tuple[str, Objects]:
-        """The path of an image, and its objects: the boxes of a detector's data, a segmenter's connected areas.
-
-        Args:
-            place: in the data set.
-        """
+        """The path of the image at a place, and its objects: boxes, or the connected areas of a label map."""
         info = self.dataset.get_data_info(place)
         return info['img_path'], self._areas(info) if self.load else self._boxes(info)
 
     def _boxes(self, info: dict[str, Any]) -> Objects:
-        size, masks = (info['height'], info['width']), []
-        ignored = np.zeros(size, bool)
+        masks, ignored = [], np.zeros((info['height'], info['width']), bool)
         for instance in info['instances']:
-            left, top, right, bottom = (round(edge) for edge in instance['bbox'])
-            mask = np.zeros(size, bool)
-            mask[max(top, 0):bottom, max(left, 0):right] = True
+            left, top, right, bottom = (max(round(edge), 0) for edge in instance['bbox'])
+            mask = np.zeros_like(ignored)
+            mask[top:bottom, left:right] = True
             if instance['ignore_flag'] or instance['bbox_label'] not in self.numbers:
                 ignored |= mask
             else:
                 masks.append(mask)
-        return Objects(np.stack(masks) if masks else np.zeros((0, *size), bool), ignored)
+        return Objects.of(masks, ignored)
 
     def _areas(self, info: dict[str, Any]) -> Objects:
         from scipy.ndimage import label
@@ -87,7 +83,7 @@ class Annotated:
         for number in self.numbers:
             areas, count = label((labels == number) & ~ignored, np.ones((3, 3)))
             masks += [areas == area for area in range(1, count + 1)]
-        return Objects(np.stack(masks) if masks else np.zeros((0, *labels.shape), bool), ignored)
+        return Objects.of(masks, ignored)
 
 
 def measure_alignment(config: str, weights: str, out: str | None = None, beside: Sequence[tuple[str, str]] = (),
@@ -95,8 +91,8 @@ def measure_alignment(config: str, weights: str, out: str | None = None, beside:
                       cfg_options: dict[str, Any] | None = None, plugin: str | None = None) -> list[dict[str, Any]]:
     """Measure how well the maps of the last block of each stage fall onto the annotated objects.
 
-    Where the model has DMSCA: its total, the total's departure from its median, spatial gate and activation. Of every
-    model: Grad-CAM. As a control the total and Grad-CAM against the objects of another image.
+    The maps are Grad-CAM and, where the model has DMSCA, its total, the total's departure from its median, the spatial
+    gate and the activation. As a control, the total and Grad-CAM are compared with the objects of another image.
 
     Args:
         config: see :func:`inference.open_model`.
@@ -104,7 +100,7 @@ def measure_alignment(config: str, weights: str, out: str | None = None, beside:
         out: folder for ``alignment.json`` and ``alignment.png``; None stands for
             ``work_dirs/NAME_OF_CONFIG/alignment``.
         beside: config and checkpoint of further models.
-        images: how many of the test data, from the first, at least 2.
+        images: number of test images, from the first, at least 2.
         stages: of the backbone, counted from 1; None for all.
         classes: names of those that are objects; None for all but one called background.
         cfg_options: entries that override the config's.
@@ -114,12 +110,13 @@ def measure_alignment(config: str, weights: str, out: str | None = None, beside:
         The rows of :meth:`Tally.summary`, each with ``model``.
 
     Raises:
-        UsageError: as :func:`showing.show_attention`; data that are missing; no objects in the images.
+        UsageError: as :func:`inference.open_model`; a stage that the model has not; data that are missing; no objects
+            in the images.
     """
     if images < 2:
         raise UsageError(f'--images is {images}, must be at least 2: the control needs another image')
     models = [Model(config, weights, cfg_options, plugin), *(Model(*other) for other in beside)]
-    name_apart(models)
+    number_equal_names(models)
     data = Annotated(models[0].config, models[0].classes, classes)
     tallies = [Tally() for _ in models]
     places = range(min(images, len(data)))
@@ -127,10 +124,10 @@ def measure_alignment(config: str, weights: str, out: str | None = None, beside:
     for place in tqdm(places, unit='image'):
         path, objects = data.image(place)
         for model, tally in zip(models, tallies, strict=True):
-            for kind, stage, values in _maps(model.take(path), stages):
+            for kind, stage, values in _maps(model.predict(path), stages):
                 tally.add(kind, stage, values, objects)
                 if kind in CONTROLLED:
-                    tally.add(f'{kind}, {CONTROL}', stage, _fitted(values, before.ignored.shape), before)
+                    tally.add(f'{kind}, {CONTROL}', stage, _resized(values, before.ignored.shape), before)
         before = objects
     rows = [dict(model=model.name, **row) for model, tally in zip(models, tallies, strict=True)
             for row in tally.summary()]
@@ -141,27 +138,26 @@ def measure_alignment(config: str, weights: str, out: str | None = None, beside:
     return rows
 
 
-def _maps(seen: Seen, stages: Sequence[int] | None) -> Iterator[tuple[str, int, np.ndarray]]:
-    model = seen.model.model
+def _maps(prediction: Prediction, stages: Sequence[int] | None) -> Iterator[tuple[str, int, np.ndarray]]:
+    model = prediction.model.model
     if maps.attentions(model):
-        for shown in seen.attentions(maps.choose(maps.attentions(model), stages)):
+        for shown in prediction.attentions(maps.choose(maps.attentions(model), stages)):
             yield 'total', shown.place.stage, shown.total
             yield 'departure', shown.place.stage, np.abs(shown.total - np.median(shown.total))
             yield 'spatial gate', shown.place.stage, shown.spatial
             yield 'activation', shown.place.stage, shown.activation
-    for stage, values in seen.grad_cam(maps.choose(maps.stage_ends(model), stages)).maps.items():
+    for stage, values in prediction.grad_cam(maps.choose(maps.stage_ends(model), stages)).maps.items():
         yield 'Grad-CAM', stage, values
 
 
-def _fitted(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """A map stretched to the size of another image."""
-    whole = torch.from_numpy(values)[None, None]
-    return functional.interpolate(whole, size, mode='bilinear', align_corners=False)[0, 0].numpy()
+def _resized(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """A map at the size of another image."""
+    return functional.interpolate(torch.from_numpy(values)[None, None], size, mode='bilinear')[0, 0].numpy()
 
 
 def _write(rows: list[dict[str, Any]], images: int, out: Path) -> None:
     content = dict(command=' '.join(sys.argv), date=datetime.now(timezone.utc).isoformat(timespec='seconds'),
                    versions=dict(dmsca_mm=__version__, torch=torch.__version__), images=images, rows=rows)
     write_whole(json.dumps(content, indent=1).encode(), out / 'alignment.json', 'give the same command again')
-    figures.save(alignment_figure([row for row in rows if row['size'] == 'all'],
-                               f'How well maps fall onto the objects of {images} images'), out / 'alignment.png')
+    save(alignment_figure([row for row in rows if row['size'] == 'all'],
+                          f'How well maps fall onto the objects of {images} images'), out / 'alignment.png')

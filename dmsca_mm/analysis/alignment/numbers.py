@@ -3,12 +3,11 @@
 A map is first scaled to 0 at its lowest pixel and 1 at its highest. Then, for the pixels of an image:
 
 - pointing: whether its highest pixel lies on an object (Zhang et al. 2016, arXiv 1608.00507).
-- energy: the share of its sum that lies on objects (Wang et al. 2020, arXiv 1910.01279), beside the share of the
-  area that they cover: equal shares say nothing.
+- energy: the share of its sum that lies on objects (Wang et al. 2020, arXiv 1910.01279).
 - iou: intersection over union of the objects and the pixels above a threshold, the one that is best for all images.
 - precision: the average precision of its pixels as a score for lying on an object.
 
-A map that knows nothing has, on average, the share of the area for pointing, energy and precision.
+A random map has, on average, the share of the area that objects cover for pointing, energy and precision.
 """
 from __future__ import annotations
 
@@ -26,20 +25,25 @@ THRESHOLDS = np.linspace(0, 1, 51)
 
 
 class Objects(NamedTuple):
-    """What is annotated in an image.
+    """The annotated objects of an image.
 
     Attributes:
         masks: (K, H, W), bool, a mask an object.
-        ignored: (H, W), bool, pixels of which nothing is said.
+        ignored: (H, W), bool, pixels without an annotation.
     """
 
     masks: np.ndarray
     ignored: np.ndarray
 
-    def targets(self) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-        """For all objects and by size: the pixels on them, and the pixels that count; sizes without any are left out.
+    @classmethod
+    def of(cls, masks: list[np.ndarray], ignored: np.ndarray) -> Objects:
+        """From a list of masks, which may be empty."""
+        return cls(np.stack(masks) if masks else np.zeros((0, *ignored.shape), bool), ignored)
 
-        Objects of other sizes count neither way.
+    def targets(self) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+        """For all objects and by size: the pixels on them, and the pixels that count.
+
+        Objects of other sizes count neither way. Sizes without an object are left out.
         """
         every = self.masks.any(0)
         areas = self.masks.sum((1, 2))
@@ -50,7 +54,7 @@ class Objects(NamedTuple):
 
 
 class Score(NamedTuple):
-    """Of one map against the objects of one image; ``ious`` at each of ``THRESHOLDS``."""
+    """The numbers of one map for one image; ``ious`` at each of ``THRESHOLDS``."""
 
     pointing: float
     energy: float
@@ -69,9 +73,9 @@ def score(values: np.ndarray, target: np.ndarray, counted: np.ndarray) -> Score:
     """
     values, target = values[counted].astype(float), target[counted]
     low, high = values.min(), values.max()
-    values = (values - low) / (high - low) if high > low else np.ones_like(values)  # a flat map highlights all alike
+    values = (values - low) / (high - low) if high > low else np.ones_like(values)  # a flat map is as high everywhere
     highest = target[values == 1]
-    above = np.digitize(values, THRESHOLDS) - 1  # how many thresholds past the first a pixel reaches
+    above = np.digitize(values, THRESHOLDS) - 1  # the last threshold that a pixel reaches
     reached, hit = (np.bincount(above, weights, len(THRESHOLDS))[::-1].cumsum()[::-1] for weights in (None, target))
     return Score(pointing=highest.mean(), energy=values[target].sum() / values.sum(), area=target.mean(),
                  precision=average_precision_score(target, values), ious=hit / (reached + target.sum() - hit))

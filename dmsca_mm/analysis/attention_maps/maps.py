@@ -1,10 +1,11 @@
-"""Where a model looks: what its DMSCA modules computed for an image, and Grad-CAM for models that have no such maps."""
+"""The maps that the DMSCA modules of a model compute for an image."""
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -25,6 +26,36 @@ class Place(NamedTuple):
     name: str
     stage: int
     block: int
+
+
+class Attention(NamedTuple):
+    """The maps of one DMSCA module for one image, at the size of the image.
+
+    Attributes:
+        place: of the module.
+        channel: (C,).
+        spatial, gate, activation, total: (H, W).
+        temperature: τ.
+        ceiling: s, the upper end of a gate's range: 2 where 1 is neutral, else 1.
+    """
+
+    place: Place
+    channel: np.ndarray
+    spatial: np.ndarray
+    gate: np.ndarray
+    activation: np.ndarray
+    total: np.ndarray
+    temperature: float
+    ceiling: float
+
+    def is_neutral(self, values: np.ndarray) -> bool:
+        """Whether a gate changes nothing: it is 1 everywhere, but for the rounding of its resizing."""
+        return self.ceiling == 2 and bool(np.abs(values - 1).max() < 1e-6)
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether the module still returns its input: every gate is neutral."""
+        return all(map(self.is_neutral, (self.channel, self.spatial, self.activation, self.total)))
 
 
 def attentions(model: nn.Module) -> list[Place]:
@@ -58,10 +89,10 @@ def choose(places: Sequence[Place], stages: Sequence[int] | None = None, blocks:
     Raises:
         UsageError: a stage that has none.
     """
-    there = sorted({place.stage for place in places})
+    available = sorted({place.stage for place in places})
     for stage in stages or ():
-        if stage not in there:
-            raise UsageError(f'stage {stage}: there is nothing to see; choose from {", ".join(map(str, there))}')
+        if stage not in available:
+            raise UsageError(f'stage {stage} has no map: choose from {", ".join(map(str, available))}')
     found = [place for place in places if stages is None or place.stage in stages]
     if blocks == 'all':
         return found
@@ -70,56 +101,27 @@ def choose(places: Sequence[Place], stages: Sequence[int] | None = None, blocks:
 
 @torch.no_grad()
 def explain(model: nn.Module, places: Sequence[Place], inputs: Tensor) -> list[Explanation]:
-    """What DMSCA modules computed for some images.
+    """The maps that DMSCA modules compute for some images.
 
     Args:
         model: a detector or segmenter with ``extract_feat``.
         places: of its modules.
         inputs: preprocessed images, (N, 3, H, W).
     """
-    seen: dict[str, Tensor] = {}
-    modules = {place.name: model.get_submodule(place.name) for place in places}
-
-    def keep(name: str) -> Callable[..., None]:
-        def hook(module: nn.Module, arguments: tuple[Tensor, ...]) -> None:
-            seen[name] = arguments[0]
-        return hook
-    handles = [module.register_forward_pre_hook(keep(name)) for name, module in modules.items()]
+    features: dict[nn.Module, Tensor] = {}
+    modules = [model.get_submodule(place.name) for place in places]
+    handles = [module.register_forward_pre_hook(lambda module, arguments: features.update({module: arguments[0]}))
+               for module in modules]
     try:
         model.extract_feat(inputs)
     finally:
         for handle in handles:
             handle.remove()
-    return [module.explain(seen[name]) for name, module in modules.items()]
-
-
-def grad_cam(model: nn.Module, place: Place, score: Callable[[Tensor], Tensor], inputs: Tensor) -> Tensor:
-    """Where a block's features raise a score, (N, h, w), at least 0.
-
-    Args:
-        model: holds the block.
-        place: of the block.
-        score: from the images to what is explained, (N,), differentiable.
-        inputs: preprocessed images, (N, 3, H, W).
-
-    Raises:
-        UsageError: the package captum is missing.
-
-    Source:
-        Selvaraju et al. 2017, arXiv 1610.02391, as captum computes it.
-    """
-    try:
-        from captum.attr import LayerGradCam
-    except ImportError:
-        raise UsageError('Grad-CAM needs the package captum: pip install captum') from None
-    # Frozen stages have no gradient of their own; from the images it flows through them.
-    inputs = inputs.detach().requires_grad_()
-    cam = LayerGradCam(score, model.get_submodule(place.name)).attribute(inputs, relu_attributions=True)
-    return cam.detach().squeeze(1)
+    return [module.explain(features[module]) for module in modules]
 
 
 def on_image(values: Tensor, padded: tuple[int, int], image: tuple[int, int], original: tuple[int, int]) -> Tensor:
-    """A map at the size of the file that the model saw: enlarged, freed of padding, and scaled back.
+    """A map at the size of the image's file: resized to the input, cropped to the image, resized to the file.
 
     Args:
         values: (h, w), over the padded image.
@@ -127,6 +129,6 @@ def on_image(values: Tensor, padded: tuple[int, int], image: tuple[int, int], or
         image: height and width of the image in it, at the top left, in pixels.
         original: height and width of the file, in pixels.
     """
-    whole = functional.interpolate(values[None, None].float(), padded, mode='bilinear', align_corners=False)
-    part = whole[:, :, :image[0], :image[1]]
-    return functional.interpolate(part, original, mode='bilinear', align_corners=False)[0, 0].cpu()
+    resized = functional.interpolate(values[None, None].float(), padded, mode='bilinear', align_corners=False)
+    cropped = resized[:, :, :image[0], :image[1]]
+    return functional.interpolate(cropped, original, mode='bilinear', align_corners=False)[0, 0].cpu()

@@ -1,1 +1,1 @@
-"""What a training did, told to a person in one HTML file."""
+"""The report of a training: one HTML file."""

@@ -1,4 +1,4 @@
-"""What a config's backbone costs with its plugins and without them."""
+"""The cost of a config's backbone with its plugins and without them."""
 from __future__ import annotations
 
 import copy
@@ -20,12 +20,12 @@ from ...runtime.distributed import replace_sync_batch_norm
 
 @dataclass(frozen=True)
 class Costs:
-    """Of one backbone.
+    """The cost of one backbone, with its plugins and without.
 
     Attributes:
-        size: width and height in pixels of the image that was counted for.
-        parameters: with the plugins and without.
-        multiply_adds: of the convolutions and linear layers in a forward of that image, with the plugins and without.
+        size: width and height of the image, in pixels.
+        parameters: how many.
+        multiply_adds: of the convolutions and linear layers in a forward of the image.
     """
 
     size: tuple[int, int]
@@ -34,7 +34,7 @@ class Costs:
 
 
 def costs(config: Config) -> Costs:
-    """Count.
+    """Count the parameters and multiply-adds.
 
     Args:
         config: an OpenMMLab config whose model is checked; it stays as it is.
@@ -56,7 +56,6 @@ def costs(config: Config) -> Costs:
 
 
 def _count(settings: ConfigDict, size: tuple[int, int]) -> tuple[int, int]:
-    """Parameters and multiply-adds of a backbone."""
     image = torch.zeros(1, settings.get('in_channels', 3), size[1], size[0])
     try:
         backbone = MODELS.build(settings)
@@ -71,7 +70,7 @@ def _count(settings: ConfigDict, size: tuple[int, int]) -> tuple[int, int]:
 
 
 def _test_size(config: Config) -> tuple[int, int]:
-    """Width and height to which the test pipeline brings an image, 224×224 where it tells none."""
+    """Width and height to which the test pipeline resizes an image, 224×224 where it does not resize."""
     for step in test_pipeline(config):
         if 'Resize' in str(step['type']) and isinstance(step.get('scale'), (list, tuple)):
             return tuple(int(side) for side in step['scale'])

@@ -1,4 +1,4 @@
-"""Small charts of a training as SVG that stands inside an HTML page and takes its colours."""
+"""Small charts of a training as SVG inside an HTML page, in the page's colours."""
 from __future__ import annotations
 
 import html
@@ -12,13 +12,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 from numpy import log
 
-from ..coinciding import coinciding
+from ..plotting import coinciding
 
 COLOURS = ('#3b82d0', '#e0663a', '#2a9d62', '#a95bd1', '#c28f10', '#d1457e', '#1a9aa0', '#7f858d', '#8f6b4e', '#6b6fd6')
-"""Of the lines: each can be seen on white and on black."""
+"""Of the lines: each is visible on white and on black."""
 
 _INK = '#0a0b0c'
-"""Stands for the page's own text colour while matplotlib draws."""
+"""Replaced by the page's text colour after matplotlib has drawn."""
 _STYLE = {
     'svg.fonttype': 'none', 'text.parse_math': False, 'font.family': ['DejaVu Sans', 'sans-serif'], 'font.size': 8,
     'text.color': _INK, 'axes.labelcolor': _INK, 'axes.edgecolor': _INK, 'xtick.color': _INK, 'ytick.color': _INK,
@@ -33,8 +33,8 @@ class Curve:
     """One line of a chart.
 
     Attributes:
-        label: its name; curves of one name share a colour and a place in the legend.
-        x: iterations, rising.
+        label: its name; curves of one name share a colour and an entry of the legend.
+        x: iterations, rising, at least one.
         y: as many, finite.
     """
 
@@ -44,12 +44,12 @@ class Curve:
 
 
 def line_chart(title: str, curves: Sequence[Curve], logarithmic: bool = False) -> str:
-    """An ``<svg>`` element with the curves over the iterations, which tells in words where each begins and ends.
+    """An ``<svg>`` element with the curves over the iterations; its label gives the first and last value of each.
 
-    Curves that lie on earlier ones are dashed, and the legend says on which.
+    A curve that coincides with an earlier one is dashed, and the legend names that one.
 
     Args:
-        title: said to those who cannot see it; the page shows it as it likes.
+        title: for screen readers; it is not drawn.
         curves: at least one.
         logarithmic: the vertical axis; values must be above 0.
     """
@@ -79,29 +79,27 @@ def line_chart(title: str, curves: Sequence[Curve], logarithmic: bool = False) -
                           ncols=2 if max(map(len, handles)) > 12 else 4)
         file = StringIO()
         figure.savefig(file, format='svg', transparent=True)
-    return _inline(file.getvalue(), f'{title}. {_in_words(curves)}')
+    return _inline(file.getvalue(), f'{title}. {_described(curves)}')
 
 
-def _in_words(curves: Sequence[Curve]) -> str:
-    shown = dict.fromkeys(curve.label for curve in curves)
-    told = []
-    for label in shown:
-        own = [curve for curve in curves if curve.label == label and len(curve.y)]
-        starts, ends = [curve.y[0] for curve in own], [curve.y[-1] for curve in own]
-        told.append(f'{label}: from {_span(starts)} to {_span(ends)}' if own else f'{label}: no values')
-    return '; '.join(told)
+def _described(curves: Sequence[Curve]) -> str:
+    parts = []
+    for label in dict.fromkeys(curve.label for curve in curves):
+        first, last = zip(*((curve.y[0], curve.y[-1]) for curve in curves if curve.label == label), strict=True)
+        parts.append(f'{label}: from {_span(first)} to {_span(last)}')
+    return '; '.join(parts)
 
 
-def _span(values: list[float]) -> str:
+def _span(values: Sequence[float]) -> str:
     low, high = f'{min(values):.4g}', f'{max(values):.4g}'
     return low if low == high else f'{low}…{high}'
 
 
-def _inline(svg: str, words: str) -> str:
+def _inline(svg: str, label: str) -> str:
     """The element alone, without what would clash with other charts on the page."""
     svg = svg[svg.index('<svg'):]
     svg = re.sub(r'<metadata>.*?</metadata>\s*', '', svg, flags=re.DOTALL)
     svg = re.sub(r'<g id="[^"]*"', '<g', svg)
     svg = re.sub(r' d="[^"]*"', lambda path: re.sub(r'(\.\d\d)\d+', r'\1', path[0]), svg)  # hundredths of a point do
     svg = svg.replace(_INK, 'currentColor')
-    return svg.replace('<svg', f'<svg role="img" aria-label="{html.escape(words)}"', 1)
+    return svg.replace('<svg', f'<svg role="img" aria-label="{html.escape(label)}"', 1)

@@ -1,4 +1,4 @@
-"""What the trained model says of the first images that it is tested on, beside the truth."""
+"""The predictions for the first test images, beside the annotations."""
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -12,12 +12,11 @@ from PIL import Image
 
 from ...errors import UsageError
 from ...preflight.data import check_data
-from ..attention_maps.figures import drawn, total_figure
-from ..attention_maps.maps import attentions as places
-from ..attention_maps.maps import choose
-from ..attention_maps.showing import Model, picture
+from ..attention_maps import maps
+from ..attention_maps.figures import total_figure
+from ..attention_maps.prediction import Model, load_image
 from ..inference import data_set
-from ..predictions import Colour
+from ..plotting import rendered
 
 
 @dataclass(frozen=True)
@@ -26,16 +25,14 @@ class Example:
 
     Attributes:
         path: of the image.
-        truth: the picture of what the data set says; None where its pipeline loads no annotations.
-        prediction: the picture of what the model says.
-        legend: names and colours of the classes in the pictures; empty where the pictures name them.
-        maps: what the last DMSCA module of each stage did to the features; empty for a model without.
+        truth: the picture of the annotations; None where the pipeline of the data set loads none.
+        prediction: the picture of the predictions.
+        maps: the factors of the last DMSCA module of each stage; empty for a model without.
     """
 
     path: Path
     truth: Image.Image | None
     prediction: Image.Image
-    legend: list[tuple[str, Colour]]
     maps: list[Image.Image]
 
 
@@ -44,10 +41,10 @@ def examples(model: Model, count: int) -> list[Example]:
 
     Args:
         model: a detector, segmenter or classifier.
-        count: how many images, at least 1; fewer where the data has fewer.
+        count: how many images, at least 1; fewer where the data have fewer.
 
     Raises:
-        UsageError: the data is not there or cannot be read, or the model gives neither boxes nor classes.
+        UsageError: the data are missing or cannot be read, or the model predicts neither boxes nor classes.
     """
     config = model.config
     check_data(config, ('test_dataloader',), measured=False)
@@ -57,7 +54,7 @@ def examples(model: Model, count: int) -> list[Example]:
         for place in range(min(count, len(dataset))):
             with torch.no_grad():
                 sample, = model.model.test_step(pseudo_collate([dataset[place]]))
-            found.append(_example(sample.cpu(), model))
+            found.append(_example(sample, model))
     except UsageError:
         raise
     except Exception as error:  # data sets, pipelines and models may be anybody's code: they may fail in any way
@@ -67,11 +64,9 @@ def examples(model: Model, count: int) -> list[Example]:
 
 def _example(sample: BaseDataElement, model: Model) -> Example:
     path = Path(sample.img_path)
-    image = picture(path)
-    prediction, truth = (model.shown(image, sample, which) for which in ('pred', 'gt'))
+    image = load_image(path)
+    prediction, truth = (model.draw(image, sample, which) for which in ('pred', 'gt'))
     if prediction is None:
-        raise UsageError('the model gives neither boxes nor classes: there is no picture of that')
-    attentions = model.take(path).attentions(choose(places(model.model)))
-    maps = [drawn(total_figure(np.asarray(image), attention)) for attention in attentions]
-    legend = dict.fromkeys([*prediction.legend, *(truth.legend if truth else ())])
-    return Example(path, truth and truth.picture, prediction.picture, list(legend), maps)
+        raise UsageError('the model predicts neither boxes nor classes, and nothing else can be drawn')
+    attentions = model.predict(path).attentions(maps.choose(maps.attentions(model.model)))
+    return Example(path, truth, prediction, [rendered(total_figure(np.asarray(image), each)) for each in attentions])

@@ -1,4 +1,4 @@
-"""The scalars that trainings left in a work directory, resumed parts joined to one history."""
+"""The scalars that trainings left in a work directory; a resumed training is joined to one history."""
 from __future__ import annotations
 
 import json
@@ -20,15 +20,13 @@ class Line:
     Attributes:
         kind: ``'training'``, ``'attention'`` or ``'validation'``.
         iteration: of the training, counted from 1. A validation has that of the last line before it, because its own
-            step counts epochs or iterations, as the config says.
-        step: as the line has it.
+            step counts epochs or iterations, depending on the config.
         run: the folder of the work directory that holds the log, named by the time at which it began.
         values: numbers by name.
     """
 
     kind: str
     iteration: int
-    step: int
     run: str
     values: dict[str, float]
 
@@ -39,8 +37,8 @@ class History:
 
     Attributes:
         lines: in the order of the iterations.
-        runs: folders of the runs that it consists of, oldest first: one, and one more for each time it was resumed.
-        broken: how many lines could not be read and are left out.
+        runs: folders of its runs, oldest first: one, and one more for each time it was resumed.
+        broken: number of lines that could not be read and are left out.
     """
 
     lines: list[Line]
@@ -52,24 +50,20 @@ class History:
         return [line for line in self.lines if line.kind == kind]
 
 
-def series(lines: Iterable[Line], name: str) -> tuple[list[int], list[float]]:
-    """Iterations and values of one scalar, where it is a finite number."""
-    points = [(line.iteration, line.values[name]) for line in lines if math.isfinite(line.values.get(name, math.nan))]
+def series(lines: Iterable[Line], name: str, above: float = -math.inf) -> tuple[list[int], list[float]]:
+    """Iterations and values of one scalar, where it is finite and above a bound."""
+    points = [(line.iteration, line.values[name]) for line in lines
+              if math.isfinite(line.values.get(name, math.nan)) and line.values[name] > above]
     return [iteration for iteration, _ in points], [value for _, value in points]
 
 
 def names(lines: Iterable[Line]) -> list[str]:
-    """The scalars of some lines, in the order in which they first come."""
+    """The scalars of some lines, in the order of their first appearance."""
     return list(dict.fromkeys(name for line in lines for name in line.values))
 
 
 def read_history(directory: Path) -> History:
-    """Read every ``TIMESTAMP/vis_data/scalars.json``; where two runs overlap, the later one counts.
-
-    So a resumed run goes on where it began, and one that began anew replaces what was there.
-
-    Args:
-        directory: a work directory.
+    """Read every ``TIMESTAMP/vis_data/scalars.json`` of a work directory; where two runs overlap, the later one counts.
 
     Raises:
         UsageError: no such folder, no log in it, or no line of a training in any log.
@@ -86,13 +80,13 @@ def read_history(directory: Path) -> History:
     for path in paths:
         entries, bad = _entries(path)
         broken += bad
-        started = [step for kind, step, _ in entries if kind != 'validation']
-        if started:
-            lines = [line for line in lines if line.iteration < min(started)]
+        steps = [step for kind, step, _ in entries if kind != 'validation']
+        if steps:
+            lines = [line for line in lines if line.iteration < min(steps)]
         iteration = lines[-1].iteration if lines else 0
         for kind, step, values in entries:
             iteration = iteration if kind == 'validation' else step
-            lines.append(Line(kind, iteration, step, path.parts[-3], values))
+            lines.append(Line(kind, iteration, path.parts[-3], values))
     if not any(line.kind == 'training' for line in lines):
         raise UsageError(f'{paths[-1]} holds no line of a training that can be read ({broken} broken): a run writes '
                          'the first after default_hooks.logger.interval iterations')
@@ -101,7 +95,7 @@ def read_history(directory: Path) -> History:
 
 
 def _entries(path: Path) -> tuple[list[tuple[str, int, dict[str, float]]], int]:
-    """Kind, step and numbers of each line, and how many lines are broken, as the last one of a killed run."""
+    """Kind, step and numbers of each line; the number of broken lines, such as the last one of a killed run."""
     found, broken = [], 0
     for text in path.read_text(errors='replace').splitlines():
         try:

@@ -1,4 +1,4 @@
-"""What mmengine's runs left in words: figures of tests, tables of classes, the environment."""
+"""What mmengine's runs left beside their scalars: results of tests, tables of classes, the environment."""
 from __future__ import annotations
 
 import json
@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+TIMES = ('time', 'data_time')
+"""Scalars of a validation or test that are no metrics."""
+OMITTED = ('PyTorch compiling details', 'MUSA available', 'mp_cfg', 'dist_cfg')
+"""Entries of mmengine's environment that the report leaves out."""
+
 _DATED = re.compile(r'^(\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) - mmengine', re.MULTILINE)
 _TESTED = re.compile(r'Load checkpoint from (.+)')
 _CLASS_HEADS = ('class', 'category')
-"""What the first column of mmseg's and of mmdet's tables of classes is called."""
-UNTOLD = ('PyTorch compiling details', 'MUSA available', 'mp_cfg', 'dist_cfg')
-"""Entries of mmengine's environment that say nothing to a reader of the report."""
+"""The head of the first column in the class tables of mmseg and mmdet."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,7 @@ class Test:
 
     Attributes:
         run: its folder.
-        checkpoint: name of the file that was tested; empty where the log does not tell.
+        checkpoint: name of the file that was tested; empty where the log does not have it.
         metrics: numbers by name.
     """
 
@@ -31,11 +34,7 @@ class Test:
 
 
 def last_test(directory: Path) -> Test | None:
-    """The newest test whose figures can be read, or None.
-
-    Args:
-        directory: a work directory.
-    """
+    """The newest test in a work directory whose results can be read, or None."""
     for path in sorted(directory.glob('*/*.json'), reverse=True):
         if path.stem != path.parent.name:
             continue
@@ -43,39 +42,21 @@ def last_test(directory: Path) -> Test | None:
             metrics = {name: float(value) for name, value in json.loads(path.read_text()).items()}
         except (ValueError, TypeError, AttributeError):  # the test was killed while it wrote
             continue
-        named = _TESTED.findall(log_text(path.parent))
+        named = _TESTED.findall(_log(path.parent))
         return Test(path.parent, Path(named[-1].strip()).name if named else '', metrics)
     return None
 
 
-def log_text(run: Path) -> str:
-    """The text log of a run, empty where there is none.
-
-    Args:
-        run: its folder.
-    """
-    path = run / f'{run.name}.log'
-    return path.read_text(errors='replace') if path.is_file() else ''
-
-
 def ended(run: Path) -> datetime | None:
-    """The time of the last line in a run's log.
-
-    Args:
-        run: its folder.
-    """
-    dated = _DATED.findall(log_text(run))
+    """The time of the last line in the log of a run's folder."""
+    dated = _DATED.findall(_log(run))
     return datetime.strptime(dated[-1], '%Y/%m/%d %H:%M:%S') if dated else None
 
 
 def class_table(run: Path) -> list[list[str]]:
-    """The last table of classes in a run's log, its head first; empty where there is none.
-
-    Args:
-        run: its folder.
-    """
+    """The last table of classes in the log of a run's folder, its head first; empty where there is none."""
     tables: list[list[list[str]]] = [[]]
-    for line in log_text(run).splitlines():
+    for line in _log(run).splitlines():
         if line.startswith('|'):
             tables[-1].append([cell.strip() for cell in line.strip('|').split('|')])
         elif not line.startswith('+') and tables[-1]:
@@ -85,12 +66,13 @@ def class_table(run: Path) -> list[list[str]]:
 
 
 def environment(run: Path) -> dict[str, str]:
-    """What a run logged of its machine and of the libraries, without ``UNTOLD``.
-
-    Args:
-        run: its folder.
-    """
-    block = re.search(r'^System environment:\n(.*?)\n-{20}', log_text(run), re.DOTALL | re.MULTILINE)
+    """What a run logged of its machine and libraries, without ``OMITTED``."""
+    block = re.search(r'^System environment:\n(.*?)\n-{20}', _log(run), re.DOTALL | re.MULTILINE)
     pairs = re.findall(r'^ {4}([^:\n]+): (.*)$', block[1], re.MULTILINE) if block else []
-    # mmengine counts processes by that name, on the CPU too.
-    return {'processes' if name == 'GPU number' else name: value.strip() for name, value in pairs if name not in UNTOLD}
+    renamed = {'GPU number': 'processes'}  # mmengine counts processes, on the CPU too
+    return {renamed.get(name, name): value.strip() for name, value in pairs if name not in OMITTED}
+
+
+def _log(run: Path) -> str:
+    path = run / f'{run.name}.log'
+    return path.read_text(errors='replace') if path.is_file() else ''

@@ -18,7 +18,7 @@ def test_a_line_for_each_map_in_each_panel(models, prefix):
     assert lines[f'{prefix}total'].get_linestyle() != lines[f'{prefix}total, other image'].get_linestyle()
 
 
-def test_maps_on_each_other_are_told_apart():
+def test_map_that_coincides_with_another_is_dashed_and_named():
     rows = [dict(model=model, map='total', stage=stage, area=0.2, pointing=0.1 * stage, energy=energy, iou=0.4,
                  precision=0.5) for model, energy in (('a', 0.3), ('b', 0.3), ('c', 0.9)) for stage in (2, 3)]
     lines = {line.get_label(): line for line in alignment_figure(rows, 'title').axes[0].lines}
@@ -26,7 +26,7 @@ def test_maps_on_each_other_are_told_apart():
     assert lines['b: total (on a: total)'].get_linestyle() != lines['a: total'].get_linestyle()
 
 
-def test_maps_on_each_other_in_one_panel_are_dashed_there_alone():
+def test_map_that_coincides_in_one_panel_is_dashed_there_alone():
     rows = [dict(model=model, map='total', stage=stage, area=0.2, pointing=0.1 * stage, energy=energy, iou=0.4,
                  precision=0.5) for model, energy in (('a', 0.3), ('b', 0.9)) for stage in (2, 3)]
     styles = {axes.get_title(loc='left').split()[0]: axes.lines[1].get_linestyle()

@@ -1,4 +1,4 @@
-"""Objects as they are annotated, maps of every kind against them, and nothing written on a mistake."""
+"""Objects are those of the annotations, maps of every kind are measured, and nothing is written on a mistake."""
 import json
 from pathlib import Path
 
@@ -24,8 +24,8 @@ def annotated(kind, untrained, options, **arguments):
     return measuring.Annotated(load_config(untrained(kind)[0], options), CLASSES[kind], **arguments)
 
 
-def test_a_classifiers_data_hold_no_objects(untrained):
-    with pytest.raises(UsageError, match='is of a classifier, whose data tell of no place'):
+def test_data_of_a_classifier_are_refused(untrained):
+    with pytest.raises(UsageError, match='is of a classifier, whose data have no boxes'):
         measuring.Annotated(load_config(untrained('classifier')[0]), CLASSES['detector'])
 
 
@@ -70,14 +70,14 @@ def test_every_map_is_measured_at_every_stage(untrained, options, tmp_path):
     config = tmp_path / 'plain.py'
     config.write_text(f"_base_ = {plain[0]!r}\nmodel = dict(backbone=dict(plugins=None))\n")
     rows = measuring.measure_alignment(*untrained('detector'), str(tmp_path / 'out'), beside=[(str(config), plain[1])],
-                                   images=2, cfg_options=options)
+                                       images=2, cfg_options=options)
     every = {(row['map'], row['stage']) for row in rows if row['size'] == 'all'}
     kinds = ('total', 'total, other image', 'departure', 'spatial gate', 'activation', 'Grad-CAM',
              'Grad-CAM, other image')
     assert every == {(kind, stage) for kind in kinds for stage in (1, 2, 3, 4)}
     assert len({row['model'] for row in rows}) == 2
     assert {row['map'] for row in rows if row['model'] == rows[-1]['model']} == {'Grad-CAM', 'Grad-CAM, other image'}
-    # The identity start multiplies every pixel with 1: a flat map is chance.
+    # The identity initialization multiplies every pixel with 1: a flat map is chance.
     flat = [row for row in rows if row['map'] == 'total']
     assert all(row[name] == pytest.approx(row['area']) for row in flat for name in ('pointing', 'energy', 'precision'))
     assert json.loads((tmp_path / 'out/alignment.json').read_text())['rows'] == rows
@@ -85,11 +85,11 @@ def test_every_map_is_measured_at_every_stage(untrained, options, tmp_path):
 
 
 @pytest.mark.parametrize(('arguments', 'words'), [
-    (dict(images=1), '--images is 1, must be at least 2'), (dict(stages=[7]), 'stage 7: there is nothing to see'),
-    (dict(classes=['cat']), "class 'cat': the model tells apart 0, 1, 2"),
+    (dict(images=1), '--images is 1, must be at least 2'), (dict(stages=[7]), 'stage 7 has no map'),
+    (dict(classes=['cat']), "class 'cat' is unknown to the model: it has 0, 1, 2"),
     (dict(cfg_options={'test_dataloader.dataset.data_root': 'none/'}), 'none/images/validation does not exist')])
 def test_mistakes_are_named_and_nothing_is_written(arguments, words, untrained, options, tmp_path):
     with pytest.raises(UsageError, match=words):
         measuring.measure_alignment(*untrained('detector'), str(tmp_path / 'out'),
-                                **{**dict(images=2, cfg_options=options), **arguments})
+                                    **{**dict(images=2, cfg_options=options), **arguments})
     assert not (tmp_path / 'out').exists()

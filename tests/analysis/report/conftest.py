@@ -2,6 +2,9 @@
 import json
 
 import pytest
+from loglines import attended, trained
+
+from dmsca_mm.analysis.report.logs import read_history
 
 LOG = """2026/11/23 00:31:59 - mmengine - INFO -
 ------------------------------------------------------------
@@ -54,3 +57,15 @@ def write_test(tmp_path):
         (run / f'{name}.log').write_text(log)
         return run
     return write
+
+
+@pytest.fixture
+def history(write_run, tmp_path):
+    """The history of a training of two epochs, resumed once, validated twice."""
+    modules = ('backbone.layer1.0.dmsca', 'backbone.layer1.1.dmsca', 'backbone.layer3.0.dmsca')
+    validated = {'coco/bbox_mAP': 0.25, 'coco/bbox_mAP_l': -1.0, 'time': 0.1}
+    write_run('20260101_000000', [trained(1), attended(1, 1.0, *modules), trained(2), attended(2, 2.0, *modules),
+                                  validated | dict(step=1)])
+    write_run('20261123_003159', [trained(3, epoch=2, time=0.7), trained(4, epoch=2), '{"cut',
+                                  validated | {'coco/bbox_mAP': 0.5, 'step': 2}])
+    return read_history(tmp_path / 'work')

@@ -1,4 +1,4 @@
-"""Charts show the values they are given, and stand in a page without clashes."""
+"""Charts show the values they are given, and do not clash in a page."""
 import re
 from xml.etree import ElementTree
 
@@ -34,7 +34,7 @@ def test_logarithmic_chart_has_equal_steps_for_equal_factors_and_plain_numbers()
     assert {'0.01', '1', '100'} <= set(texts)
 
 
-def test_curves_on_each_other_are_told_apart_in_the_picture_and_in_the_legend():
+def test_curve_that_coincides_with_another_is_dashed_and_the_legend_names_it():
     svg = line_chart('τ', [Curve('stage 1', [1, 2, 3], [1, 1, 1]), Curve('stage 2', [1, 2, 3], [1, 1, 1])])
     assert '>stage 2 (on stage 1)</text>' in svg
     assert 'stroke-dasharray' not in re.search(f'clip-path[^>]*stroke: {COLOURS[0]}[^>]*', svg)[0]
@@ -43,14 +43,14 @@ def test_curves_on_each_other_are_told_apart_in_the_picture_and_in_the_legend():
     assert '(on ' not in apart
 
 
-def test_curves_of_one_name_share_colour_and_place_in_the_legend():
+def test_curves_of_one_name_share_a_colour_and_an_entry_of_the_legend():
     svg = line_chart('τ', [Curve('stage 1', [1, 2, 3], [1, 2, 3]), Curve('stage 2', [1, 2, 3], [2, 2, 4]),
                            Curve('stage 1', [1, 2, 3], [3, 2, 1])])
     assert [len(drawn_lines(svg, colour)) for colour in COLOURS[:3]] == [2, 1, 0]
     assert svg.count('>stage 1</text>') == 1
 
 
-def test_chart_tells_in_words_what_it_shows_and_names_stay_names():
+def test_label_of_a_chart_has_first_and_last_values_and_names_are_escaped():
     name = 'loss_<b>$x$ & "y"'
     svg = line_chart('Losses', [Curve(name, [1, 2], [2, 0.5]), Curve('loss', [1, 2], [3, 1])])
     root = ElementTree.fromstring(svg)
@@ -59,7 +59,7 @@ def test_chart_tells_in_words_what_it_shows_and_names_stay_names():
     assert name in [element.text for element in root.iter() if element.tag.endswith('text')]
 
 
-def test_chart_takes_the_page_s_colours_and_the_same_curves_give_the_same_text():
+def test_chart_has_the_colours_of_the_page_and_is_deterministic():
     curves = [Curve('a', [1, 2], [1, 2])]
     svg = line_chart('One', curves)
     assert 'currentColor' in svg

@@ -1,12 +1,16 @@
-"""Examples show what the model says of the first test images, beside the truth of the data set."""
+"""Examples show the predictions for the first test images beside their annotations."""
 import json
 
 import numpy as np
 import pytest
+import torch
+from mmdet.structures import DetDataSample
+from mmengine.structures import InstanceData, PixelData
+from mmseg.structures import SegDataSample
 from PIL import Image
 
-from dmsca_mm.analysis.attention_maps.showing import Model
-from dmsca_mm.analysis.predictions import colour, draw_boxes, draw_classes
+from dmsca_mm.analysis.attention_maps.prediction import Model
+from dmsca_mm.analysis.drawing import draw
 from dmsca_mm.analysis.report.examples import examples
 from dmsca_mm.errors import UsageError
 
@@ -19,36 +23,34 @@ def opened(untrained, digits):
     return make
 
 
-def test_detector_s_truth_is_the_annotations(opened, digits):
+def test_truth_of_a_detector_is_its_annotations(opened, digits):
     model = opened('detector')
     decides = model.model.roi_head.bbox_head.fc_cls
     decides.weight.data.zero_()
-    decides.bias.data.zero_()[7] = 9  # says 7 everywhere
+    decides.bias.data.zero_()[7] = 9  # predicts 7 everywhere
     found = examples(model, 2)
     content = json.loads((digits / 'annotations/instances_validation.json').read_text())
-    names = {category['id']: category['name'] for category in content['categories']}
     assert [one.path.name for one in found] == [image['file_name'] for image in content['images'][:2]]
     for one, image in zip(found, content['images'], strict=False):
         own = [entry for entry in content['annotations'] if entry['image_id'] == image['id']]
-        boxes = np.array([entry['bbox'] for entry in own])
+        boxes = torch.tensor([entry['bbox'] for entry in own], dtype=torch.float)
         boxes[:, 2:] += boxes[:, :2]
-        labels = [names[entry['category_id']] for entry in own]
-        expected = draw_boxes(Image.open(one.path), boxes, [int(label) for label in labels], labels)
-        assert np.abs(np.asarray(one.truth, int) - np.asarray(expected, int)).max() == 0
-        assert (np.asarray(one.prediction) == colour(7)).all(-1).sum() > 500
-        assert one.legend == []
+        instances = InstanceData(bboxes=boxes, labels=torch.tensor([entry['category_id'] - 1 for entry in own]))
+        expected = draw(Image.open(one.path), DetDataSample(gt_instances=instances), 'gt', '0123456789')
+        assert np.array_equal(np.asarray(one.truth), np.asarray(expected))
+        assert np.abs(np.asarray(one.prediction).astype(int) - np.asarray(one.truth)).max() > 100
         assert len({shown.tobytes() for shown in one.maps}) == 4, 'a map a stage'
 
 
-def test_segmenter_s_truth_is_the_label_map_and_the_legend_names_what_is_seen(opened, digits):
+def test_truth_of_a_segmenter_is_the_label_map(opened, digits):
     model = opened('segmenter', 'none')
     one, = examples(model, 1)
     labels = np.asarray(Image.open(digits / f'annotations/validation/{one.path.stem}.png')).astype(int) - 1
-    classes, palette = model.config.metainfo.classes, model.config.metainfo.palette
-    assert np.array_equal(np.asarray(one.truth), np.asarray(draw_classes(Image.open(one.path), labels, palette)))
+    sample = SegDataSample(gt_sem_seg=PixelData(data=torch.from_numpy(labels)[None]))
+    metainfo = model.config.metainfo
+    expected = draw(Image.open(one.path), sample, 'gt', metainfo.classes, metainfo.palette)
+    assert np.array_equal(np.asarray(one.truth), np.asarray(expected))
     assert one.prediction.size == one.truth.size
-    assert {classes[label] for label in np.unique(labels)} <= {name for name, _ in one.legend}
-    assert dict(one.legend)['background'] == (0, 0, 0)
     assert one.maps == [], 'a model without DMSCA'
 
 
@@ -59,7 +61,7 @@ def test_data_without_annotations_has_no_truth(opened):
     assert [one.truth for one in examples(model, 99)] == [None] * 5
 
 
-def test_what_keeps_images_from_being_shown_is_said(opened, tmp_path):
+def test_reason_why_images_cannot_be_shown_is_named(opened, tmp_path):
     model = opened('detector')
     dataset = model.config.test_dataloader.dataset
     dataset.pipeline[1]['scale'] = 'wide'

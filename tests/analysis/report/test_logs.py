@@ -1,4 +1,4 @@
-"""Logs are joined to what a training really did; what cannot be read is counted or said."""
+"""Logs of a resumed training are joined; what cannot be read is counted or named."""
 import json
 
 import pytest
@@ -15,13 +15,13 @@ def attended(step):
     return {'attention/backbone.layer1.0.dmsca/temperature': 1.0, 'step': step}
 
 
-def test_resumed_run_goes_on_and_wins_where_the_two_overlap(write_run, tmp_path):
+def test_resumed_run_continues_the_history_and_counts_where_the_two_overlap(write_run, tmp_path):
     write_run('20260101_000000', [line(10), attended(10), line(20), dict(mAP=0.1, step=1), line(30, 9.0), attended(30)])
     write_run('20260102_000000', [line(30, 3.0), attended(30), line(40, 4.0), dict(mAP=0.2, step=2)])
     history = read_history(tmp_path / 'work')
     assert series(history.of('training'), 'loss') == ([10, 20, 30, 40], [1.0, 1.0, 3.0, 4.0])
     assert [one.iteration for one in history.of('attention')] == [10, 30]
-    assert series(history.of('validation'), 'mAP') == ([20, 40], [0.1, 0.2]), 'epochs stand at their iterations'
+    assert series(history.of('validation'), 'mAP') == ([20, 40], [0.1, 0.2]), 'epochs are at their iterations'
     assert [run.name for run in history.runs] == ['20260101_000000', '20260102_000000']
     assert history.broken == 0
 
@@ -44,7 +44,7 @@ def test_broken_lines_are_left_out_and_counted(write_run, tmp_path):
     assert history.broken == 6
 
 
-def test_values_that_are_no_finite_numbers_are_no_points(write_run, tmp_path):
+def test_values_that_are_not_finite_are_no_points(write_run, tmp_path):
     write_run('20260101_000000', [line(10, float('nan')), line(20, float('inf')), line(30, 'x'), line(40, 2.0)])
     assert series(read_history(tmp_path / 'work').lines, 'loss') == ([40], [2.0])
 

@@ -1,4 +1,4 @@
-"""Figures of tests, tables of classes and the environment as mmengine, mmdet and mmseg write them."""
+"""Results of tests, tables of classes and the environment as mmengine, mmdet and mmseg write them."""
 from datetime import datetime
 
 from terminaltables import AsciiTable
@@ -38,7 +38,7 @@ def test_last_table_of_classes_is_found_in_the_log_of_mmseg_and_of_mmdet(write_t
     assert class_table(write_test('3', {}, 'nothing\n')) == []
 
 
-def test_environment_is_the_log_s_without_how_torch_was_compiled(write_run):
+def test_environment_is_that_of_the_log_without_how_torch_was_compiled(write_run):
     run = write_run('1', [])
     found = environment(run)
     assert list(found) == ['sys.platform', 'Python', 'CUDA_HOME', 'PyTorch', 'OpenCV', 'MMEngine', 'seed', 'processes']
@@ -46,5 +46,5 @@ def test_environment_is_the_log_s_without_how_torch_was_compiled(write_run):
     assert ended(run) == datetime(2026, 11, 23, 0, 42, 27)
 
 
-def test_run_without_a_log_tells_nothing(tmp_path):
+def test_run_without_a_log_gives_nothing(tmp_path):
     assert (environment(tmp_path), ended(tmp_path), class_table(tmp_path)) == ({}, None, [])

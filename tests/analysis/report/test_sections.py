@@ -1,30 +1,16 @@
-"""Rows, charts and sentences follow from the logs."""
-import pytest
-from loglines import attended, trained
+"""The text and the tables follow from the logs."""
+from loglines import trained
 from mmengine.config import Config
 
 from dmsca_mm.analysis.report import sections
 from dmsca_mm.analysis.report.costs import Costs
-from dmsca_mm.analysis.report.curves import COLOURS
 from dmsca_mm.analysis.report.logs import read_history
 from dmsca_mm.analysis.report.results import last_test
 
 COST = Costs((160, 120), (2_000_000, 1_500_000), (40_000_000, 39_000_000))
 
 
-@pytest.fixture
-def history(write_run, tmp_path):
-    """Of a training of two epochs, resumed once, validated twice."""
-    modules = ('backbone.layer1.0.dmsca', 'backbone.layer1.1.dmsca', 'backbone.layer3.0.dmsca')
-    validated = {'coco/bbox_mAP': 0.25, 'coco/bbox_mAP_l': -1.0, 'time': 0.1}
-    write_run('20260101_000000', [trained(1), attended(1, 1.0, *modules), trained(2), attended(2, 2.0, *modules),
-                                  validated | dict(step=1)])
-    write_run('20261123_003159', [trained(3, epoch=2, time=0.7), trained(4, epoch=2), '{"cut',
-                                  validated | {'coco/bbox_mAP': 0.5, 'step': 2}])
-    return read_history(tmp_path / 'work')
-
-
-def test_head_tells_the_outcome(history, write_test, tmp_path):
+def test_head_has_the_outcome(history, write_test, tmp_path):
     config = Config(dict(train_cfg=dict(max_epochs=3)))
     assert sections.tiles(history, None, COST, config) == [
         ('0.5', 'coco/bbox_mAP in the last validation'), ('2', 'of 3 epochs; 4 iterations logged'),
@@ -44,13 +30,13 @@ def test_training_by_iterations_without_a_validation(write_run, tmp_path):
     assert sections.tiles(history, None, None, config) == [('7', 'of 9 iterations'),
                                                            ('1', 'loss at the end; it began with 1')]
     assert sections.subtitle(history, '') == ''
-    said = sections.figures(history, None)
-    assert said['metrics'] == []
-    assert [word in note for word, note in zip(('not been validated', 'tools/test.py'), said['metric_notes'],
+    found = sections.figures(history, None)
+    assert found['metrics'] == []
+    assert [word in note for word, note in zip(('not been validated', 'tools/test.py'), found['metric_notes'],
                                                strict=True)] == [True, True]
 
 
-def test_figures_stand_side_by_side_and_an_old_test_is_called_so(history, write_test, tmp_path):
+def test_last_test_is_beside_the_last_validation_and_an_old_one_is_named_so(history, write_test, tmp_path):
     write_test('20260102_000000', {'coco/bbox_mAP': 0.3, 'coco/bbox_mAP_l': -1.0, 'other': 2, 'data_time': 1},
                'Load checkpoint from /a/epoch_1.pth\n| Class | IoU |\n| cat | 0.3 |\n')
     found = sections.figures(history, last_test(tmp_path / 'work'))
@@ -58,37 +44,18 @@ def test_figures_stand_side_by_side_and_an_old_test_is_called_so(history, write_
     assert found['metrics'] == [['coco/bbox_mAP', '0.5', '0.3'], ['coco/bbox_mAP_l', '–', '–'], ['other', '', '2']]
     assert found['metric_notes'] == [
         'The last validation came after iteration 4.', 'The last test was of epoch_1.pth.',
-        'The test is older than the last run of the training.', '–: the data has no object of this kind.']
+        'The test is older than the last run of the training.', '–: the data have no object of this kind.']
     assert (found['classes'], found['classes_of']) == ([['Class', 'IoU'], ['cat', '0.3']], 'test')
 
 
-def test_curves_are_of_what_the_log_has(history, write_run, tmp_path):
-    drawn = dict(sections.curves(history))
-    assert list(drawn) == ['Losses', 'Learning rate', 'Validation']
-    assert 'coco/bbox_mAP: from 0.25 to 0.5"' in drawn['Validation'], 'what COCO has no figure for is not drawn'
-    assert sections.notes(history) == ['The log is joined of 2 runs; where they overlap, the later one is shown.',
+def test_notes_name_joined_runs_broken_lines_and_a_single_validation(history, write_run, tmp_path):
+    assert sections.notes(history) == ['The log is joined from 2 runs; where they overlap, the later one is shown.',
                                        '1 line(s) of the log could not be read and are left out.']
-    write_run('20261201_000000', [trained(1, grad_norm=3.0), dict(mIoU=0.1, step=1)])
-    history = read_history(tmp_path / 'work')
-    assert [title for title, _ in sections.curves(history)] == ['Losses', 'Learning rate', 'Norm of the gradient']
-    assert sections.notes(history)[0].startswith('There was one validation')
+    write_run('20261201_000000', [trained(1), dict(mIoU=0.1, step=1)])
+    assert sections.notes(read_history(tmp_path / 'work'))[0].startswith('There was one validation')
 
 
-def test_attention_is_drawn_a_line_a_module_in_the_colour_of_its_stage(history):
-    drawn = sections.attention(history)
-    assert len(drawn) == len(sections.OF_MODULES)
-    for _, svg in drawn:
-        assert svg.count('>stage 1</text>') == svg.count('>stage 3</text>') == 1
-        assert [svg.count(f'stroke: {colour}; stroke-width: 1.2') for colour in COLOURS[:3]] == [3, 2, 0], \
-            'the modules, and one of each in the legend'
-
-
-def test_training_without_dmsca_has_no_attention(write_run, tmp_path):
-    write_run('1', [trained(1)])
-    assert sections.attention(read_history(tmp_path / 'work')) == []
-
-
-def test_cost_is_a_row_each(history):
+def test_parameters_and_multiply_adds_are_a_row_each(history):
     assert sections.cost_rows(None) == []
     assert sections.cost_rows(COST) == [['parameters', '2 M', '1.5 M', '25.0%'],
                                         ['multiply-adds, image of 160×120 pixels', '40 M', '39 M', '2.5%']]

@@ -1,0 +1,160 @@
+"""What a trained model predicts for an image, and the maps that explain it."""
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor
+
+from ...preflight import ignored_labels
+from .. import drawing
+from ..drawing import SCORE
+from ..inference import Images, open_model
+from . import grad_cam, maps
+
+
+class Model:
+    """A trained model with its name, classes and test pipeline.
+
+    Args:
+        config: see :func:`inference.open_model`.
+        weights: path of the checkpoint.
+        options: entries that override the config's.
+        plugin: see :func:`config.load_config`.
+    """
+
+    def __init__(self, config: str, weights: str, options: dict[str, Any] | None = None, plugin: str | None = None
+                 ) -> None:
+        self.name = Path(weights).parent.name or Path(config).stem
+        self.config, self.model = open_model(config, weights, options, plugin)
+        self.images = Images(self.config)
+        self.classes: tuple[str, ...] = self.model.dataset_meta['classes']
+
+    def predict(self, path: str | Path) -> Prediction:
+        """The prediction for one image.
+
+        Args:
+            path: of the file.
+
+        Raises:
+            ImageError: it cannot be read.
+        """
+        return Prediction(self, self.images.batch([path]))
+
+    def draw(self, image: Image.Image, sample: Any, which: str) -> Image.Image | None:
+        """Draw a data sample on its image, see :func:`drawing.draw`.
+
+        Args:
+            image: RGB.
+            sample: with predictions or annotations.
+            which: ``'pred'`` or ``'gt'``.
+        """
+        # A class that the losses leave out may be predicted all the same.
+        ignored = [label for label in ignored_labels(self.config) if which == 'gt' or label >= len(self.classes)]
+        return drawing.draw(image, sample.cpu(), which, self.classes, self.model.dataset_meta['palette'], ignored)
+
+
+class Prediction:
+    """What a model predicts for one image.
+
+    Args:
+        model: the model.
+        batch: the image, from its pipeline.
+
+    Attributes:
+        sample: the predictions, as the model's library holds them.
+        note: what Grad-CAM explains where that is not what the picture shows; empty elsewhere.
+    """
+
+    def __init__(self, model: Model, batch: dict[str, Any]) -> None:
+        self.model = model
+        prepared = model.model.data_preprocessor(batch, False)
+        self.inputs: Tensor = prepared['inputs']
+        self.samples: list[Any] = prepared['data_samples']
+        with torch.no_grad():
+            # Copies: mmdet writes its predictions into the samples, and Grad-CAM predicts again.
+            self.sample = model.model.predict(self.inputs, [sample.clone() for sample in self.samples])[0]
+        self.has_no_box = 'pred_instances' in self.sample and len(self.sample.pred_instances) == 0
+        self.note = self._note()
+
+    @cached_property
+    def picture(self) -> Image.Image | None:
+        """The image with the predictions drawn on it."""
+        return self.model.draw(load_image(self.sample.img_path), self.sample, 'pred')
+
+    def attentions(self, places: Sequence[maps.Place]) -> list[maps.Attention]:
+        """The maps of DMSCA modules.
+
+        Args:
+            places: of the modules.
+        """
+        found = []
+        for place, shown in zip(places, maps.explain(self.model.model, places, self.inputs), strict=True):
+            spatial, gate, activation, total = (
+                self._on_image(values[0]) for values in (shown.spatial, shown.gate, shown.activation, shown.scale))
+            ceiling = self.model.model.get_submodule(place.name).tca.scale
+            found.append(maps.Attention(place, shown.channel[0].cpu().numpy(), spatial, gate, activation, total,
+                                        shown.temperature, ceiling))
+        return found
+
+    def grad_cam(self, places: Sequence[maps.Place]) -> grad_cam.Cam:
+        """Grad-CAM of the predictions; zero everywhere where a detector predicts no box.
+
+        Args:
+            places: of blocks, at most one a stage.
+        """
+        if self.has_no_box:
+            found = {place.stage: np.zeros(self.sample.ori_shape[:2]) for place in places}
+        else:
+            found = {place.stage: self._on_image(
+                grad_cam.grad_cam(self.model.model, place, self._score(), self.inputs)[0]) for place in places}
+        return grad_cam.Cam(self.model.name, self.picture, found, self.note)
+
+    def _on_image(self, values: Tensor) -> np.ndarray:
+        return maps.on_image(values, tuple(self.inputs.shape[2:]), tuple(self.sample.img_shape[:2]),
+                             tuple(self.sample.ori_shape[:2])).numpy()
+
+    def _score(self) -> Callable[[Tensor], Tensor]:
+        model = self.model.model
+        if 'pred_label' in self.sample:
+            return grad_cam.score_of_image(model)
+        if 'pred_sem_seg' in self.sample:
+            return grad_cam.score_of_pixels(model, self.samples, self.model.classes)
+        return grad_cam.score_of_boxes(model, self.samples)
+
+    def _note(self) -> str:
+        if self.has_no_box:
+            return 'finds nothing: there is no score to explain'
+        if 'pred_instances' in self.sample and (best := self.sample.pred_instances.scores.max()) < SCORE:
+            return f'finds nothing of score {SCORE} or above: its best, {best:.2f}, is explained'
+        if 'pred_sem_seg' in self.sample and 'background' in self.model.classes and (
+                self.sample.pred_sem_seg.data == self.model.classes.index('background')).all():
+            return 'finds background alone, which is explained'
+        return ''
+
+
+def number_equal_names(models: Sequence[Model]) -> None:
+    """Number the models whose checkpoints are in folders of the same name.
+
+    Args:
+        models: those of one figure; their names are changed in place.
+    """
+    names = [model.name for model in models]
+    for number, model in enumerate(models, start=1):
+        if names.count(model.name) > 1:
+            model.name = f'{number}: {model.name}'
+
+
+def load_image(path: str | Path) -> Image.Image:
+    """An image file as RGB, turned as its EXIF orientation asks, as OpenCV turns it.
+
+    Args:
+        path: of the file.
+    """
+    with Image.open(path) as file:
+        return ImageOps.exif_transpose(file).convert('RGB')

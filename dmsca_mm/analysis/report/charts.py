@@ -1,0 +1,49 @@
+"""The charts of the report: what the log has of the training and of each DMSCA module, over the iterations."""
+from __future__ import annotations
+
+import math
+import re
+
+from .curves import COLOURS, Curve, line_chart
+from .logs import ATTENTION, History, names, series
+from .results import TIMES
+
+OF_MODULES = {'temperature': 'Temperature τ', 'gate_mean': 'Mean of the gate: 1 channels, 0 places',
+              'gradient_norm': 'Norm of the gradient'}
+"""The scalars of a DMSCA module that are drawn, and their titles."""
+
+Chart = tuple[str, str]
+"""A title and an SVG element."""
+
+
+def curves(history: History) -> list[Chart]:
+    """Losses, learning rate, gradient norm and metrics; a metric that has one value only is not drawn."""
+    training, validations = history.of('training'), history.of('validation')
+    chosen = [('Losses', training, [name for name in names(training) if 'loss' in name]),
+              ('Learning rate', training, ['lr']), ('Norm of the gradient', training, ['grad_norm']),
+              ('Validation', validations, [name for name in names(validations) if name not in TIMES])]
+    drawn = []
+    for title, lines, scalars in chosen:
+        above = -1 if lines is validations else -math.inf  # COCO's -1 is no value
+        found = [Curve(name, *series(lines, name, above)) for name in scalars]
+        found = [curve for curve in found if len(curve.x) > (lines is validations)][:len(COLOURS)]
+        if found:
+            drawn.append((title, line_chart(title, found)))
+    return drawn
+
+
+def attention(history: History) -> list[Chart]:
+    """The scalars of every DMSCA module, a colour for each stage."""
+    lines, drawn = history.of('attention'), []
+    for scalar, title in OF_MODULES.items():
+        logarithmic = scalar == 'gradient_norm'
+        found = []
+        for name in names(lines):
+            if name.startswith(ATTENTION) and name.endswith(f'/{scalar}'):
+                stage = re.search(r'layer(\d+)', name)
+                found.append(Curve(f'stage {stage[1]}' if stage else 'elsewhere',
+                                   *series(lines, name, 0 if logarithmic else -math.inf)))
+        found = [curve for curve in found if curve.x]
+        if found:
+            drawn.append((title, line_chart(title, found, logarithmic)))
+    return drawn

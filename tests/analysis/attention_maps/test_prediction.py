@@ -1,0 +1,84 @@
+"""Predictions of each kind of model with the maps that explain them."""
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from dmsca_mm.analysis.attention_maps import maps
+from dmsca_mm.analysis.attention_maps.prediction import Model, load_image, number_equal_names
+from dmsca_mm.analysis.drawing import SCORE, SIDE
+
+
+@pytest.mark.parametrize('kind', ['detector', 'segmenter', 'classifier'])
+def test_maps_are_those_that_the_model_computes(kind, models, image):
+    """The identity initialization: every gate is 1, whatever the image."""
+    prediction = models[kind].predict(image)
+    places = maps.choose(maps.attentions(models[kind].model))
+    assert [place.stage for place in places] == [1, 2, 3, 4]
+    for found in prediction.attentions(places):
+        assert found.spatial.shape == found.total.shape == (160, 160)
+        assert found.is_identity
+        assert np.ptp(found.gate) > 0
+        assert (found.temperature, found.ceiling) == (1, 2)
+
+
+@pytest.mark.parametrize('kind', ['detector', 'one-stage', 'segmenter', 'classifier'])
+def test_grad_cam_falls_where_the_score_depends_on_the_image(kind, models, image):
+    cam = models[kind].predict(image).grad_cam(maps.stage_ends(models[kind].model))
+    assert list(cam.maps) == [1, 2, 3, 4]
+    assert all(values.shape == (160, 160) and values.min() >= 0 for values in cam.maps.values())
+    assert max(values.max() for values in cam.maps.values()) > 0
+    assert all(parameter.grad is None for parameter in models[kind].model.parameters())
+
+
+def test_grad_cam_without_a_box_is_zero(models, image, monkeypatch):
+    model = models['detector']
+    monkeypatch.setitem(model.model.roi_head.test_cfg, 'score_thr', 0.99)
+    prediction = model.predict(image)
+    assert len(prediction.sample.pred_instances) == 0
+    cam = prediction.grad_cam(maps.stage_ends(model.model))
+    assert list(cam.maps) == [1, 2, 3, 4]
+    assert all(values.shape == (160, 160) and values.max() == 0 for values in cam.maps.values())
+    assert cam.note == 'finds nothing: there is no score to explain'
+
+
+def test_note_names_what_grad_cam_explains_where_the_picture_does_not_show_it(models, image):
+    prediction = models['detector'].predict(image)
+    best = prediction.sample.pred_instances.scores.max()
+    assert best < SCORE, 'a model that is not trained'
+    assert prediction.note == f'finds nothing of score 0.3 or above: its best, {best:.2f}, is explained'
+    assert models['classifier'].predict(image).note == ''
+
+
+def test_a_class_that_the_losses_ignore_is_drawn_where_it_is_predicted(models, image, monkeypatch):
+    model = models['segmenter']
+    sample = model.predict(image).sample
+    sample.pred_sem_seg.data[:] = 3
+    sample.gt_sem_seg = sample.pred_sem_seg
+    monkeypatch.setattr(model.model.decode_head, 'ignore_index', 3)
+    monkeypatch.setattr(model.config.model.decode_head, 'ignore_index', 3, raising=False)
+    truth, prediction = (np.asarray(model.draw(load_image(image), sample, which)).astype(int)
+                         for which in ('gt', 'pred'))
+    assert truth.shape == (SIDE, SIDE, 3)
+    assert np.allclose(prediction[300:] - truth[300:], 0.7 * np.array(model.model.dataset_meta['palette'][3]), atol=1)
+
+
+def test_models_of_one_name_are_numbered():
+    models = [Model.__new__(Model) for _ in range(3)]
+    for model, name in zip(models, ('a', 'b', 'a'), strict=True):
+        model.name = name
+    number_equal_names(models)
+    assert [model.name for model in models] == ['1: a', 'b', '3: a']
+
+
+def test_image_is_turned_as_its_file_asks(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new('L', (20, 10)).save(tmp_path / 'turned.jpg', exif=exif)
+    found = load_image(tmp_path / 'turned.jpg')
+    assert (found.size, found.mode) == ((10, 20), 'RGB')
+
+
+def test_images_are_predicted_without_a_gradient(models, image):
+    assert not models['classifier'].predict(image).sample.pred_score.requires_grad
+    assert torch.is_grad_enabled()
