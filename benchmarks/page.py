@@ -10,20 +10,24 @@ from dmsca_mm.errors import UsageError, exit_on_usage_error
 
 ROOT = Path(__file__).parents[1]
 MAIN, TRAFFIC = 'cost_resnet50_cpu_fp32', 'gpu_traffic.csv'
-"""The table that the page shows, and that of the bytes which the GPU kernels move; the others are linked."""
+"""The table that the page shows, and that of the bytes that the GPU kernels move; the others are linked."""
 COMPARED = ('SE', 'CBAM', 'DMSCA fast')
 NAMES = {'DMSCA fast': 'DMSCA'}
 """What the text calls a contender, where that differs from its label."""
-NO_GPU = ("No GPU has been measured: the kernels for it are tested in Triton's interpreter. `make gpu-report` "
-          'measures one in at most 30 minutes and writes two files to send back.')
-METHOD = """## How it is measured
+NO_GPU = ("The kernels for GPUs have not been run on a GPU; they are tested in Triton's interpreter. `make gpu-report` "
+          'tests and measures them within 30 minutes and writes two files to send back.')
+COMMANDS = """```sh
+make bench          # measures on the CPU
+make bench-gpu      # measures on a GPU
+```
+"""
+METHOD = """## Method
 
-`make bench` measures on the CPU, `make bench-gpu` on a GPU. All contenders take turns in one process, in an order
-shuffled each round; ratios are taken within a round, and medians are shown. Extra memory is the highest amount that the
-allocator had handed out during a training step, less the plain network's. Multiply-adds are of convolutions and matrix
-products. GPU launches are the kernels that a block launches, forward; backward, counted without a GPU
-(`python benchmarks/launches.py`). The tables have more columns: quartiles, milliseconds, and for the attention alone
-the share of the speed of a copy.
+All contenders take turns in one process, in an order that is shuffled in each round. Ratios are taken within a round;
+the page shows medians. Extra memory is the largest amount allocated during a training step, minus that of the plain
+network. Multiply-adds are those of convolutions and matrix products. GPU launches are the kernels that a block
+launches, forward; backward, counted without a GPU (`python benchmarks/launches.py`). The tables also have quartiles and
+milliseconds and, for the attention alone, the share of the speed of a copy.
 """
 
 Rows = list[dict[str, str]]
@@ -44,11 +48,12 @@ def page(results: Path) -> str:
         raise UsageError(f'no {MAIN}.csv in {results}: run "make bench"')
     others = [f'- {_linked(stem, rows)}' for stem, rows in tables.items() if stem != MAIN]
     return '\n'.join([
-        '# What it costs', '', '## What to expect', '', _expectation(tables), '',
+        '# What it costs', '', COMMANDS, '## What to expect', '', _expectation(tables), '',
         f'![Time and memory of a ResNet-50 with each attention](../benchmarks/results/{MAIN}.png)', '',
         f'## {_title(MAIN, tables[MAIN])}', '', f'{_made(MAIN, tables[MAIN])}. Times as ratios to plain.', '',
-        *_table(tables[MAIN]), *_traffic(results / TRAFFIC), '## Other settings', '',
-        'Training step; inference, each as a ratio to the plain network in the same setting.', '', *others, '', METHOD])
+        *_table(tables[MAIN]), '## Other settings', '',
+        'Training step; inference, each as a ratio to the plain network in the same setting.', '', *others, '',
+        *_traffic(results / TRAFFIC), METHOD])
 
 
 def _read(path: Path) -> Rows:
@@ -149,15 +154,18 @@ def _table(rows: Rows) -> list[str]:
 
 
 def _traffic(path: Path) -> list[str]:
-    """The bytes that each launch of the GPU plan moves, if they were computed; ``command`` and ``date`` are columns."""
+    """The bytes that each pass of the GPU plan moves, if they were computed; ``command`` and ``date`` are columns."""
     if not path.exists():
         return []
     rows = _read(path)
-    columns = [name for name in rows[0] if name not in ('command', 'date')]
-    return ['## Bytes each launch moves', '',
-            f'Of the GPU kernels, computed from their plan and not measured: `{rows[0]["command"]}`, '
-            f'{rows[0]["date"]}.', '', f'| {" | ".join(columns)} |', f'|{" --- |" * len(columns)}',
-            *(f'| {" | ".join(row[name] for name in columns)} |' for row in rows), '']
+    columns = [name for name in rows[0] if name not in ('launch', 'command', 'date')]
+    return ['## Bytes that a pass moves on a GPU', '',
+            f'Computed from the plan of the launches and not measured: `{rows[0]["command"]}`, {rows[0]["date"]}. '
+            f'[The table](../benchmarks/results/{path.name}) has each launch. X is bf16 in NCHW, the parameters are '
+            'fp32. "At least": forward, X is read twice and Y written; backward, X and dY are read twice and dX '
+            'written. "Read again": read a second time, possibly from the cache.', '',
+            f'| {" | ".join(columns)} |', f'|{" --- |" * len(columns)}',
+            *(f'| {" | ".join(row[name] for name in columns)} |' for row in rows if row['launch'] == 'all'), '']
 
 
 def main() -> None:
