@@ -6,12 +6,14 @@ from PIL import Image
 from random_images import ADE_SIZE, COCO_SIZES, make_ade, make_coco
 
 from dmsca_mm.preflight.annotations import check_coco
+from dmsca_mm.preflight.coco import read_coco
 
 
 def test_coco_has_boxes_inside_images_of_both_orientations(tmp_path):
     make_coco(tmp_path / 'coco', 4)
-    content = json.loads((tmp_path / 'coco/annotations/instances_train2017.json').read_text())
-    check_coco(content, 'the file', for_metrics=True)
+    path = tmp_path / 'coco/annotations/instances_train2017.json'
+    assert check_coco(read_coco(path, 'the file'), 'the file', for_metrics=True) == []
+    content = json.loads(path.read_text())
     assert len(content['categories']) == 80
     for entry, size in zip(content['images'], COCO_SIZES * 2, strict=True):
         with Image.open(tmp_path / 'coco/train2017' / entry['file_name']) as image:
