@@ -78,8 +78,7 @@ def _expectation(tables: dict[str, Rows]) -> str:
         f'takes without, and inference {_ratio(own, "inference")}; with SE {_ratio(se, "train")} and '
         f'{_ratio(se, "inference")}, with CBAM {_ratio(cbam, "train")} and {_ratio(cbam, "inference")} '
         f'({first["machine"]}, {first["threads"]} threads, {first["date"]}). A step needs {_megabytes(own)} of '
-        f'memory, SE {_megabytes(se)}, CBAM {_megabytes(cbam)}. On a GPU a block launches {own["launches_forward"]} '
-        f'kernels forward and {own["launches_backward"]} backward; SE {_launches(se)}, CBAM {_launches(cbam)}.',
+        f'memory, SE {_megabytes(se)}, CBAM {_megabytes(cbam)}.',
         *(gpus or [NO_GPU])])
 
 
