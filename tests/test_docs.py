@@ -1,4 +1,7 @@
-"""README, docs and scripts lead somewhere: every relative link, anchor and picture, every command's file."""
+"""README, docs and scripts lead somewhere: links, anchors, pictures, files, tests and make targets that they name.
+
+Every docs page that a comment, a docstring or a message names is there, too.
+"""
 import re
 from pathlib import Path
 
@@ -6,6 +9,9 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / 'README.md', *sorted((ROOT / 'docs').glob('*.md'))]
+SCRIPTS = [ROOT / 'Makefile', *sorted((ROOT / 'tools').glob('*.sh'))]
+TEMPLATE = ROOT / 'benchmarks/study_page.md.template'
+"""Of docs/study.md; its links are relative to docs."""
 
 
 def without_code(page):
@@ -18,23 +24,38 @@ def anchors(page):
     return {re.sub(r'[^\w\- ]', '', title.lower()).replace(' ', '-') for title in titles}
 
 
-@pytest.mark.parametrize('page', PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize('page', [*PAGES, TEMPLATE], ids=lambda page: page.name)
 def test_links_lead_somewhere(page):
+    folder = ROOT / 'docs' if page == TEMPLATE else page.parent
     links = re.findall(r'\]\(([^)\s]+)\)', without_code(page))
     for link in links:
         if '://' in link:
             continue
         path, _, anchor = link.partition('#')
-        target = (page.parent / path).resolve() if path else page
+        target = (folder / path).resolve() if path else page
         assert target.exists(), link
         assert not anchor or anchor in anchors(target), link
 
 
-@pytest.mark.parametrize('page', [*PAGES, ROOT / 'Makefile', *sorted((ROOT / 'tools').glob('*.sh'))],
-                         ids=lambda page: page.name)
+@pytest.mark.parametrize('page', [*PAGES, *SCRIPTS], ids=lambda page: page.name)
 def test_files_of_commands_are_there(page):
-    named = re.findall(r'(?<![\w/.])(?:tools|benchmarks|configs)/[\w/]+\.(?:py|sh)', page.read_text())
-    assert [name for name in named if not (ROOT / name).exists()] == []
+    text = page.read_text()
+    named = [*re.findall(r'(?<![\w/.])(?:tools|benchmarks|configs|requirements)/[\w/]+\.(?:py|sh|txt)', text),
+             *re.findall(r'(?<![\w/.])tests/[\w/]+(?:\.py)?', text)]
+    assert [name for name in named if 'FILE' not in name and not (ROOT / name).exists()] == []
+
+
+@pytest.mark.parametrize('page', PAGES, ids=lambda page: page.name)
+def test_make_has_the_targets_of_commands(page):
+    targets = re.findall(r'^([a-z-]+):', (ROOT / 'Makefile').read_text(), re.MULTILINE)
+    assert {*re.findall(r'(?:`|^|&& )make ([a-z-]+)', page.read_text(), re.MULTILINE)} <= {*targets}
+
+
+@pytest.mark.parametrize('folder', ['benchmarks', 'configs', 'dmsca_mm', 'tests', 'tools'])
+def test_pages_that_files_name_are_there(folder):
+    texts = [path.read_text() for path in (ROOT / folder).rglob('*') if path.suffix in ('.py', '.sh', '.h', '.cpp')]
+    named = {page for text in texts for page in re.findall(r'docs/\w+\.md', text)}
+    assert [page for page in sorted(named) if not (ROOT / page).exists()] == []
 
 
 def test_every_page_can_be_reached_from_readme():
