@@ -11,8 +11,6 @@ from dmsca_mm.errors import UsageError, exit_on_usage_error
 ROOT = Path(__file__).parents[1]
 MAIN, TRAFFIC = 'cost_resnet50_cpu_fp32', 'gpu_traffic.csv'
 """The table that the page shows, and that of the bytes that the GPU kernels move; the others are linked."""
-SHOWN = ('MB moved', 'moved / at least')
-"""Quantities of the latter that the page shows."""
 COMPARED = ('SE', 'CBAM', 'DMSCA fast')
 NAMES = {'DMSCA fast': 'DMSCA'}
 """What the text calls a contender, where that differs from its label."""
@@ -78,7 +76,8 @@ def _expectation(tables: dict[str, Rows]) -> str:
         f'takes without, and inference {_ratio(own, "inference")}; with SE {_ratio(se, "train")} and '
         f'{_ratio(se, "inference")}, with CBAM {_ratio(cbam, "train")} and {_ratio(cbam, "inference")} '
         f'({first["machine"]}, {first["threads"]} threads, {first["date"]}). A step needs {_megabytes(own)} of '
-        f'memory, SE {_megabytes(se)}, CBAM {_megabytes(cbam)}.',
+        f'memory, SE {_megabytes(se)}, CBAM {_megabytes(cbam)}. On a GPU a block launches {own["launches_forward"]} '
+        f'kernels forward and {own["launches_backward"]} backward; SE {_launches(se)}, CBAM {_launches(cbam)}.',
         *(gpus or [NO_GPU])])
 
 
@@ -155,18 +154,17 @@ def _table(rows: Rows) -> list[str]:
 
 
 def _traffic(path: Path) -> list[str]:
-    """The bytes that each pass of the GPU plan moves, if they were computed; ``command`` and ``date`` are columns."""
+    """The bytes that each launch of the GPU plan moves, if they were computed; ``command`` and ``date`` are columns."""
     if not path.exists():
         return []
     rows = _read(path)
-    columns = [name for name in rows[0] if name not in ('launch', 'command', 'date')]
-    return ['## Bytes that a pass moves on a GPU', '',
-            f'Computed from the plan of the launches and not measured: `{rows[0]["command"]}`, {rows[0]["date"]}. '
-            f'[The table](../benchmarks/results/{path.name}) has each launch. X is bf16 in NCHW, the parameters are '
-            'fp32. "At least": forward, X is read twice and Y written; backward, X and dY are read twice and dX '
-            'written.', '',
+    columns = [name for name in rows[0] if name not in ('command', 'date')]
+    return ['## Bytes that each launch moves on a GPU', '',
+            f'Computed from the plan of the launches and not measured: `{rows[0]["command"]}`, {rows[0]["date"]}. X is '
+            'bf16 in NCHW, the parameters are fp32. "At least": forward, X is read twice and Y written; backward, X '
+            'and dY are read twice and dX written.', '',
             f'| {" | ".join(columns)} |', f'|{" --- |" * len(columns)}',
-            *(f'| {" | ".join(row[name] for name in columns)} |' for row in rows if row['quantity'] in SHOWN), '']
+            *(f'| {" | ".join(row[name] for name in columns)} |' for row in rows), '']
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ def main() -> None:
     metrics = testing.test(**cli.parse(parser))
     if is_first_process():
         figures = ', '.join(f'{name} {value:.4g}' for name, value in metrics.items())
-        print(f'tested: {figures or "no figures, for the model found nothing in any image"}')
+        print(f'tested: {figures or "the evaluator gave no figures, as where nothing is found or format_only is set"}')
 
 
 if __name__ == '__main__':

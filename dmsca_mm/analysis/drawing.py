@@ -32,7 +32,7 @@ def draw(image: Image.Image, sample: BaseDataElement, which: str, classes: Seque
         which: ``'pred'`` for the predictions, ``'gt'`` for the annotations.
         classes: names, by label.
         palette: RGB colours, 0 to 255, by label; it may be shorter than ``classes``.
-        ignored: labels of a label map that are not drawn.
+        ignored: labels of a label map that get no colour; mmseg's visualizer darkens their pixels.
 
     Returns:
         The picture; None where the sample holds nothing to draw.

@@ -39,6 +39,7 @@ def test_expectation_is_made_of_the_figures_of_the_main_table(results):
     assert 'a training step takes 1.12 of the time that it takes without, and inference 1.08' in text
     assert 'with SE 1.06 and 1.05, with CBAM 1.32 and 1.19 (A Processor, 2 threads, 2026-01-02)' in text
     assert 'needs +160 MB of memory, SE +116 MB, CBAM +226 MB' in text
+    assert 'launches 4 kernels forward and 6 backward; SE 7; 10, CBAM 19; 33' in text
     assert 'have not been run on a GPU' in text
     assert text.count('![') == 1
 
@@ -78,18 +79,14 @@ def test_figures_of_a_gpu_replace_the_statement_that_there_are_none(results):
     assert 'On A Card in bf16 the ratios are SE 1.50; 1.05, CBAM 1.50; 1.19, DMSCA 1.50; 1.08.' in text
 
 
-def test_bytes_of_each_pass_are_a_section_where_they_were_computed(results):
-    assert 'Bytes that a pass moves' not in page(results)
-    origin = dict(command='make traffic', date='2026-01-03')
-    write(results / 'gpu_traffic.csv', [
-        {'pass': 'forward', 'launch': 'reduce', 'quantity': 'MB read', '2x256x8x8': 34.4, **origin},
-        {'pass': 'forward', 'launch': 'all', 'quantity': 'MB moved', '2x256x8x8': 51.5, **origin}])
+def test_bytes_of_the_launches_are_a_section_where_they_were_computed(results):
+    assert 'Bytes that each launch moves' not in page(results)
+    write(results / 'gpu_traffic.csv', [dict(kernel='reduce', read_mb=34.4, written_mb=0.3, command='make traffic',
+                                             date='2026-01-03')])
     text = page(results)
-    assert '| pass | quantity | 2x256x8x8 |' in text
-    assert '| forward | MB moved | 51.5 |' in text
-    assert 'MB read' not in text, 'the launches are linked, not shown'
-    assert '(../benchmarks/results/gpu_traffic.csv)' in text
-    assert 'not measured: `make traffic`, 2026-01-03.' in text
+    assert '| kernel | read_mb | written_mb |' in text
+    assert '| reduce | 34.4 | 0.3 |' in text
+    assert 'Computed from the plan of the launches and not measured: `make traffic`, 2026-01-03.' in text
 
 
 def test_without_the_main_table_or_its_figures_the_error_names_the_remedy(results):

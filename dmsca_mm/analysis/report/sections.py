@@ -71,6 +71,8 @@ def figures(history: History, test: Test | None) -> dict[str, Any]:
     metrics = dict.fromkeys(name for column in columns.values() for name in column if name not in TIMES)
     rows = [[name, *(_number(column[name]) if name in column else '' for column in columns.values())]
             for name in metrics]
+    if columns and not rows:
+        notes.append('They gave no figures, as where a detector finds nothing in any image.')
     if any('–' in row for row in rows):
         notes.append('–: the data have no object of this kind.')
     of_test = class_table(test.run) if test else []

@@ -48,6 +48,13 @@ def test_last_test_is_beside_the_last_validation_and_an_old_one_is_named_so(hist
     assert (found['classes'], found['classes_of']) == ([['Class', 'IoU'], ['cat', '0.3']], 'test')
 
 
+def test_a_table_without_figures_is_explained(write_run, tmp_path):
+    write_run('20260101_000000', [trained(1), dict(time=0.1, data_time=0.1, step=1)])
+    found = sections.figures(read_history(tmp_path / 'work'), None)
+    assert (found['metric_heads'], found['metrics']) == (['last validation'], [])
+    assert 'They gave no figures, as where a detector finds nothing in any image.' in found['metric_notes']
+
+
 def test_notes_name_joined_runs_broken_lines_and_a_single_validation(history, write_run, tmp_path):
     assert sections.notes(history) == ['The log is joined from 2 runs; where they overlap, the later one is shown.',
                                        '1 line(s) of the log could not be read and are left out.']
