@@ -1,4 +1,4 @@
-.PHONY: setup demo demo-seg test test-forks soak sanitize lint bench bench-gpu gpu-report study transfer
+.PHONY: setup demo demo-seg test test-forks soak sanitize lint bench bench-gpu gpu-report study
 
 ROUNDS ?= 12
 
@@ -58,11 +58,7 @@ GPUS ?= 1
 gpu-report: setup
 	.venv/bin/python benchmarks/gpu_report.py --gpus $(GPUS)
 
-# Hours; the same command goes on where it stopped.
+# Does it help? Hours; the same command goes on where it stopped.
 study: setup
-	.venv/bin/python benchmarks/study.py
+	.venv/bin/python benchmarks/study.py --results benchmarks/results/study.csv
 	.venv/bin/python benchmarks/study_page.py
-
-# Does pretraining help a detector? The same command goes on where it stopped.
-transfer: setup
-	.venv/bin/python benchmarks/transfer.py

@@ -1,4 +1,4 @@
-"""Trainings in processes of their own, several at a time, that go on where they stopped: what the studies share."""
+"""Trainings in processes of their own, several at a time, that go on where they stopped."""
 from __future__ import annotations
 
 import os
@@ -63,7 +63,7 @@ class Steps:
                                  'once it is mended')
 
 
-def study(runs: Sequence[Steps], processes: int, seconds: float) -> int:
+def work_through(runs: Sequence[Steps], processes: int, seconds: float) -> int:
     """Do what is left of some runs, several at a time, in their order.
 
     Args:

@@ -1,123 +1,114 @@
-"""Write the study's tables, picture and page from what is done of it: ``python benchmarks/study_page.py``."""
+"""Write the study's page and picture from the table of runs: ``python benchmarks/study_page.py``."""
 from __future__ import annotations
 
 import argparse
-import csv
 import os
-from datetime import date
 from pathlib import Path
-from statistics import median
 
+import pandas as pd
 from measure import processor
-from study import CORRUPTIONS, IMAGES, ROOT, SEVERITY, SIDE, STAGES, TASKS
+from runs import ROOT
+from studies import CORRUPTIONS, PLAIN, SEVERITIES, STUDIES, Study
 from study_picture import picture
-from study_rows import METRICS, NUMBERS, PLAIN, WHOLE, Row, costs, label, read, summary
+from study_results import QUANTITIES, compare, costs
 
 from dmsca_mm.errors import UsageError, exit_on_usage_error
 
+ALPHA = 0.05
+NONE = 'No run is done yet: the plan below stands.'
 
-def page(rows: list[Row]) -> str:
+
+def page(rows: pd.DataFrame, differences: pd.DataFrame) -> str:
     """The page in docs.
 
     Args:
-        rows: of ``study_rows.summary``.
+        rows: the table of runs.
+        differences: of ``study_results.compare``.
     """
-    text = (ROOT / 'benchmarks' / 'study_page.md.template').read_text().format(
-        date=date.today(), machine=processor(), cores=os.cpu_count(), side=SIDE,
-        corruptions=', '.join(CORRUPTIONS), severity=SEVERITY, images=IMAGES, stages=' and '.join(map(str, STAGES)),
-        runs=sum(row['seeds'] for row in rows), starts=_schedules(), found='\n'.join(_findings(rows)))
-    return '\n'.join([text, *(line for task in TASKS for line in _section(task, rows))])
+    template = (ROOT / 'benchmarks' / 'study_page.md.template').read_text()
+    return template.format(
+        answer='\n'.join(_answer(name, plan, differences) for name, plan in STUDIES.items()
+                         if name in set(differences.study)) or NONE,
+        runs=len(rows), dates=' to '.join(sorted({rows.date.min(), rows.date.max()})) if len(rows) else 'none yet',
+        machine=processor(), cores=os.cpu_count(),
+        tables=''.join(_section(name, plan, rows, differences) for name, plan in STUDIES.items()),
+        plan='\n'.join(_planned(STUDIES)), corruptions=', '.join(CORRUPTIONS),
+        severities=', '.join(map(str, SEVERITIES)),
+        seeds='; '.join(f'{name} {plan.seeds}' for name, plan in STUDIES.items()))
 
 
-def _schedules() -> str:
-    units = {'epochs': 'epochs', 'iters': 'iterations'}
-    return ',\n'.join(f'{name}: {task.start} {units[task.unit]} for the plain model, then {task.length} for all'
-                      for name, task in TASKS.items()).capitalize()
+def _answer(study: str, plan: Study, differences: pd.DataFrame) -> str:
+    """DMSCA's clean difference in a sentence, and whose is found after correction."""
+    found = differences[(differences.study == study) & (differences.quantity == 'clean')].set_index('contender')
+    labels = {each.name: each.label for each in plan.contenders}
+    lines = [f'- **{plan.title}.**']
+    if 'dmsca' in found.index:
+        own = found.loc['dmsca']
+        verdict = 'a difference' if own.corrected < ALPHA else 'no difference found'
+        lines.append(f'DMSCA {own["mean"]:+.2f} ± {own.half:.2f} points of {plan.metric} against the plain network '
+                     f'({own.seeds:.0f} seeds, corrected p {own.corrected:.2g}): {verdict}.')
+    others = [f'{labels[name]} {line["mean"]:+.2f} ± {line.half:.2f}' for name, line in found.iterrows()
+              if name != 'dmsca' and line.corrected < ALPHA]
+    lines.append(f'Found of the others: {"; ".join(others) or "none"}.')
+    return '\n  '.join(lines)
 
 
-def _findings(rows: list[Row]) -> list[str]:
-    """The differences whose interval leaves out zero, among how many, and how wide intervals are."""
-    compared = [row for row in rows if row['contender'] != PLAIN]
-    tested = found = 0
-    lines = []
-    for task in TASKS:
-        for number, name in NUMBERS.items():
-            intervals, stands_out = [], []
-            for row in compared:
-                difference, interval = row[f'{number}_difference'], row[f'{number}_interval']
-                if row['task'] != task or interval == '':
-                    continue
-                intervals.append(interval)
-                if abs(difference) > interval:
-                    stands_out.append(f'{label(row["contender"])} {difference:+.3f} ± {interval:.3f}')
-            tested, found = tested + len(intervals), found + len(stands_out)
-            if intervals:
-                lines.append(f'| {task}, {name} | {"; ".join(stands_out) or "none"} | {median(intervals):.3f} |')
-    return [f"Of {tested} differences, {found} have a 95 % interval (Student's t over the seeds) without zero in it;",
-            f'{tested / 20:.0f} would by chance alone, if nothing made any difference.', '',
-            '| | differences without zero in their interval | half an interval, median |',
-            '| --- | --- | --- |', *lines]
+def _planned(studies: dict[str, Study]) -> list[str]:
+    lines = ['| study | config | schedule | contenders | seeds |', '|' + ' --- |' * 5]
+    for name, plan in studies.items():
+        before = f'{plan.start} {plan.unit} plain, then ' if plan.start else ''
+        options = f' with {", ".join(f"`{option}`" for option in plan.options)}' if plan.options else ''
+        lines.append(f'| {name} | `configs/{plan.config}`{options} | {before}{plan.length} {plan.unit} | '
+                     f'{", ".join(each.label for each in plan.contenders)} | {plan.seeds} |')
+    return lines
 
 
-def _section(task: str, rows: list[Row]) -> list[str]:
-    rows = [row for row in rows if row['task'] == task]
-    if not rows:
-        return []
-    parts = [row for row in rows if row['contender'] == WHOLE or row['against'] == WHOLE]
-    return [f'## {task.capitalize()}, {METRICS[task]}', '',
-            *_table('attention (difference to plain)', PLAIN, [row for row in rows if row['against'] == PLAIN]),
-            *(_table('part (difference to the whole DMSCA)', WHOLE, parts) if len(parts) > 1 else [])]
-
-
-def _table(title: str, reference: str, rows: list[Row]) -> list[str]:
-    """A table of contenders that are compared with the same one."""
-    prices, base = costs(), rows[0]['parameters']
-    lines = [f'| {title} | seeds | {" | ".join(NUMBERS.values())} | parameters | training step, inference |',
-             f'|{" --- |" * (len(NUMBERS) + 4)}']
-    for row in rows:
-        cells = [_cell(row, number, row['contender'] != reference) for number in NUMBERS]
-        price = ', '.join(f'{ratio:.2f}' for ratio in prices.get(row['contender'], ()))
-        lines.append(f'| {label(row["contender"])} | {row["seeds"]} | {" | ".join(cells)} | '
-                     f'{row["parameters"] / base:.4f} | {price} |')
-    return [*lines, '']
-
-
-def _cell(row: Row, number: str, compared: bool) -> str:
-    """Mean and spread, and those of the difference in brackets."""
-    def around(value: float | str) -> str:
-        return '' if value == '' else f' ± {value:.3f}'
-    whole = f'{row[f"{number}_mean"]:.3f}{around(row[f"{number}_std"])}'
-    difference = row[f'{number}_difference']
-    if not compared or difference == '':
-        return whole
-    return f'{whole} ({difference:+.3f}{around(row[f"{number}_difference_std"])})'
-
-
-def _write(rows: list[Row], path: Path) -> None:
-    with path.open('w', newline='') as file:
-        writer = csv.DictWriter(file, rows[0])
-        writer.writeheader()
-        writer.writerows({name: round(value, 5) if isinstance(value, float) else value for name, value in row.items()}
-                         for row in rows)
+def _section(study: str, plan: Study, rows: pd.DataFrame, differences: pd.DataFrame) -> str:
+    """A study's table: each contender's means, its differences with their intervals, and its price."""
+    rows, differences = rows[rows.study == study], differences[differences.study == study]
+    if rows.empty:
+        return f'## {plan.title}\nNot run yet.\n\n'
+    lines = [f'## {plan.title}', f'{plan.metric}, in points of a hundred.', '',
+             '| | seeds | ' + ' | '.join(f'{name} | difference | p, corrected' for name in QUANTITIES.values())
+             + ' | lowest validation, against plain | gates\' spread | parameters | training step; inference |',
+             '|' + ' --- |' * (6 + 3 * len(QUANTITIES))]
+    plain = rows[rows.contender == PLAIN].set_index('seed')
+    prices = costs()
+    for contender in plan.contenders:
+        own = rows[rows.contender == contender.name].set_index('seed')
+        if own.empty:
+            continue
+        cells = [contender.label, str(len(own))]
+        for quantity in QUANTITIES:
+            line = differences[(differences.contender == contender.name) & (differences.quantity == quantity)]
+            cells += [f'{own[quantity].mean():.2f}',
+                      *(f'{each["mean"]:+.2f} ± {each.half:.2f} | {each.corrected:.2g}' for _, each in line.iterrows()),
+                      *([' | '] if line.empty else [])]
+        lowest = (own.worst - plain.worst).dropna()
+        cells += [f'{lowest.min():+.2f} to {lowest.max():+.2f}' if len(lowest) and contender.name != PLAIN else '',
+                  f'{own.gate_spread.mean():.3f}' if own.gate_spread.notna().any() else '',
+                  f'{own.parameters.iloc[0] / plain.parameters.iloc[0]:.3f}' if len(plain) else '',
+                  '; '.join(f'{ratio:.2f}' for ratio in prices.get(contender.name, ()))]
+        lines.append(f'| {" | ".join(cells)} |')
+    return '\n'.join([*lines, '', ''])
 
 
 def main() -> None:
     """Parse, write everything, say where."""
-    parser = argparse.ArgumentParser(description="Write the study's tables, picture and page",
+    results = ROOT / 'benchmarks' / 'results'
+    parser = argparse.ArgumentParser(description="Write the study's page and picture",
                                      formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/study'), help='folder of all runs')
-    parser.add_argument('--results', type=Path, default=ROOT / 'benchmarks' / 'results', help='for tables and picture')
+    parser.add_argument('--results', type=Path, default=results / 'study.csv', help='the table of runs')
+    parser.add_argument('--picture', type=Path, default=results / 'study.png', help='the picture')
     parser.add_argument('--page', type=Path, default=ROOT / 'docs' / 'study.md', help='the page')
     chosen = parser.parse_args()
-    every = read(chosen.work_dir.resolve())
-    if not every:
-        raise UsageError(f'no run of a study is done in {chosen.work_dir}: python benchmarks/study.py makes them')
-    rows = summary(every)
-    _write(every, chosen.results / 'study.csv')
-    _write(rows, chosen.results / 'study_summary.csv')
-    picture(rows, every, chosen.results / 'study.png')
-    chosen.page.write_text(page(rows))
-    print(f'{len(every)} runs: {chosen.page}, and in {chosen.results} study.csv, study_summary.csv, study.png')
+    if not chosen.results.exists():
+        raise UsageError(f'{chosen.results} does not exist: python benchmarks/study.py makes it')
+    rows = pd.read_csv(chosen.results)
+    differences = compare(rows)
+    picture(differences, chosen.picture)
+    chosen.page.write_text(page(rows, differences))
+    print(f'{len(rows)} runs: {chosen.page}, {chosen.picture}')
 
 
 if __name__ == '__main__':

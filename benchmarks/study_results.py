@@ -1,0 +1,118 @@
+"""What came out of the studies: a row for each run, and the paired differences with their intervals."""
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import torch
+from runs import ROOT
+from scipy import stats
+from studies import ATTENTIONS, PLAIN, STUDIES, Study
+
+from dmsca_mm.analysis.report.logs import ATTENTION, History, read_history
+
+if TYPE_CHECKING:
+    from study import Run
+
+ORDER = ['study', 'contender', 'seed', 'clean', 'corrupted', 'worst', 'gate_spread', 'parameters', 'date']
+"""Columns of the table of runs. ``clean`` and ``corrupted`` are points of a hundred; ``corrupted`` is the mean over
+corruptions and severities; ``worst`` is the lowest of the validations; ``gate_spread`` is the standard deviation of the
+gates over an image at the end of the training, mean of the modules."""
+QUANTITIES = {'clean': 'clean', 'corrupted': 'corrupted'}
+"""Columns that are compared, and their names on the page."""
+COST = ROOT / 'benchmarks' / 'results' / 'cost_resnet50_cpu_fp32.csv'
+STATISTICS = ('running_mean', 'running_var', 'num_batches_tracked')
+LEVEL = 0.95
+
+
+def row(run: Run) -> dict[str, Any]:
+    """The row of a run that is done."""
+    measured = json.loads(run.robustness.read_text())
+    history = read_history(run.folder)
+    scale = run.plan.scale
+    return dict(study=run.study, contender=run.contender.name, seed=run.seed, clean=scale * measured['clean'],
+                corrupted=scale * measured['mpc'], worst=scale * _worst(history, measured['metric']),
+                gate_spread=_gate_spread(history), parameters=_parameters(run), date=measured['date'])
+
+
+def _worst(history: History, metric: str) -> float:
+    values = [line.values[metric] for line in history.of('validation') if metric in line.values]
+    return min(values, default=np.nan)
+
+
+def _gate_spread(history: History) -> float:
+    lines = history.of('attention')
+    last = lines[-1].values if lines else {}
+    values = [value for name, value in last.items() if name.startswith(ATTENTION) and name.endswith('/gate_spread')]
+    return float(np.mean(values)) if values else np.nan
+
+
+def _parameters(run: Run) -> int:
+    weights = torch.load(run.weights, weights_only=False, map_location='meta')['state_dict']
+    return sum(value.numel() for key, value in weights.items() if not key.endswith(STATISTICS))
+
+
+def differences(rows: pd.DataFrame, study: str, contender: str, quantity: str) -> pd.Series:
+    """By seed, how far a contender is above the plain network.
+
+    Args:
+        rows: of the table of runs.
+        study: a key of ``STUDIES``.
+        contender: one of its contenders.
+        quantity: a column.
+    """
+    of_study = rows[rows.study == study].set_index('seed')
+    own, plain = (of_study.loc[of_study.contender == name, quantity] for name in (contender, PLAIN))
+    return (own - plain).dropna()
+
+
+def compare(rows: pd.DataFrame, studies: dict[str, Study] = STUDIES) -> pd.DataFrame:
+    """Each contender against the plain network: mean difference, half of its interval, and the corrected p.
+
+    The interval is Student's t of the differences seed by seed. Holm's correction is over the contenders of a family
+    in a study, for each quantity on its own.
+
+    Args:
+        rows: of the table of runs.
+        studies: their plan.
+    """
+    found = []
+    for study, plan in studies.items():
+        for quantity in QUANTITIES:
+            for contender in plan.contenders[1:]:
+                values = differences(rows, study, contender.name, quantity)
+                if len(values) < 2:
+                    continue
+                test = stats.ttest_1samp(values, 0)
+                low, high = test.confidence_interval(LEVEL)
+                found.append(dict(study=study, family=contender.family, contender=contender.name, quantity=quantity,
+                                  seeds=len(values), mean=values.mean(), half=(high - low) / 2, p=test.pvalue))
+    table = pd.DataFrame(found, columns=['study', 'family', 'contender', 'quantity', 'seeds', 'mean', 'half', 'p'])
+    table['corrected'] = table.groupby(['study', 'family', 'quantity']).p.transform(holm)
+    return table
+
+
+def holm(p: pd.Series) -> pd.Series:
+    """Holm's step-down correction of some p-values (Scandinavian Journal of Statistics 6:65, 1979).
+
+    Args:
+        p: raw p-values of a family; NaN, of differences that are all alike, stays.
+
+    Returns:
+        Corrected p-values, at most 1, with the index of ``p``.
+    """
+    ordered = p.dropna().sort_values()
+    factors = np.arange(len(ordered), 0, -1)
+    return np.minimum(1, (ordered * factors).cummax()).reindex(p.index)
+
+
+
+def costs() -> dict[str, tuple[float, float]]:
+    """By contender, the time of a training step and of inference of a ResNet-50 with it, against the plain one."""
+    table = pd.read_csv(COST)
+    table = table[table.note.isna()].set_index('contender') if 'note' in table else table.set_index('contender')
+    names = {each.name: 'DMSCA fast' if each.name == 'dmsca' else each.label for each in ATTENTIONS}
+    return {name: (table.train_ratio[label], table.inference_ratio[label]) for name, label in names.items()
+            if label in table.index}
