@@ -50,6 +50,7 @@ class Study:
         seeds: runs of each contender.
         start: length of the plain training before attention is put in; 0 trains from random weights.
         validations: of each contender's training.
+        decay: the place in ``param_scheduler`` of the schedule that lasts to the end.
         options: entries of the config that all runs share.
     """
 
@@ -64,12 +65,13 @@ class Study:
     seeds: int
     start: int = 0
     validations: int = 1
+    decay: int = 1
     options: tuple[str, ...] = ()
 
     def schedule(self, length: int) -> list[str]:
         """Entries of a training of ``length`` that is saved at its end."""
         return [f'train_cfg.max_{self.unit}={length}', f'train_cfg.val_interval={self.length // self.validations}',
-                f'param_scheduler.1.end={length}', f'default_hooks.checkpoint.interval={length}']
+                f'param_scheduler.{self.decay}.end={length}', f'default_hooks.checkpoint.interval={length}']
 
     def weights(self, length: int) -> str:
         """The name of the last checkpoint."""
@@ -114,7 +116,7 @@ FULL = {
         'epochs', 12, ATTENTIONS, seeds=5, start=12, validations=4),
     'segmentation': Study(
         'Segmentation: put into a trained UPerNet, ADE20K', 'upernet_r50_dmsca.py', 'data/ade/ADEChallengeData2016',
-        'mIoU', 1.0, 'iters', 40000, ATTENTIONS, seeds=5, start=80000, validations=4),
+        'mIoU', 1.0, 'iters', 40000, ATTENTIONS, seeds=5, start=80000, validations=4, decay=0),
     'classification': Study(
         'Classification: trained from random weights, CIFAR-10 (JPEG)', 'pretrain/resnet18_dmsca_cifar10_jpeg.py',
         'data/cifar10_jpeg', 'top-1 accuracy', 1.0, 'epochs', 200, (*ATTENTIONS, PAPER, *RECIPES), seeds=5,

@@ -10,8 +10,7 @@ OWN = ('benchmarks', 'configs', 'dmsca_mm', 'requirements', 'tests', 'tools')
 FOLDERS = ('se', "it's with space", 'dmsca')
 """Names of contenders, and what ends a word or a string."""
 SENSITIVE = ('tests/test_setup.py', 'tests/analysis/report/test_assemble.py',
-             'tests/benchmarks/test_transfer.py::test_the_starts_differ_in_the_weights_alone',
-             'tests/benchmarks/test_study.py::test_contenders_share_start_seed_schedule_and_data')
+             'tests/benchmarks/test_study.py::test_contenders_differ_in_their_attention_alone')
 """Tests that compare paths, write them into configs or hand them to a shell."""
 
 

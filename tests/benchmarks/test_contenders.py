@@ -1,8 +1,7 @@
 """Each peer of the package's table is found wherever attentions are chosen or compared."""
 import gpu_report
 import pytest
-import study
-import study_rows
+import studies
 from contenders import CONTENDERS
 from mmengine.registry import MODELS
 
@@ -15,5 +14,5 @@ def test_peer_of_the_table_is_a_plugin_a_contender_and_a_row_of_the_study(peer):
     assert MODELS.get(PLUGINS[peer.name]['cfg']['type']) is peer.operator
     assert isinstance(CONTENDERS[peer.name].operator(16), peer.operator)
     assert peer.name in gpu_report.FULL.table.contenders
-    assert peer.name in study.CONTENDERS
-    assert study_rows.label(peer.name) == study_rows.COSTS[peer.name] == CONTENDERS[peer.name].label == peer.label
+    assert CONTENDERS[peer.name].label == peer.label
+    assert {each.name: each.label for each in studies.ATTENTIONS}[peer.name] == peer.label

@@ -1,83 +1,109 @@
-"""The study: what it runs and in which order, going on where it stopped, and the page of what came out."""
-import csv
+"""The study: what it runs and in which order, going on where it stopped, and what it makes of the figures."""
 import json
-import shutil
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
+import pandas as pd
 import pytest
+import runs
+import studies
+import study
+import study_page
+import study_results
 import torch
+from scipy.stats import t as student
 
+from dmsca_mm.attention import PEERS
 from dmsca_mm.errors import UsageError
 
-
-@pytest.fixture
-def study(repository, monkeypatch):
-    monkeypatch.syspath_prepend(str(repository / 'benchmarks'))
-    for name in ('study', 'study_rows', 'study_picture', 'study_page', 'draw'):
-        sys.modules.pop(name, None)
-    import study
-    import study_page
-    import study_rows
-    return SimpleNamespace(run=study, rows=study_rows, page=study_page)
+COLUMNS = dict(worst=0.0, gate_spread=0.1, parameters=100, date='2026-11-25')
 
 
-def finish(study, work, task, contender, seed, clean, corrupted):
-    """Leaves behind what a run leaves behind."""
-    run = study.run.Run(task, contender, seed, work, Path('data'))
-    for name, content in (('robustness', dict(unit='%' if task == 'segmentation' else '', clean=clean, mpc=corrupted,
-                                              rpc=corrupted / clean)),
-                          ('alignment', dict(rows=[dict(map='Grad-CAM', size='all', precision=0.25),
-                                                   dict(map='Grad-CAM', size='all', precision=0.75),
-                                                   dict(map='total', size='all', precision=0.0)]))):
-        path = run.folder / name / f'{name}.json'
-        path.parent.mkdir(parents=True)
-        path.write_text(json.dumps(content))
-    tensors = {'conv': 20, 'bn.running_mean': 5, **({} if contender == 'none' else {'layer1.0.dmsca.gce.fc1.weight': 7,
-                                                              'layer1.0.dmsca.aa.conv.weight': 3})}
-    torch.save(dict(state_dict={name: torch.zeros(size) for name, size in tensors.items()}),
-               run.folder / run.task.weights(run.task.length))
+def run_of(name, contender, seed, work, table=studies.STUDIES):
+    plan = table[name]
+    every = {each.name: each for each in (*plan.contenders, studies.Contender('start', 'start', 'none'))}
+    return study.Run(name, plan, every[contender], seed, work)
 
 
-def test_all_attentions_and_every_part_removed_are_compared(study):
-    assert study.run.CONTENDERS[0] == 'none'
-    assert {'se', 'eca', 'cbam', 'ca', 'dmsca', 'dmsca_paper'} < set(study.run.CONTENDERS)
-    assert sum('without' in name for name in study.run.CONTENDERS) == 6
+def table_of(**clean):
+    """A table of runs of the detection study: for each contender its clean figures, seed by seed."""
+    return pd.DataFrame([dict(study='detection', contender=name, seed=seed, clean=value, corrupted=value / 2, **COLUMNS)
+                         for name, values in clean.items() for seed, value in enumerate(values)])
 
 
-def test_contenders_share_start_seed_schedule_and_data(study, tmp_path):
+@pytest.mark.parametrize('name', studies.STUDIES)
+def test_every_attention_is_compared_with_the_plain_network(name):
+    names = [each.name for each in studies.STUDIES[name].contenders]
+    assert names[0] == 'none'
+    assert {*(peer.name for peer in PEERS), 'dmsca'} < {*names}
+    assert len({*names}) == len(names)
+
+
+def test_contenders_differ_in_their_attention_alone(tmp_path):
     commands = {}
-    for contender in study.run.CONTENDERS:
-        run = study.run.Run('detection', contender, 1, tmp_path, Path('data'))
-        (_, train), *tests = run.steps()
-        assert train.pop(train.index('--plugin') + 1) == contender
+    for contender in studies.STUDIES['detection'].contenders:
+        run = run_of('detection', contender.name, 1, tmp_path)
+        (_, train), (_, test) = run.steps()
+        assert Path(test[0]).name == 'test_robustness.py'
+        assert train.pop(train.index('--plugin') + 1) == contender.plugin
         assert train.pop(train.index('--work-dir') + 1) == str(run.folder)
-        commands[contender] = train
-        assert [Path(command[0]).name for _, command in tests] == ['test_robustness.py', 'test_alignment.py']
+        commands[contender.name] = train
     assert all(command == commands['none'] for command in commands.values())
-    start, = study.run.Run('detection', 'start', 1, tmp_path, Path('data')).steps()
-    assert f'load_from={start[0]}' in commands['none']
+    (begin, _), = run_of('detection', 'start', 1, tmp_path).steps()
+    assert f'load_from={begin}' in commands['none']
     assert 'randomness.seed=1' in commands['none']
 
 
-def test_the_training_is_one_that_the_tools_take(study, untrained, digits, tmp_path):
-    """Every entry that the study sets is an entry of the configs."""
-    from dmsca_mm.runtime import cli, run
-    for task, kind in (('detection', 'detector'), ('segmentation', 'segmenter')):
-        one = study.run.Run(task, 'se', 0, tmp_path / 'work', digits)
-        one.start.parent.mkdir(parents=True)
-        shutil.copy(untrained(kind, 'none')[1], one.start)
-        parser = cli.parser('')
-        parser.add_argument('--resume', nargs='?', const='auto')
-        (_, command), *_ = one.steps()
-        values = vars(parser.parse_args(command[1:]))
-        run.check(values['config'], values['cfg_options'], plugin=values['plugin'], work_dir=values['work_dir'])
+def test_a_recipe_is_the_config_with_one_entry_changed(tmp_path):
+    (_, dmsca), _ = run_of('classification', 'dmsca', 0, tmp_path).steps()
+    (_, recipe), (_, test) = run_of('classification', 'rate_3', 0, tmp_path).steps()
+    assert not any(entry.startswith('load_from') for entry in dmsca), 'it begins with random weights'
+    rate = 'optim_wrapper.paramwise_cfg.custom_keys.dmsca.lr_mult=3'
+    assert {*recipe} - {*dmsca} == {rate, str(tmp_path / 'classification/rate_3/0')}
+    assert rate in test
 
 
-def test_what_is_done_is_left_alone_and_a_failure_names_its_log(study, tmp_path, monkeypatch):
-    run = study.run.Run('detection', 'se', 0, tmp_path, Path('data'))
+@pytest.mark.parametrize('table', [studies.STUDIES, studies.FULL], ids=['thin', 'full'])
+@pytest.mark.parametrize('name', studies.STUDIES)
+def test_every_entry_that_a_study_sets_is_one_of_its_config(name, table, repository, tmp_path):
+    from dmsca_mm.runtime.cli import parser as make_parser
+    from dmsca_mm.runtime.config import load_config
+    parser = make_parser('')
+    parser.add_argument('--resume', action='store_true')
+    for contender in table[name].contenders:
+        (_, command), _ = run_of(name, contender.name, 0, tmp_path, table).steps()
+        chosen = parser.parse_args(command[1:])
+        config = load_config(str(repository / chosen.config), chosen.cfg_options, plugin=chosen.plugin)
+        loop = config.train_cfg
+        assert loop.get('max_epochs', loop.get('max_iters')) == table[name].length
+        assert len(config.model.backbone.get('plugins') or []) == (contender.name != 'none')
+
+
+def test_recipes_reach_the_attention(repository):
+    """The learning rate and weight decay of a recipe are those of DMSCA's parameters and of no other."""
+    from mmengine.optim import build_optim_wrapper
+
+    from dmsca_mm.preflight import check_build
+    from dmsca_mm.runtime.config import load_config
+    recipes = {each.name: each for each in studies.RECIPES}
+    config = 'configs/pretrain/resnet18_dmsca_cifar10_jpeg.py'
+    for name, key, expected in (('rate_3', 'lr', 0.6), ('rate_10', 'lr', 2.0), ('no_decay', 'weight_decay', 0.0)):
+        options = dict(option.split('=') for option in recipes[name].options)
+        cfg = load_config(str(repository / config), {key: float(value) for key, value in options.items()})
+        model = check_build(cfg)
+        names = {id(parameter): name for name, parameter in model.named_parameters()}
+        *groups, _ = build_optim_wrapper(model, cfg.optim_wrapper).param_groups  # the last is mmengine's own, a scalar
+        usual = 0.2 if key == 'lr' else 5e-4
+        assert len(groups) == len(names)
+        for group in groups:
+            attention = '.dmsca.' in names[id(group['params'][0])]
+            assert group[key] == pytest.approx(expected if attention else usual)
+
+
+def test_what_is_done_is_left_alone_and_a_failure_names_its_log(tmp_path, monkeypatch):
+    run = run_of('detection', 'se', 0, tmp_path)
     done, after = tmp_path / 'done', tmp_path / 'after'
     done.touch()
     monkeypatch.setattr(run, 'steps', lambda: [(done, ['-c', 'raise SystemExit(3)']),
@@ -91,63 +117,111 @@ def test_what_is_done_is_left_alone_and_a_failure_names_its_log(study, tmp_path,
         run.go(threading.Event(), set())
 
 
-def test_it_stops_in_time_and_tells_those_at_work(study, tmp_path, monkeypatch):
-    runs = [study.run.Run('detection', 'se', seed, tmp_path, Path('data')) for seed in range(3)]
-    for run in runs:
+def test_it_stops_in_time_and_tells_those_at_work(tmp_path, monkeypatch):
+    every = [run_of('detection', 'se', seed, tmp_path) for seed in range(3)]
+    for run in every:
         begun, told = (str(tmp_path / f'{name}{run.seed}') for name in ('begun', 'told'))
         code = ('import signal, sys, time\n'
                 f'signal.signal(signal.SIGTERM, lambda *_: (open({told!r}, "w"), sys.exit(1)))\n'
                 f'open({begun!r}, "w")\ntime.sleep(60)')
         monkeypatch.setattr(run, 'steps', lambda run=run, code=code: [(tmp_path / f'never{run.seed}', ['-c', code])])
-    assert study.run.study(runs, 1, 2) == 0
+    assert runs.work_through(every, 1, 2) == 0
     assert sorted(path.name for path in tmp_path.glob('*[0-9]')) == ['begun0', 'told0']
 
 
-def write(study, folder, monkeypatch):
-    monkeypatch.setattr('sys.argv', ['study_page', '--work-dir', str(folder), '--results', str(folder), '--page',
-                                     str(folder / 'page.md')])
-    study.page.main()
+def finish(work, contender, seed, clean=0.4):
+    """Leaves behind what a run of the detection study leaves behind."""
+    run = run_of('detection', contender, seed, work)
+    run.robustness.parent.mkdir(parents=True)
+    run.robustness.write_text(json.dumps(dict(metric='coco/bbox_mAP', clean=clean, mpc=clean / 2, date='2026-11-25')))
+    log = run.folder / '20261125_000000' / 'vis_data' / 'scalars.json'
+    log.parent.mkdir(parents=True)
+    log.write_text('\n'.join(map(json.dumps, (
+        {'iter': 50, 'loss': 1.0, 'step': 50},
+        {'attention/backbone.layer1.0.dmsca/gate_spread': 0.1, 'attention/backbone.layer1.1.dmsca/gate_spread': 0.3,
+         'attention/backbone.layer1.1.dmsca/channel_spread': 9.0, 'step': 50},
+        {'coco/bbox_mAP': 0.3, 'step': 1}, {'coco/bbox_mAP': 0.2, 'step': 2}, {'coco/bbox_mAP': 0.4, 'step': 3}))))
+    torch.save(dict(state_dict={'conv': torch.zeros(20), 'bn.running_mean': torch.zeros(5)}), run.weights)
+    return run
+
+
+def test_a_row_holds_what_a_run_left_behind_and_rows_of_other_runs_stay(tmp_path):
+    path = tmp_path / 'study.csv'
+    table_of(se=[41.0]).to_csv(path, index=False)
+    assert study.collect([finish(tmp_path, 'none', 0), run_of('detection', 'dmsca', 0, tmp_path)], path) == 2
+    kept, made = pd.read_csv(path).to_dict('records')
+    assert kept['contender'] == 'se'
+    assert made == dict(study='detection', contender='none', seed=0, clean=40.0, corrupted=20.0, worst=20.0,
+                        gate_spread=0.2, parameters=20, date='2026-11-25')
+    study.collect([finish(tmp_path / 'again', 'none', 0, clean=0.5)], path)
+    assert pd.read_csv(path).clean.tolist() == [41.0, 50.0], 'a run that is made anew takes the place of the old one'
+
+
+def test_differences_are_paired_and_their_interval_is_students():
+    found = study_results.compare(table_of(none=[40, 50, 30], dmsca=[44, 52, 36], se=[41]))
+    line = found[(found.contender == 'dmsca') & (found.quantity == 'clean')].iloc[0]
+    assert line['mean'] == pytest.approx(4)
+    assert line.half == pytest.approx(student.ppf(0.975, 2) * 2 / 3 ** 0.5)
+    assert {*found.contender} == {'dmsca'}, 'one seed has no interval'
+
+
+def test_holm_multiplies_the_smallest_p_by_all_the_next_by_one_less():
+    corrected = study_results.holm(pd.Series([0.04, 0.01, 0.03, float('nan')], list('abcd')))
+    assert corrected[:3].to_dict() == pytest.approx(dict(a=0.06, b=0.03, c=0.06))
+    assert corrected[3:].isna().all()
+    assert study_results.holm(pd.Series([0.9, 0.8])).tolist() == [1, 1]
+
+
+def write_page(folder, monkeypatch, rows):
+    rows.to_csv(folder / 'study.csv', index=False)
+    monkeypatch.setattr('sys.argv', ['study_page', '--results', str(folder / 'study.csv'),
+                                     '--picture', str(folder / 'study.png'), '--page', str(folder / 'page.md')])
+    study_page.main()
     return (folder / 'page.md').read_text()
 
 
-def test_page_table_and_picture_hold_the_paired_differences(study, tmp_path, monkeypatch):
-    for seed, (plain, other) in enumerate([(0.40, 0.44), (0.50, 0.52), (0.30, 0.36)]):
-        finish(study, tmp_path, 'detection', 'none', seed, plain, plain / 2)
-        finish(study, tmp_path, 'detection', 'dmsca', seed, other, other / 2)
-    finish(study, tmp_path, 'segmentation', 'none', 0, 70.0, 35.0)
-    text = write(study, tmp_path, monkeypatch)
-    assert '| plain | 3 | 0.400 ± 0.100 | 0.200 ± 0.050 | 0.500 ± 0.000 | 0.500 ± 0.000 | 1.0000 | 1.00, 1.00 |' in text
-    assert '| DMSCA | 3 | 0.440 ± 0.080 (+0.040 ± 0.020) | 0.220 ± 0.040 (+0.020 ± 0.010) |' in text
-    assert '| 1.5000 |' in text
-    assert '| plain | 1 | 0.700 | 0.350 | 0.500 | 0.500 | 1.0000 |' in text
-    assert '7 runs' in text
-    with (tmp_path / 'study.csv').open(newline='') as file:
-        assert [float(row['clean']) for row in csv.DictReader(file)] == [0.4, 0.5, 0.3, 0.44, 0.52, 0.36, 0.7]
+def test_the_page_begins_with_dmsca_and_names_whom_a_difference_was_found_for(tmp_path, monkeypatch):
+    text = write_page(tmp_path, monkeypatch, table_of(none=[40, 50, 30], dmsca=[44, 50, 27], se=[41, 51.1, 31.1]))
+    answer = text[:text.index('![')]
+    assert 'DMSCA +0.33 ±' in answer
+    assert 'no difference found' in answer
+    assert 'Found of the others: SE +1.07 ± 0.14.' in answer
     assert (tmp_path / 'study.png').stat().st_size > 5000
 
 
-def test_a_part_is_compared_with_the_whole_and_its_parameters_are_not_counted(study, tmp_path, monkeypatch):
-    for contender, clean in (('none', 0.1), ('dmsca', 0.4), ('dmsca_without_gce', 0.3)):
-        finish(study, tmp_path, 'detection', contender, 0, clean, clean)
-    text = write(study, tmp_path, monkeypatch)
-    share = (20 + 3) / (20 + 7 + 3)
-    same = '1.000 (+0.000) | 0.500 (+0.000)'
-    assert f'| without GCE | 1 | 0.300 (-0.100) | 0.300 (-0.100) | {same} | {share:.4f} |' in text
+def test_the_table_on_the_page_has_means_differences_and_the_price(tmp_path, monkeypatch):
+    text = write_page(tmp_path, monkeypatch, table_of(none=[40, 50], se=[41, 51.5]))
+    train, inference = study_results.costs()['se']
+    line = next(line for line in text.splitlines() if line.startswith('| SE | 2 |'))
+    assert line.startswith('| SE | 2 | 46.25 | +1.25 ± 3.18 |')
+    assert line.endswith(f'| 1.000 | {train:.2f}; {inference:.2f} |')
 
 
-def test_only_differences_beyond_their_interval_are_called_found(study, tmp_path, monkeypatch):
-    """With two seeds, Student's t is 12.706: the half of the interval is 12.706 · std / √2."""
-    for seed, (se, eca) in enumerate([(0.50, 0.50), (0.51, 0.60)]):
-        finish(study, tmp_path, 'detection', 'none', seed, 0.4, 0.4)
-        finish(study, tmp_path, 'detection', 'se', seed, se, 0.4)
-        finish(study, tmp_path, 'detection', 'eca', seed, eca, 0.4)
-    text = write(study, tmp_path, monkeypatch)
-    assert f'| detection, clean | SE +0.105 ± {12.706 * 0.01 / 2:.3f} | ' in text
-    assert '| detection, corrupted | none | 0.000 |' in text
-    assert 'Of 8 differences, 2 have' in text, 'the other is the relative one of SE'
+def test_a_page_without_runs_shows_the_plan(tmp_path, monkeypatch):
+    text = write_page(tmp_path, monkeypatch, pd.DataFrame(columns=study_results.ORDER))
+    assert study_page.NONE in text
+    assert '12 epochs plain, then 4 epochs' in text
 
 
-def test_page_of_nothing_is_refused(study, tmp_path, monkeypatch):
-    monkeypatch.setattr('sys.argv', ['study_page', '--work-dir', str(tmp_path)])
-    with pytest.raises(UsageError, match='no run of a study is done'):
-        study.page.main()
+@pytest.mark.parametrize(('arguments', 'message'), [
+    (['--seeds', '0'], '--seeds is 0, must be above 0'),
+    (['--contenders', 'no'], '--contenders no: give some of none, '),
+])
+def test_wrong_arguments_end_in_one_line(arguments, message, monkeypatch):
+    monkeypatch.setattr(sys, 'argv', ['study', *arguments])
+    with pytest.raises(UsageError, match=message):
+        study.main()
+
+
+def test_missing_data_are_named_before_anything_is_trained(monkeypatch, tmp_path):
+    lost = {'detection': replace(studies.STUDIES['detection'], data='data/lost')}
+    monkeypatch.setattr(study, 'STUDIES', lost)
+    monkeypatch.setattr(sys, 'argv', ['study', '--studies', 'detection', '--work-dir', str(tmp_path)])
+    with pytest.raises(UsageError, match=r'data/lost is missing: docs/data\.md has the command'):
+        study.main()
+
+
+def test_a_page_of_no_table_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, 'argv', ['study_page', '--results', str(tmp_path / 'study.csv')])
+    with pytest.raises(UsageError, match=r'study.csv does not exist: python benchmarks/study.py makes it'):
+        study_page.main()
