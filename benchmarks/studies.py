@@ -68,9 +68,9 @@ class Study:
     decay: int = 1
     options: tuple[str, ...] = ()
 
-    def schedule(self, length: int) -> list[str]:
-        """Entries of a training of ``length`` that is saved at its end."""
-        return [f'train_cfg.max_{self.unit}={length}', f'train_cfg.val_interval={self.length // self.validations}',
+    def schedule(self, length: int, validations: int) -> list[str]:
+        """Entries of a training of ``length`` that is validated so many times and saved at its end."""
+        return [f'train_cfg.max_{self.unit}={length}', f'train_cfg.val_interval={length // validations}',
                 f'param_scheduler.{self.decay}.end={length}', f'default_hooks.checkpoint.interval={length}']
 
     def weights(self, length: int) -> str:
@@ -80,7 +80,7 @@ class Study:
 
 ATTENTIONS = (Contender(PLAIN, 'plain', PLAIN), *(Contender(peer.name, peer.label, peer.name) for peer in PEERS),
               Contender('dmsca', 'DMSCA', 'dmsca'))
-PAPER = Contender('dmsca_paper', "DMSCA, paper's start", 'dmsca_paper')
+PAPER = Contender('dmsca_paper', "DMSCA, init='paper'", 'dmsca_paper')
 RATE, DECAY = (f'optim_wrapper.paramwise_cfg.custom_keys.dmsca.{name}_mult' for name in ('lr', 'decay'))
 PLUGIN = 'model.backbone.plugins.0'
 RECIPES = tuple(Contender(name, label, None, (option,), 'recipe') for name, label, option in (

@@ -36,15 +36,15 @@ class Run(Steps):
         super().__init__(f'{study}/{contender.name}/{seed}', work)
         self.study, self.plan, self.contender, self.seed = study, plan, contender, seed
         self.begin = work / study / START / str(seed) / plan.weights(plan.start)
-        self.length = plan.start if contender.name == START else plan.length
-        self.weights = self.folder / plan.weights(self.length)
+        self.weights = self.begin if contender.name == START else self.folder / plan.weights(plan.length)
         self.robustness = self.folder / 'robustness' / 'robustness.json'
 
     def steps(self) -> list[tuple[Path, list[str]]]:
         """What each step leaves behind, and its command."""
         plan, config = self.plan, f'configs/{self.plan.config}'
+        schedule = (plan.start, 1) if self.contender.name == START else (plan.length, plan.validations)
         training = [*self.contender.model(), '--work-dir', str(self.folder), '--resume', '--cfg-options',
-                    f'randomness.seed={self.seed}', *plan.schedule(self.length), *plan.options,
+                    f'randomness.seed={self.seed}', *plan.schedule(*schedule), *plan.options,
                     *self.contender.options]
         train = self.weights, ['tools/train.py', config, *training]
         if self.contender.name == START:

@@ -29,7 +29,7 @@ class ImageError(ProcessError):
     """An image that cannot be trained on.
 
     Args:
-        message: names it; torch puts a data worker's whole traceback before it, which goes.
+        message: names it; torch prepends the traceback of a data worker, which is removed.
     """
 
     def __init__(self, message: str) -> None:
@@ -37,11 +37,11 @@ class ImageError(ProcessError):
 
 
 class Stopped(Exception):
-    """A run that was told to stop has done so.
+    """A run has stopped after a signal.
 
     Args:
         message: where it stopped, and how to go on.
-        number: the signal that told it.
+        number: the signal.
     """
 
     def __init__(self, message: str, number: int) -> None:
@@ -55,7 +55,7 @@ def is_first_process() -> bool:
 
 
 def exit_on_usage_error(main: Callable[[], None]) -> None:
-    """Run a command; end with one line on stderr where it raises :class:`UsageError` or is told to stop.
+    """Run a command; end with one line on stderr where it raises :class:`UsageError` or is interrupted.
 
     In a job of several processes every process meets the same mistake, and only the first of them prints it; a
     :class:`ProcessError` is printed by the process that it happened to, and so is what the system refuses, such as a

@@ -8,13 +8,13 @@ from .reading import read
 
 
 def newest(directory: Path) -> tuple[str | None, list[str]]:
-    """The newest whole checkpoint of a work directory, and the reasons why newer ones were passed over.
+    """The newest complete checkpoint of a work directory, and why newer ones were skipped.
 
     Args:
         directory: of an earlier run; it may have been moved since.
 
     Raises:
-        UsageError: there are checkpoints, and none is whole.
+        UsageError: there are checkpoints, and none is complete.
     """
     found = sorted((path for path in directory.glob('*.pth') if not path.name.startswith('best_')),
                    key=lambda path: path.stat().st_mtime_ns, reverse=True)
@@ -33,5 +33,5 @@ def newest(directory: Path) -> tuple[str | None, list[str]]:
         else:
             return str(path), passed_over
     if passed_over:
-        raise UsageError(f'no whole checkpoint in {directory}: {passed_over[0]}; start anew with --overwrite')
+        raise UsageError(f'no complete checkpoint in {directory}: {passed_over[0]}; start anew with --overwrite')
     return None, []

@@ -41,7 +41,7 @@ def publish(weights: str | Path, out: str | Path) -> Path:
     state = content.get('state_dict', content)
     if not state or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise UsageError(f'checkpoint {weights} holds no weights: expected a state_dict of tensors')
-    # Copies: a view would bring the whole of what it is part of along.
+    # Copies: a view would save its whole storage.
     state = {name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
              for name, tensor in state.items()}
     if out.suffix == '.safetensors':
@@ -49,7 +49,7 @@ def publish(weights: str | Path, out: str | Path) -> Path:
     else:
         raw = _as_pth({**{key: content[key] for key in KEPT if key in content}, 'state_dict': state})
     named = out.with_name(f'{out.stem}-{hashlib.sha256(raw).hexdigest()[:HASH_DIGITS]}{out.suffix}')
-    write_whole(raw, named, way_on='publish again')
+    write_whole(raw, named, remedy='publish again')
     return named
 
 

@@ -61,7 +61,7 @@ def read(path: str | Path, map_location: Any = 'cpu', mapped: bool = True) -> An
     Args:
         path: a local file that ``torch.save`` wrote, or a ``.safetensors`` file, which is taken for a state_dict.
         map_location: where its tensors go, as for ``torch.load``; those of a safetensors file go to the CPU.
-        mapped: leave tensors on the disk until they are looked at.
+        mapped: leave tensors on the disk until they are used.
 
     Raises:
         UsageError: there is no such file, it is cut short or no checkpoint, its name has another hash than its

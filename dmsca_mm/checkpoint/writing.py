@@ -12,16 +12,16 @@ from ..errors import UsageError
 PART = '.part'
 """What the name of a file that is still being written ends with."""
 INTERRUPTED = 'interrupted.pth'
-"""The checkpoint of a run that was told to stop; it goes when a regular one is there again."""
+"""The checkpoint of an interrupted run. The next regular checkpoint replaces it."""
 
 
-def write_whole(content: bytes | memoryview, path: str | Path, way_on: str = 'go on with --resume') -> None:
+def write_whole(content: bytes | memoryview, path: str | Path, remedy: str = 'go on with --resume') -> None:
     """Write a file so that at any moment its name stands for the old content or for the new one, also after a kill.
 
     Args:
-        content: what the file shall hold.
+        content: of the file.
         path: a local file; its folder is made where it is missing.
-        way_on: what a user does when there is room again, for the error.
+        remedy: what a user does when there is room again, for the error.
 
     Raises:
         UsageError: it cannot be written, as on a full disk; the old content stays.
@@ -40,12 +40,12 @@ def write_whole(content: bytes | memoryview, path: str | Path, way_on: str = 'go
             part.unlink()
         old = 'its earlier content is' if path.exists() else 'earlier files are'
         raise UsageError(f'{path} could not be written ({len(content) / 1e6:.1f} MB: {error.strerror}); {old} whole: '
-                         f'make room, then {way_on}') from error
+                         f'make room, then {remedy}') from error
 
 
 class WholeFiles(LocalBackend):
     """mmengine's access to local files, with :func:`write_whole` for what it writes."""
 
     def put(self, obj: bytes | memoryview, filepath: str | Path) -> None:
-        """Write a file, whole or not at all."""
+        """Write a file atomically."""
         write_whole(obj, filepath)

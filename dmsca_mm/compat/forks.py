@@ -11,8 +11,8 @@ def find_by_import_name() -> None:
     """From here on mmengine finds a library that was installed under another distribution name, as a fork of it is.
 
     mmengine looks ``mmseg::NAME`` up as the distribution ``mmsegmentation``. Where that is missing it refuses to read
-    a config with such a ``_base_``, and ``mmengine.hub.get_config`` installs it, over the fork that is there. Libraries
-    whose distribution is there, and those that cannot be imported, are left as they were.
+    a config with such a ``_base_``, and ``mmengine.hub.get_config`` installs it, over the installed fork. Libraries
+    whose distribution is installed, and those that cannot be imported, are not changed.
     """
     for library, package in MODULE2PACKAGE.items():
         if find_spec(library) is not None and not installed(package):

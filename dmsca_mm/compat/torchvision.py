@@ -1,4 +1,4 @@
-"""Importing a library that imports torchvision, where torchvision is not: what uses it says so, the rest works."""
+"""Import a library that imports torchvision where torchvision is not installed. What uses it raises an error."""
 from __future__ import annotations
 
 import sys

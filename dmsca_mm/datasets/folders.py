@@ -43,7 +43,7 @@ class Parameters:
 
 def make(root: Path, manifest: str, write: Callable[[Path], None], missing: Callable[[Path], str], overwrite: bool
          ) -> bool:
-    """Make a data set unless it is there.
+    """Make a data set unless it exists.
 
     It is written beside its folder and moved there when complete, so an interrupted run leaves no half data set.
 
@@ -52,7 +52,7 @@ def make(root: Path, manifest: str, write: Callable[[Path], None], missing: Call
         manifest: what it is made from and with; the same manifest, the same files.
         write: writes the files into a folder.
         missing: tells in words what a folder lacks, or nothing where it is complete.
-        overwrite: replace another digits data set that is there.
+        overwrite: replace another digits data set.
 
     Returns:
         False when the very same one was there already.

@@ -17,7 +17,7 @@ from mmengine.runner import Runner
 from ..config_tree import walk
 
 OPENMMLAB = ('mmengine', 'mmcv', 'mmdet', 'mmseg', 'mmpretrain')
-"""Libraries that do what a config says."""
+"""Libraries that build what a config names."""
 _OURS = 'dmsca_mm'
 _USER = 'user'
 _BUILDER = os.path.join('mmengine', 'registry', 'build_functions.py')
@@ -93,7 +93,7 @@ def part_of(frames: Sequence[Frame], config: Any) -> str | None:
 
     Args:
         frames: of :func:`frames_of`.
-        config: as a whole, or None.
+        config: the complete config, or None.
     """
     places: dict[str, list[str]] = {}
     read = inspect.signature(Runner).parameters  # the rest of a config are names that those were made of

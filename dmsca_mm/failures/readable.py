@@ -18,7 +18,7 @@ _LOST = re.compile(r'connection (closed|reset)|connect|socket|broken pipe|timed 
 
 @contextmanager
 def readable_errors(config: Any = None, log_dir: str | Path | None = None) -> Iterator[None]:
-    """Turn what ends a job from outside, or what a library cannot do as its config says, into one line.
+    """Turn an interruption, or an error of a library that its config causes, into one line.
 
     An error that happens to this package's own code is a bug and stays as it is, as does one of a user's own module
     while a job runs.
@@ -66,7 +66,7 @@ def _known(error: RuntimeError) -> ProcessError | None:
 
 
 def _of_config(error: Exception, config: Any, log_dir: str | Path | None) -> UsageError | None:
-    """What a library could not do as its config says."""
+    """An error of a library that its config causes."""
     frames = blame.frames_of(error)
     building = any(frame.builds for frame in frames)
     if not blame.is_refusal(frames, of_a_user=building):

@@ -1,6 +1,10 @@
-"""What can be known to be wrong before a run starts, said before anything is written."""
+"""Checks before a run: errors are raised before anything is written."""
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from mmengine.config import Config
 
+from ..errors import ProcessError, UsageError
 from .build import check_build
 from .data import check_data
 from .ignored import check_agreement, ignored_labels
@@ -20,7 +24,7 @@ def check_train(config: Config, processes: int, skip_bad_images: bool = False, d
 
     Args:
         config: an OpenMMLab config whose model is checked.
-        processes: of the whole job.
+        processes: of the job.
         skip_bad_images: whether training leaves out images that cannot be opened.
         data: whether the data are read, too: of several processes on a machine one does.
 
@@ -28,10 +32,11 @@ def check_train(config: Config, processes: int, skip_bad_images: bool = False, d
         Warnings.
 
     Raises:
-        UsageError: the first thing that would end it.
+        UsageError: the first thing that would end it; a ProcessError if it is the data's.
     """
     check_settings(config)
-    found = check_data(config, ('train_dataloader', 'val_dataloader'), skip_bad_images) if data else []
+    with _reported_by_each_machine():
+        found = check_data(config, ('train_dataloader', 'val_dataloader'), skip_bad_images) if data else []
     check_weights(config)
     return [*found, *check_agreement(config), *frozen_plugins(config), *advice(config, processes)]
 
@@ -48,8 +53,19 @@ def check_test(config: Config, measured: bool = True, data: bool = True) -> list
         Warnings.
 
     Raises:
-        UsageError: the first thing that would end it.
+        UsageError: the first thing that would end it; a ProcessError if it is the data's.
     """
-    found = check_data(config, ('test_dataloader',), measured=measured) if data else []
+    with _reported_by_each_machine():
+        found = check_data(config, ('test_dataloader',), measured=measured) if data else []
     check_weights(config)
     return found
+
+
+
+@contextmanager
+def _reported_by_each_machine() -> Iterator[None]:
+    """A disk can lack what another machine's has, so an error of the data is this machine's own."""
+    try:
+        yield
+    except UsageError as error:
+        raise ProcessError(str(error)) from None

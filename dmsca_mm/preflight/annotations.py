@@ -63,11 +63,11 @@ def check_coco(content: Coco, named: str, for_metrics: bool) -> list[str]:
         for place, entry in enumerate(entries):
             if not isinstance(entry, KINDS[part]):
                 raise UsageError(f'{named}: {part}[{place}] is {entry!r:.80}, no entry with fields')
-            for field, wanted, is_right in fields:
+            for field, expected, is_right in fields:
                 value = getattr(entry, field)
                 if not is_right(value):
                     has = 'is missing' if value is None else f'is {value!r:.80}'
-                    raise UsageError(f'{named}: {part}[{place}].{field} {has}; {wanted} must be there')
+                    raise UsageError(f'{named}: {part}[{place}].{field} {has}; {expected} must be there')
         if len({entry.id for entry in entries}) < len(entries):
             found += _repeated(entries, part, named)
     return found

@@ -150,7 +150,7 @@ def _check_part(config: Config, path: str, registry: Registry) -> None:
             continue
         known = inspect.signature(kind).parameters
         if any(one.kind is one.VAR_KEYWORD for one in known.values()):
-            continue  # nobody knows where they go
+            continue  # their destination is unknown
         taken = {*known, *(_OF_THE_BUILDER if 'type' in entry else ())}  # without a type mmengine passes all of it on
         for argument in entry:
             if argument not in taken:

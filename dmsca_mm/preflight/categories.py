@@ -32,8 +32,8 @@ def check_categories(content: Coco, classes: Sequence[str], chosen: bool, named:
         whose = 'which metainfo.classes names' if chosen else (
             "one of the data set's own classes: name yours in metainfo=dict(classes=(...)) of every data set")
         raise UsageError(f'{named} has no category {missing[0]!r}, {whose}; it has {have}')
-    wanted = set(classes)
-    read = [name for name in names if name in wanted]
+    chosen = set(classes)
+    read = [name for name in names if name in chosen]
     if twice := [name for name, number in Counter(read).items() if number > 1]:
         raise UsageError(f'{named} has category {twice[0]!r} {read.count(twice[0])} times: labels would go beyond the '
                          'classes; give each name once')

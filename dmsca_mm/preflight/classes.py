@@ -42,13 +42,13 @@ def reduces_zero_label(dataset: dict[str, Any], scope: str | None) -> bool:
     """Whether a data set of label maps ignores label 0 and counts its classes from 1.
 
     Args:
-        dataset: its config; it says so itself, or its pipeline does, or the default of its class.
+        dataset: its config. The value is its own, that of its pipeline or the default of its class.
         scope: see :func:`classes_of`.
     """
     steps = [step for step in dataset.get('pipeline') or () if isinstance(step, dict)]
-    for said in (dataset, *steps):
-        if said.get('reduce_zero_label') is not None:
-            return bool(said['reduce_zero_label'])
+    for settings in (dataset, *steps):
+        if settings.get('reduce_zero_label') is not None:
+            return bool(settings['reduce_zero_label'])
     return argument_of(dataset, 'reduce_zero_label', scope) is True
 
 
@@ -106,9 +106,9 @@ def check_heads(config: Config, classes: int, loader: str) -> list[str]:
         number = head['num_classes']
         if head.get('class_agnostic'):
             continue
-        said = f'{path}.num_classes is {number}, the data of {loader} have {classes} classes'
+        fault = f'{path}.num_classes is {number}, the data of {loader} have {classes} classes'
         if number < classes:
-            raise UsageError(f'{said}: set it to {classes}, or name fewer in metainfo.classes')
+            raise UsageError(f'{fault}: set it to {classes}, or name fewer in metainfo.classes')
         if number > classes:
-            found.append(f'{said}: the others are never trained; set it to {classes}')
+            found.append(f'{fault}: the others are never trained; set it to {classes}')
     return found

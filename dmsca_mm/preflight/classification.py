@@ -24,7 +24,7 @@ def check_classification(dataset: dict[str, Any], kind: type, loader: str, class
         bad_ones_pass: whether an image that cannot be opened is left to the run, which leaves it out.
 
     Returns:
-        How many classes there are, None where that cannot be told.
+        How many classes there are, None where it is unknown.
 
     Raises:
         UsageError: a folder, list or file that is missing or empty; another number of folders than of classes; a line
@@ -45,7 +45,7 @@ def check_classification(dataset: dict[str, Any], kind: type, loader: str, class
     if not folder.is_dir():
         raise UsageError(f'{loader}: folder {folder} does not exist; {source}')
     listed = dataset.get('ann_file') or ''
-    if not listed and split and (root / 'meta' / f'{split}.txt').is_file():  # where ImageNet looks by itself
+    if not listed and split and (root / 'meta' / f'{split}.txt').is_file():  # the default of ImageNet
         listed = f'meta/{split}.txt'
     labelled = dataset.get('with_label', True) and split != 'test'  # ImageNet's test images have no labels
     if listed:

@@ -67,9 +67,9 @@ def read_coco(path: Path, named: str, annotations: bool = True) -> Coco:
     Raises:
         UsageError: it is not JSON, or lists no images.
     """
-    wanted = {part: kind for part, kind in KINDS.items() if annotations or part != 'annotations'}
+    kinds = {part: kind for part, kind in KINDS.items() if annotations or part != 'annotations'}
     try:  # in the encoding that pycocotools takes: neither UTF-16 nor a byte order mark
-        content = read_lists(path, lambda part, entry: _reduced(entry, wanted.get(part)))
+        content = read_lists(path, lambda part, entry: _reduced(entry, kinds.get(part)))
     except UnicodeDecodeError as error:
         raise UsageError(f'{named} is not JSON in {error.encoding} ({error.reason} at byte {error.start}), which '
                          'pycocotools reads: write it anew in that encoding') from None

@@ -47,7 +47,7 @@ def datasets(node: Any) -> Iterator[dict[str, Any]]:
 
 
 def is_remote(dataset: dict[str, Any]) -> bool:
-    """Whether a data set lies on another machine.
+    """Whether a data set is on another machine.
 
     Args:
         dataset: its config.
@@ -57,7 +57,7 @@ def is_remote(dataset: dict[str, Any]) -> bool:
 
 
 def metrics(config: Config, loader: str) -> list[dict[str, Any]]:
-    """The metrics of the evaluator that goes with a data loader.
+    """The metrics of the evaluator of a data loader.
 
     Args:
         config: an OpenMMLab config.

@@ -22,7 +22,7 @@ def check_detection(path: Path, dataset: dict[str, Any], kind: Any, scope: str |
     """Check an annotation file and what it lists.
 
     Args:
-        path: of the file, which is there.
+        path: of the file, which exists.
         dataset: the config of the data set that reads it.
         kind: its class, or its name; of others than mmdet's CocoDataset and its own nothing is checked, and of those
             that read entries in their own way only categories and images.

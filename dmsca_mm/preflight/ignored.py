@@ -48,12 +48,12 @@ def check_labels(config: Config, labels: dict[int, str], classes: int, reduce_ze
     """
     found = []
     for label, path in labels.items():
-        said = (f'{loader}: label map {path} holds label {label}{" as it is read" if reduce_zero_label else ""}, and '
+        fault = (f'{loader}: label map {path} holds label {label}{" as it is read" if reduce_zero_label else ""}, and '
                 f'{classes} classes with reduce_zero_label={reduce_zero_label} go to {classes - 1}')
         if loader.startswith('train'):
-            found += _check_training(config, label, said)
+            found += _check_training(config, label, fault)
         elif label >= classes:
-            found += [f'{said}: {where}, which ignores {ignored}, counts these pixels as wrong; set its '
+            found += [f'{fault}: {where}, which ignores {ignored}, counts these pixels as wrong; set its '
                       f'ignore_index={label}' for where, ignored in _metrics(config, loader) if ignored != label]
     return found
 
@@ -67,23 +67,23 @@ def check_agreement(config: Config) -> list[str]:
     of_heads = _ignored(config)
     if not of_heads:
         return []
-    (first, wanted), *rest = of_heads.items()
+    (first, expected), *rest = of_heads.items()
     places = list(rest)
     for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
         places += [(f'{loader}.dataset', dataset['ignore_index']) for dataset in datasets(config.get(loader))
                    if 'ignore_index' in dataset]
         places += _metrics(config, loader)
-    found = [f'{first}.ignore_index is {wanted} and that of {where} is {ignored}: pixels of one are left out here and '
-             'counted there; give both the same' for where, ignored in dict(places).items() if ignored != wanted]
+    found = [f'{first}.ignore_index is {expected} and that of {where} is {ignored}: pixels of one are left out here '
+             'and counted there; give both the same' for where, ignored in dict(places).items() if ignored != expected]
     scope = config.get('default_scope')
     for where, padded in _padding(config):
-        if padded != wanted and any(_failing(head, padded, scope) for _, head in _heads_of(config)):
-            found.append(f'{where}.seg_pad_val is {padded}, and {first} ignores {wanted}: an image that has to be '
-                         f'padded would end the training; set seg_pad_val={wanted}')
+        if padded != expected and any(_failing(head, padded, scope) for _, head in _heads_of(config)):
+            found.append(f'{where}.seg_pad_val is {padded}, and {first} ignores {expected}: an image that has to be '
+                         f'padded would end the training; set seg_pad_val={expected}')
     return found
 
 
-def _check_training(config: Config, label: int, said: str) -> list[str]:
+def _check_training(config: Config, label: int, fault: str) -> list[str]:
     found = []
     for where, head in _heads_of(config):
         ignored = head.get('ignore_index', UNLABELLED)
@@ -91,14 +91,14 @@ def _check_training(config: Config, label: int, said: str) -> list[str]:
             continue
         loss = _failing(head, label, config.get('default_scope'))
         if loss and ignored == label:
-            raise UsageError(f'{said}: {where} ignores it, and its {loss} has an ignored label of its own and fails on '
-                             f'it; give both the same')
+            raise UsageError(f'{fault}: {where} ignores it, and its {loss} has an ignored label of its own and fails '
+                             'on it; give both the same')
         if loss:
-            raise UsageError(f'{said}: {where} has {head["num_classes"]} classes and ignore_index={ignored}, and its '
+            raise UsageError(f'{fault}: {where} has {head["num_classes"]} classes and ignore_index={ignored}, and its '
                              f'{loss} fails on it; set ignore_index={label} in every head, data set and evaluator '
                              'if it is to be ignored, else check metainfo.classes, num_classes and reduce_zero_label')
         if ignored != label:
-            found.append(f'{said}: {where}, which ignores {ignored}, trains on these pixels as none of its classes; '
+            found.append(f'{fault}: {where}, which ignores {ignored}, trains on these pixels as none of its classes; '
                          f'set its ignore_index={label} if they are to be ignored')
     return found
 
@@ -139,7 +139,7 @@ def _computes(head: dict[str, Any], loss: dict[str, Any], label: int, scope: str
 
 
 def _metrics(config: Config, loader: str) -> list[tuple[str, int]]:
-    """The metrics that leave a label out, of the evaluator that goes with a data loader."""
+    """The metrics that leave a label out, of the evaluator of a data loader."""
     return [(loader.replace('dataloader', 'evaluator'), metric.get('ignore_index', UNLABELLED))
             for metric in metrics(config, loader) if name_of(metric) == 'IoUMetric' or 'ignore_index' in metric]
 

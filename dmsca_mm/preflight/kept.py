@@ -98,8 +98,8 @@ def category_ids(content: Coco, classes: Iterable[str] | None) -> set[Any]:
         content: of the file.
         classes: names of the data set's classes; None takes all.
     """
-    wanted = None if classes is None else set(classes)
-    return {entry.id for entry in content.categories if wanted is None or entry.name in wanted}
+    chosen = None if classes is None else set(classes)
+    return {entry.id for entry in content.categories if chosen is None or entry.name in chosen}
 
 
 def _why(entry: Annotation, size: tuple[float, float] | None, categories: set[Any], used: set[Any]) -> str | None:

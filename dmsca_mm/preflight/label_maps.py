@@ -60,9 +60,9 @@ def check_maps(files: list[dict[str, Any]], pipeline: Any, built: Any, scope: st
                          f'{shape}: a label map has one channel that holds the number of a class at each pixel; turn '
                          'colours into those numbers')
     if misfits and (len(misfits) == len(sample) or not bad_ones_pass):
-        path, size, wanted = misfits[0]
+        path, size, expected = misfits[0]
         raise UsageError(f'{loader}: {len(misfits)} of {opened} are of another size than their image; the first is '
-                         f'{path} with {size[0]}×{size[1]} pixels, its image has {wanted[0]}×{wanted[1]}')
+                         f'{path} with {size[0]}×{size[1]} pixels, its image has {expected[0]}×{expected[1]}')
     return _uninformative(void, labels.keys() - ignored, opened, built, ignored, loader), labels
 
 

@@ -19,7 +19,7 @@ def check_work_directory(path: Path, resume: bool, overwrite: bool) -> None:
 
     Args:
         path: the work directory.
-        resume: whether the run goes on from a checkpoint.
+        resume: whether the run resumes from a checkpoint.
         overwrite: whether the old checkpoints may go.
 
     Raises:
@@ -39,7 +39,7 @@ def check_writable(path: Path) -> None:
         path: of the folder; it may not be there yet.
 
     Raises:
-        UsageError: a file stands in its way, it may not be written, or the system cannot have it.
+        UsageError: a file has its name, or it cannot be written.
     """
     try:
         there = next(place for place in (path.absolute(), *path.absolute().parents)
@@ -60,14 +60,14 @@ def check_room(path: Path, config: Config, model: nn.Module) -> list[str]:
 
     Args:
         path: the work directory; it may not be there yet.
-        config: says how many checkpoints are kept.
+        config: with the number of checkpoints to keep.
         model: what is saved.
 
     Returns:
         A warning where the room is enough for a checkpoint but not for all that are kept.
 
     Raises:
-        UsageError: there is no room for a checkpoint and, as the old one stays until the new one is whole, its
+        UsageError: there is no room for a checkpoint and, as the old one stays until the new one is complete, its
             predecessor.
     """
     while not path.exists():

@@ -1,4 +1,4 @@
-"""Whether every file that a data set lists is there."""
+"""Whether every file that a data set lists exists."""
 from __future__ import annotations
 
 import os

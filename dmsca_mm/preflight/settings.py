@@ -38,7 +38,7 @@ def advice(config: Config, processes: int) -> list[str]:
 
     Args:
         config: an OpenMMLab config for training.
-        processes: of the whole job.
+        processes: of the job.
     """
     found = []
     if (config.get('randomness') or {}).get('deterministic') and (config.get('env_cfg') or {}).get('cudnn_benchmark'):

@@ -1,4 +1,4 @@
-"""Whether the state of optimizer and schedules in a checkpoint fits those of the config that goes on from it."""
+"""Whether the state of optimizer and schedules in a checkpoint fits the config that resumes from it."""
 from __future__ import annotations
 
 from typing import Any
@@ -17,7 +17,7 @@ def check_training_state(path: str, config: Config, model: nn.Module) -> None:
 
     Args:
         path: of the checkpoint.
-        config: of the run that goes on.
+        config: of the resumed run.
         model: of that config.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The weights that a run starts from: there, whole, and nothing but weights."""
+"""Checks of the weights that a run starts from."""
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -94,7 +94,7 @@ def _check_fit(backbone: dict[str, Any], weights: str, prefix: str, default_scop
     model = built_empty(backbone, default_scope)
     here = {name: value.shape for name, value in model.state_dict().items()}
     published = model_zoo.weights_of(backbone, type(model).__name__)
-    wanted = 'give the weights of that backbone' + (f', such as {model_zoo.address(published)}' if published else '')
+    remedy = 'give the weights of that backbone' + (f', such as {model_zoo.address(published)}' if published else '')
     mine = f'the config has {type(model).__name__} of depth {backbone["depth"]}' if 'depth' in backbone else (
         f'the config has {type(model).__name__}')
     missing = [name for name in here if name not in there and not name.endswith('num_batches_tracked')
@@ -102,7 +102,7 @@ def _check_fit(backbone: dict[str, Any], weights: str, prefix: str, default_scop
     if missing:
         hint = ", or give prefix='backbone.'" if not prefix and any('backbone.' in name for name in there) else ''
         raise UsageError(f'weights {weights} are of another backbone: {mine}, of which they lack {len(missing)} '
-                         f'tensor(s), the first is {missing[0]}; {wanted}{hint}')
+                         f'tensor(s), the first is {missing[0]}; {remedy}{hint}')
     beyond = [name for name in there if name not in here and hasattr(model, name.split('.')[0])]
     if beyond:
         raise UsageError(f'weights {weights} are of another backbone: {mine}, and they have {len(beyond)} tensor(s) '
@@ -110,7 +110,7 @@ def _check_fit(backbone: dict[str, Any], weights: str, prefix: str, default_scop
     for name, shape in there.items():
         if name in here and here[name] != shape:
             raise UsageError(f'weights {weights} are of another backbone: {name} is {tuple(shape)} there and '
-                             f'{tuple(here[name])} here, where {mine}; {wanted}')
+                             f'{tuple(here[name])} here, where {mine}; {remedy}')
 
 
 def check_start(backbone: dict[str, Any], weights: str, content: dict[str, Any]) -> None:

@@ -37,7 +37,7 @@ def parser(description: str) -> argparse.ArgumentParser:
 
 
 def inspection_parser(description: str) -> argparse.ArgumentParser:
-    """A parser with the arguments of every tool that looks into a trained model.
+    """A parser with the arguments of every tool that inspects a trained model.
 
     Args:
         description: what the tool does, a line.

@@ -19,7 +19,7 @@ from ..preflight.structure import check_structure
 
 _NOISE = ('pkg_resources is deprecated', ".*'pin_memory' argument is set as true", '``build_loss`` would be deprecated',
           'Default ``avg_non_ignore`` is False')
-"""Warnings of the libraries about themselves, at every start; the CPU has nothing to pin, and torch says so."""
+"""Warnings of the libraries about themselves at every start, and of torch that the CPU has no memory to pin."""
 
 
 def load_config(name: str, options: dict[str, Any] | None = None, plugin: str | None = None) -> Config:

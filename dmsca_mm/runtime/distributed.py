@@ -24,7 +24,7 @@ _DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of linux/prctl.h
 
 
 def end_with_launcher() -> None:
-    """Have this process told to end (SIGTERM) when its launcher dies, even killed: otherwise it would train on alone.
+    """Have this process get SIGTERM when its launcher dies, even killed: otherwise it would train on alone.
 
     torchrun starts its processes in sessions of their own; no signal to its group reaches them. Linux only.
     """
@@ -33,7 +33,7 @@ def end_with_launcher() -> None:
 
 
 def end_with_parent() -> None:
-    """Have this process told to end (SIGTERM) when the one that started it dies, even killed. Linux only."""
+    """Have this process get SIGTERM when its parent dies, even killed. Linux only."""
     if sys.platform == 'linux':
         ctypes.CDLL(None).prctl(_DEATH_SIGNAL, signal.SIGTERM)
 
@@ -65,7 +65,7 @@ def checks_data(launcher: str) -> bool:
 
 
 def _number(variable: str, default: str = '') -> int:
-    """A whole number of the environment."""
+    """An integer of the environment."""
     text = os.environ.get(variable, default)
     if not text.isascii() or not text.isdigit():
         raise ProcessError(f'{variable}={text} of the environment is no whole number: start with tools/dist_train.sh, '

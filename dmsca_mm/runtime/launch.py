@@ -1,7 +1,7 @@
 """Start a tool in several processes with torchrun, and report its end in one line.
 
 ``python -m dmsca_mm.runtime.launch SCRIPT N [ARGUMENTS...]`` is what ``tools/dist_train.sh`` calls. The environment
-says the rest, as in mmdet and mmseg: NNODES, NODE_RANK, MASTER_ADDR, PORT.
+sets the rest, as in mmdet and mmseg: NNODES, NODE_RANK, MASTER_ADDR, PORT.
 """
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def launch(script: str, processes: int, arguments: list[str]) -> None:
                          'or hide the GPUs with CUDA_VISIBLE_DEVICES= to run on the CPU')
     if not gpus:
         os.environ.setdefault('OMP_NUM_THREADS', str(max(1, (os.cpu_count() or 1) // processes)))
-    # Torch's own report of a failed process runs over forty lines; _describe says it in one.
+    # Torch's own report of a failed process takes over forty lines; _describe takes one.
     logging.getLogger('torch.distributed.elastic').setLevel(logging.CRITICAL)
     options = [f'--nproc-per-node={processes}', *rendezvous(), script, *arguments, '--launcher', 'pytorch']
     try:
         run(parse_args(options))
     except ChildFailedError as error:
         rank, failure = error.get_first_failure()
-        if failure.exitcode != 2 and failure.exitcode < 128:  # a process that was mistaken or told to stop has said so
+        if failure.exitcode != 2 and failure.exitcode < 128:  # the process has printed its own line
             print(f'error: process {rank} ended with {_describe(failure.exitcode)}; its own output is above',
                   file=sys.stderr)
         raise SystemExit(failure.exitcode if failure.exitcode > 0 else 1) from None

@@ -31,7 +31,7 @@ def train(config: str, work_dir: str | None = None, resume: str | None = None, o
     Args:
         config: see :func:`config.load_config`.
         work_dir: folder for logs and checkpoints; by default the config's, else ``work_dirs/NAME_OF_CONFIG``.
-        resume: ``'auto'`` goes on from the newest checkpoint in the work directory; a path from that file.
+        resume: ``'auto'`` resumes from the newest checkpoint in the work directory; a path from that file.
         overwrite: drop the checkpoints of an earlier run in the work directory.
         amp: mixed precision; needs a GPU.
         auto_scale_lr: scale the learning rate by the real batch size over the config's base batch size.
@@ -90,7 +90,7 @@ def train(config: str, work_dir: str | None = None, resume: str | None = None, o
 
 
 def whereabouts(directory: Path) -> str:
-    """One line that says where everything of a finished training lies.
+    """One line with the places of the results of a finished training.
 
     Args:
         directory: what :func:`train` returned.
@@ -151,7 +151,7 @@ def prepared(name: str, options: dict[str, Any] | None, plugin: str | None, work
 
 
 def _newest(directory: Path) -> str | None:
-    """The newest whole checkpoint of a work directory, or None where there is none yet; broken ones are told."""
+    """The newest complete checkpoint of a work directory, or None where there is none. Truncated ones are reported."""
     path, passed_over = newest(directory)
     warn(f'passed over: {reason}' for reason in passed_over)
     return path

@@ -38,5 +38,5 @@ def test_pointer_comes_before_time_and_may_name_a_folder_that_moved(tmp_path):
 def test_no_checkpoint_is_none_and_only_broken_ones_are_an_error(tmp_path):
     assert newest(tmp_path) == (None, [])
     (tmp_path / 'epoch_1.pth').write_bytes(b'half')
-    with pytest.raises(UsageError, match=r'no whole checkpoint in .*epoch_1.pth.*start anew with --overwrite'):
+    with pytest.raises(UsageError, match=r'no complete checkpoint in .*epoch_1.pth.*start anew with --overwrite'):
         newest(tmp_path)

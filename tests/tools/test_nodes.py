@@ -7,7 +7,7 @@ import time
 
 import psutil
 import pytest
-from commands import DETECTOR, data_options
+from commands import DETECTOR, assert_one_line, data_options
 from processes import finished, kill_all, started, wait_for
 
 LIMIT = 60
@@ -61,6 +61,15 @@ def test_node_that_dies_ends_the_other_and_both_go_on(nodes):
     assert (work / f'epoch_{reached + 1}.pth').exists()
     assert outputs[0][1].count('trained: ') == 1
     assert 'trained: ' not in outputs[1][1], 'one process speaks for both nodes'
+
+
+def test_second_node_names_the_data_that_its_own_disk_lacks(call_here, monkeypatch, tmp_path):
+    """The first process of each machine checks its disk; the first process of the job does not know that disk."""
+    for name, value in dict(RANK='4', WORLD_SIZE='8', LOCAL_RANK='0').items():
+        monkeypatch.setenv(name, value)
+    ended = call_here('train.py', DETECTOR, '--launcher', 'pytorch', '--cfg-options',
+                      *data_options(tmp_path / 'lost', True))
+    assert_one_line(ended, tmp_path / 'lost', 'does not exist')
 
 
 @pytest.mark.soak

@@ -16,7 +16,7 @@ PARTS = {
     'dff': ('dff',),
     'aa': ('aa',),
 }
-"""By name of a part, the modules that are held, with every parameter at zero. There the part says nothing:
+"""By name of a part, the modules that are frozen, with every parameter at zero. There the part is neutral:
 
 - gce: F = 0, so A_c = 1: the channel branch passes X on.
 - tca: τ = 1: the channel gate has no temperature.

@@ -13,7 +13,7 @@ FORWARDS = (nn.Conv2d.forward, parts.GlobalContextEncoder.forward, parts.Tempera
 
 
 def are_plain(dmsca: nn.Module) -> bool:
-    """Whether calling the children would do nothing but compute the formula from their parameters.
+    """Whether the children have their standard forward and no hooks, so that their parameters give the formula.
 
     It is not so with a hook on a child, with a hook for all modules, where a convolution pads with other values than
     zeros, and where a child is of another class, say a layer with a low-rank adapter or one that simulates

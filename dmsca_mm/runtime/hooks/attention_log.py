@@ -19,10 +19,10 @@ from ...config_tree import REGISTRY, add_import
 class LogAttention(Hook):
     """Write :meth:`Watch.statistics` of one step in ``interval`` to the visualizer: scalars.json, and TensorBoard.
 
-    Other steps are not touched. In several processes the first tells what it has seen.
+    Other steps are not touched. In several processes the first logs its own batch.
 
     Args:
-        interval: iterations from one look to the next, at least 1.
+        interval: iterations between two logged steps, at least 1.
     """
 
     priority = 'VERY_LOW'
@@ -34,7 +34,7 @@ class LogAttention(Hook):
         self.loss_scale = 1.0
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
-        """Begin to watch the step that ends a full interval."""
+        """Watch the last step of an interval."""
         if runner.rank == 0 and (runner.iter + 1) % self.interval == 0:
             self.watch = self.stack.enter_context(watching(runner.model))
             if isinstance(runner.optim_wrapper, AmpOptimWrapper):
@@ -42,7 +42,7 @@ class LogAttention(Hook):
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None,
                          outputs: dict[str, torch.Tensor] | None = None) -> None:
-        """Write what was seen."""
+        """Log the statistics."""
         if self.watch is None:
             return
         self.stack.close()

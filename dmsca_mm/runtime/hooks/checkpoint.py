@@ -1,4 +1,4 @@
-"""mmengine's CheckpointHook with atomic writes: an old checkpoint goes after the new one has come."""
+"""mmengine's CheckpointHook with atomic writes: an old checkpoint is removed after the new one is complete."""
 from __future__ import annotations
 
 from pathlib import Path
@@ -18,7 +18,7 @@ from ...config_tree import REGISTRY, add_import
 
 @HOOKS.register_module()
 class WholeCheckpointHook(CheckpointHook):
-    """mmengine's CheckpointHook, except that an old checkpoint goes only when the new one lies on the disk.
+    """mmengine's CheckpointHook, except that an old checkpoint is removed only when the new one is on the disk.
 
     The original removes the old one first and rewrites ``last_checkpoint`` in place: a kill in between leaves a work
     directory without a checkpoint, or a ``last_checkpoint`` that names none.
@@ -49,7 +49,7 @@ class WholeCheckpointHook(CheckpointHook):
 
 
 def install(config: Config) -> None:
-    """Make a run write whole files.
+    """Have a run write its files atomically.
 
     Args:
         config: changed in place: its CheckpointHook, if it has one, becomes a :class:`WholeCheckpointHook`.

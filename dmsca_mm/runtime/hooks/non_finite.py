@@ -1,4 +1,4 @@
-"""A loss or weights that are no longer numbers end a run, before they are saved over good ones."""
+"""A non-finite loss or weight ends a run before a checkpoint is written."""
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -40,11 +40,11 @@ class StopOnBadNumbers(Hook):
             return
         self.in_a_row += 1
         losses = ', '.join(f'{name} {value.item():.4g}' for name, value in outputs.items() if 'loss' in name)
-        said = f'iteration {runner.iter + 1}: {losses}; images: {", ".join(_images(data_batch)) or "unknown"}'
+        place = f'iteration {runner.iter + 1}: {losses}; images: {", ".join(_images(data_batch)) or "unknown"}'
         if isinstance(runner.optim_wrapper, AmpOptimWrapper) and self.in_a_row < PATIENCE:
-            runner.logger.warning(f'step skipped, its loss is not finite: {said}')
+            runner.logger.warning(f'step skipped, its loss is not finite: {place}')
             return
-        raise ProcessError(f'the loss is not finite: {said}. Nothing was saved since; look at these images, lower the '
+        raise ProcessError(f'the loss is not finite: {place}. Nothing was saved since; look at these images, lower the '
                            'learning rate or clip gradients (optim_wrapper.clip_grad), then --resume')
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""How many processes and threads trained a checkpoint: nothing else in it says so, and a resumed run compares."""
+"""The number of processes and threads that trained a checkpoint, stored in it for a resumed run to compare."""
 from __future__ import annotations
 
 from typing import Any

@@ -59,7 +59,7 @@ class SaveOnSignal(Hook):
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None,
                          outputs: dict[str, torch.Tensor] | None = None) -> None:
-        """Stop where any process of the job was told to and no gradient is half accumulated."""
+        """Stop where any process of the job got a signal and no accumulation of gradients is unfinished."""
         if self._told_to_any(runner) and runner.optim_wrapper.should_update():
             self._save(runner, dict(epoch=runner.epoch, iter=runner.iter + 1))
             if runner.distributed:
@@ -67,7 +67,7 @@ class SaveOnSignal(Hook):
             raise self._stopped(runner, runner.iter + 1)
 
     def after_val_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
-        """Stop where this process was told to; processes may have different numbers of images, so none waits."""
+        """Stop where this process got a signal. Processes may have different numbers of images, so none waits."""
         if self.received and runner.train_loop.iter > 0:
             self._save(runner, dict(epoch=runner.epoch, iter=runner.iter))
             raise self._stopped(runner, runner.iter)

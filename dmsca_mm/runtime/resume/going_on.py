@@ -1,4 +1,4 @@
-"""Going on from a checkpoint: what is no longer as in the run that wrote it is reported, or refused."""
+"""Resuming from a checkpoint: a difference to the run that wrote it is reported, or refused."""
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -19,8 +19,8 @@ def go_on(config: Config, begun: str, processes: int) -> list[str]:
 
     Args:
         config: as it is going to run; changed in place.
-        begun: path or address of the checkpoint; at an address it is not looked into.
-        processes: of the whole job.
+        begun: path or address of the checkpoint; one at an address is not read.
+        processes: of the job.
 
     Returns:
         What is not as in the run that wrote the checkpoint, a line each, and what that means.

@@ -82,7 +82,7 @@ class _Left:
     """The batches that are left to a resumed run, for a loop that wants to leave out those it has had itself.
 
     mmengine draws every batch that was trained on and throws it away; its fork calls ``skip_iter``, if at all. Either
-    shall throw away nothing.
+    must discard nothing.
     """
 
     def __init__(self, batches: Iterator[Any], done: int) -> None:
@@ -126,7 +126,7 @@ def _repeatable(runner: Runner, loader: DataLoader | dict[str, Any], **options: 
 
 
 def _resumed(runner: Runner) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Position and runtime information of the checkpoint that a run goes on from; both empty for a fresh run.
+    """Position and runtime information of the checkpoint that a run resumes from; both empty for a fresh run.
 
     mmengine resumes after it has built the loop, and its loop over iterations starts loading when it is built.
     """

@@ -1,4 +1,4 @@
-"""What of a model changed between two runs: another network is refused, anything else is said."""
+"""Differences of the model between two runs: another network is refused, any other is reported."""
 from __future__ import annotations
 
 import copy

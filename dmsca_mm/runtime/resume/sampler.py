@@ -1,4 +1,4 @@
-"""Batches that follow, noise included, from the seed and their position alone: a resumed run meets the same ones."""
+"""Deterministic, resumable sampler: batches and augmentation follow from the seed and the position."""
 from __future__ import annotations
 
 import os
@@ -114,7 +114,7 @@ class Batches(Sampler[SeededBatch]):
 
 @FUNCTIONS.register_module()
 def start_worker(worker_id: int, quiet: bool = False) -> None:
-    """Let a data worker outlive the signals that a whole process group gets: its process still needs it to save.
+    """Let a data worker ignore the signals of its process group: its process still needs it to save.
 
     Args:
         worker_id: counts from 0.

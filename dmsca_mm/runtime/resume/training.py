@@ -14,7 +14,7 @@ from .loops import SameEpochLoop, SameIterLoop
 
 _OWN_HOOKS = [hook.__name__ for hook in (LogAttention, StopOnBadNumbers, SaveOnSignal, StoreProcesses)]
 _OWN_LOOPS = [loop.__name__ for loop in (SameEpochLoop, SameIterLoop)]
-"""Those that every run of this package gets, whatever its config says."""
+"""Those of every run of this package, whatever its config."""
 
 STEP = "a step has other images from here, and the learning rate stays the checkpoint's"
 _DATA = 'the rest of the run trains on that'

@@ -22,7 +22,7 @@ SKIPPED = 'skipped_images.txt'
 
 @TRANSFORMS.register_module()
 class LoadWholeImage(LoadImageFromFile):
-    """mmcv's LoadImageFromFile, except that it knows half an image from a whole one and names it.
+    """mmcv's LoadImageFromFile, which also refuses a truncated image by name.
 
     OpenCV decodes a JPEG that is cut short without an error: the rest is grey.
 
@@ -37,7 +37,7 @@ class LoadWholeImage(LoadImageFromFile):
         self.skipped = skipped
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any] | None:
-        """Load ``results['img_path']``, and look at the label map beside it where there is one.
+        """Load ``results['img_path']``, and check the label map beside it where there is one.
 
         Raises:
             ImageError: it is missing, cut short, no image, a pixel wide or high, or of another size than its label map.

@@ -53,7 +53,7 @@ def test_truncated_checkpoint_is_named_in_place_of_the_pictures(write_run, repos
     write_run('20260101_000000', [trained(1)], config=config)
     (tmp_path / 'work/epoch_1.pth').write_bytes(b'PK\x03\x04')
     page = write_report(tmp_path / 'work').read_text()
-    assert 'Not available: no whole checkpoint in' in page
+    assert 'Not available: no complete checkpoint in' in page
     assert '1.657 M' in page, 'the cost is there all the same'
 
 

@@ -92,7 +92,7 @@ def is_complete(path: Path) -> bool:
 
 
 def is_current(path: Path = LIBRARY) -> bool:
-    """Whether the library is there, complete and of these sources."""
+    """Whether the library exists, is complete and was compiled from these sources."""
     return path.exists() and is_complete(path) and sources_hash().encode() in path.read_bytes()
 
 
