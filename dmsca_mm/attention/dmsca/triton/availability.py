@@ -25,11 +25,12 @@ def not_covered(x: Tensor, parameters: Parameters) -> str | None:
         x: X, (N, C, H, W), dense, on a CUDA device.
         parameters: of the module.
     """
-    return _no_triton() or (_old_card(x.device) if x.is_cuda else None) or _input(x) or _parameters(x, parameters)
+    return no_triton() or (old_card(x.device) if x.is_cuda else None) or _input(x) or _parameters(x, parameters)
 
 
 @cache
-def _no_triton() -> str | None:
+def no_triton() -> str | None:
+    """Why Triton cannot be used; None when it can."""
     try:
         found = version('triton')
     except PackageNotFoundError:
@@ -40,7 +41,8 @@ def _no_triton() -> str | None:
 
 
 @cache
-def _old_card(device: torch.device) -> str | None:
+def old_card(device: torch.device) -> str | None:
+    """Why a GPU cannot run the kernels; None when it can."""
     found = torch.cuda.get_device_capability(device)
     if torch.version.cuda and found < OLDEST_CAPABILITY:
         return '{} has compute capability {}.{}, the kernels need {}.{}'.format(

@@ -66,19 +66,19 @@ def test_old_or_missing_triton_is_named(found, words, monkeypatch):
         return found
 
     monkeypatch.setattr(availability, 'version', version)
-    availability._no_triton.cache_clear()
+    availability.no_triton.cache_clear()
     assert (words in reason()) if words else reason() is None
-    availability._no_triton.cache_clear()
+    availability.no_triton.cache_clear()
 
 
 def test_old_card_is_named(monkeypatch):
     monkeypatch.setattr(torch.version, 'cuda', '12.8')
     monkeypatch.setattr(torch.cuda, 'get_device_capability', lambda device: (7, 0))
     monkeypatch.setattr(torch.cuda, 'get_device_name', lambda device: 'Some V100')
-    availability._old_card.cache_clear()
-    found = availability._old_card(torch.device('cuda', 0))
+    availability.old_card.cache_clear()
+    found = availability.old_card(torch.device('cuda', 0))
     assert found == 'Some V100 has compute capability 7.0, the kernels need 8.0'
-    availability._old_card.cache_clear()
+    availability.old_card.cache_clear()
 
 
 def test_the_package_imports_without_triton():

@@ -1,0 +1,194 @@
+"""``python -m dmsca_mm``: what is installed, what works with it, and the command that mends what does not."""
+from __future__ import annotations
+
+import platform
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, distributions, version
+from importlib.util import find_spec
+
+import torch
+
+from .attention.dmsca.cpu import compile_kernels, library
+from .attention.dmsca.triton.availability import no_triton, old_card
+from .compat import requirements
+from .errors import UsageError
+from .version import __version__
+
+OLDEST_PYTHON = (3, 10)
+OLDEST_TORCH = {'operator': (2, 4), 'tools': (2, 6)}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report.
+
+    Attributes:
+        what: such as ``'mmcv'``.
+        found: such as its version.
+        remedy: the command that mends it; empty where nothing is wrong.
+    """
+
+    what: str
+    found: str
+    remedy: str = ''
+
+
+def examine() -> list[Finding]:
+    """What is installed on this machine, from the interpreter up to the libraries."""
+    return [_python(), _torch(), _gpu(), *map(_library, ('mmengine', 'mmcv', *requirements.LIBRARIES)), _opencv(),
+            _setuptools(), _cpu_kernels(), _triton(), *map(_optional, ('torchvision', 'onnx', 'onnxruntime'))]
+
+
+def abilities(findings: list[Finding]) -> list[Finding]:
+    """What can be done here.
+
+    Args:
+        findings: of :func:`examine`.
+
+    Returns:
+        For each ability ``'yes'``, or ``'no'`` and what is missing.
+    """
+    broken = {finding.what for finding in findings if finding.remedy}
+    old = ('torch',) if _too_old('operator') else ()
+    base = ('Python', 'torch', 'mmengine', 'mmcv', 'setuptools')
+    gpu = [] if torch.cuda.is_available() else ['GPU']
+    needs = {'the operator': ('Python', *old), 'its CPU kernels': ('CPU kernels',), 'its GPU kernels': ('Triton',),
+             'detectors': (*base, 'mmdet'), 'segmenters': (*base, 'mmsegmentation'),
+             'classifiers': (*base, 'mmpretrain'), 'ONNX export': ('onnx', 'onnxruntime')}
+    found = []
+    for ability, parts in needs.items():
+        missing = [part for part in parts if part in broken] + (gpu if ability == 'its GPU kernels' else [])
+        found.append(Finding(ability, f'no: {", ".join(missing)}' if missing else 'yes'))
+    return [*found, Finding('train on', 'GPU and CPU' if not gpu else 'CPU')]
+
+
+def report(findings: list[Finding]) -> str:
+    """The findings, what works and what to do, a line each.
+
+    Args:
+        findings: of :func:`examine`.
+    """
+    lines = [f'{"dmsca_mm":<16}{__version__}', *(f'{each.what:<16}{each.found}' for each in findings), '',
+             *(f'{each.what:<16}{each.found}' for each in abilities(findings))]
+    remedies = [f'{each.what}: {each.remedy}' for each in findings if each.remedy]
+    return '\n'.join([*lines, *(['', 'To mend:', *remedies] if remedies else [])])
+
+
+def main() -> int:
+    """Print the report.
+
+    Returns:
+        0 where a detector, a segmenter or a classifier can be trained, else 1.
+    """
+    findings = examine()
+    print(report(findings))
+    can = {each.what: each.found for each in abilities(findings)}
+    return 0 if 'yes' in (can['detectors'], can['segmenters'], can['classifiers']) else 1
+
+
+def _python() -> Finding:
+    found = f'{platform.python_version()}, {platform.system()} {platform.machine()}'
+    old = sys.version_info < OLDEST_PYTHON
+    return Finding('Python', found, 'install Python 3.10 or newer' if old else '')
+
+
+def _torch() -> Finding:
+    needed = [f'{what} {".".join(map(str, oldest))}' for what, oldest in OLDEST_TORCH.items() if _too_old(what)]
+    remedy = f'pip install --upgrade torch, then build mmcv again (needed: {", ".join(needed)})' if needed else ''
+    return Finding('torch', torch.__version__, remedy)
+
+
+def _too_old(what: str) -> bool:
+    return tuple(map(int, torch.__version__.split('.')[:2])) < OLDEST_TORCH[what]
+
+
+def _gpu() -> Finding:
+    if torch.cuda.is_available():
+        names = ', '.join(torch.cuda.get_device_name(place) for place in range(torch.cuda.device_count()))
+        return Finding('GPU', f'{names}; CUDA {torch.version.cuda}')
+    if shutil.which('nvidia-smi') is None:
+        return Finding('GPU', 'none: no driver')
+    how = f'built for CUDA {torch.version.cuda}' if torch.version.cuda else 'built without CUDA'
+    return Finding('GPU', f'not usable: there is a driver, and torch is {how}',
+                   'install a build of torch for your driver: https://pytorch.org/get-started/locally')
+
+
+def _library(name: str) -> Finding:
+    """An OpenMMLab library, by its import name."""
+    what = {'mmseg': 'mmsegmentation'}.get(name, name)
+    found = next((f'{package} {number}' for package, number in requirements.versions().items()
+                  if package.removeprefix('onedl-') in (what, {'mmdet': 'mmdetection'}.get(what))), 'not installed')
+
+    def need() -> None:
+        if name == 'mmengine':
+            import_module(name)
+        else:
+            requirements.require(*({name} - {'mmcv'}))
+            import_module(name)
+    fault = _fault(need)
+    if fault:
+        return Finding(what, found, fault)
+    return Finding(what, f'{found}, with its operators' if name == 'mmcv' else found)
+
+
+def _fault(need: Callable[[], None]) -> str:
+    """Why something cannot be imported, with the command of its error where there is one."""
+    try:
+        need()
+    except UsageError as error:
+        return str(error)
+    except (ImportError, AssertionError, RuntimeError, AttributeError) as error:  # asserts the version of mmcv
+        return f'{" ".join(str(error).split()) or type(error).__name__}; "make setup" installs versions that fit'
+    return ''
+
+
+def _opencv() -> Finding:
+    found = sorted({f'{each.name} {each.version}' for each in distributions()
+                    if (each.name or '').startswith('opencv-')})
+    remedy = ''
+    if len(found) > 1:
+        names = ' '.join(each.split()[0] for each in found)
+        remedy = f'several builds overwrite each other: pip uninstall -y {names} && pip install opencv-python'
+    elif not found and find_spec('cv2') is None:
+        remedy = 'pip install opencv-python'
+    return Finding('OpenCV', ', '.join(found) or 'not installed', remedy)
+
+
+def _setuptools() -> Finding:
+    try:
+        found = version('setuptools')
+    except PackageNotFoundError:
+        found = 'not installed'
+    missing = find_spec('pkg_resources') is None
+    remedy = 'pip install "setuptools<81" (the libraries import its pkg_resources)' if missing else ''
+    return Finding('setuptools', found, remedy)
+
+
+def _cpu_kernels() -> Finding:
+    try:
+        library.load()
+    except library.LoadError as error:
+        compiler = '' if shutil.which('c++') else ' after installing a C++ compiler (g++)'
+        return Finding('CPU kernels', str(error), f'{compile_kernels.COMMAND}{compiler}; until then PyTorch computes')
+    return Finding('CPU kernels', f'{compile_kernels.LIBRARY.name}, current')
+
+
+def _triton() -> Finding:
+    if not torch.cuda.is_available():
+        return Finding('Triton', 'not needed without a GPU')
+    fault = no_triton() or old_card(torch.device('cuda'))
+    return Finding('Triton', fault or version('triton'), 'pip install --upgrade triton' if fault else '')
+
+
+def _optional(package: str) -> Finding:
+    """What only some uses need."""
+    try:
+        return Finding(package, version(package))
+    except PackageNotFoundError:
+        needed = {'torchvision': 'not installed; mmpretrain does without for classification'}
+        return Finding(package, needed.get(package, 'not installed'),
+                       '' if package in needed else f'pip install {package}')

@@ -1,0 +1,95 @@
+"""``python -m dmsca_mm`` names what is broken, with the command that mends it."""
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from dmsca_mm import doctor
+from dmsca_mm.attention.dmsca.cpu import library
+
+
+def by_name(findings):
+    return {finding.what: finding for finding in findings}
+
+
+@pytest.fixture(scope='module')
+def healthy():
+    return doctor.examine()
+
+
+def test_what_the_tests_run_in_is_found_healthy(healthy):
+    assert {finding.what: finding.remedy for finding in healthy if finding.remedy} == {}
+    found = by_name(doctor.abilities(healthy))
+    assert [found[what].found for what in ('the operator', 'detectors', 'segmenters', 'classifiers')] == ['yes'] * 4
+    assert f'torch           {torch.__version__}' in doctor.report(healthy).splitlines()
+    assert 'To mend' not in doctor.report(healthy)
+
+
+def distribution(folder, name, version):
+    information = folder / f'{name.replace("-", "_")}-{version}.dist-info'
+    information.mkdir()
+    (information / 'METADATA').write_text(f'Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n')
+
+
+def test_broken_packages_are_named_and_nothing_can_be_trained(tmp_path):
+    """mmcv-lite, which has no operators; an mmdet that refuses its mmcv; two builds of OpenCV."""
+    for name, content in (('mmcv', '__version__ = "2.2.0"'),
+                          ('mmdet', 'assert False, "MMCV==2.2.0 is used but incompatible"')):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / '__init__.py').write_text(content)
+    distribution(tmp_path, 'opencv-python-headless', '4.1')
+    environment = {**os.environ, 'PYTHONPATH': os.pathsep.join((str(tmp_path), os.environ.get('PYTHONPATH', '')))}
+    ended = subprocess.run([sys.executable, '-m', 'dmsca_mm'], env=environment, text=True, capture_output=True,
+                           timeout=120, cwd=tmp_path)
+    assert ended.returncode == 1, ended.stderr
+    assert 'Traceback' not in ended.stderr
+    lines = ended.stdout.splitlines()
+    remedies = dict(line.split(': ', 1) for line in lines[lines.index('To mend:') + 1:])
+    assert 'no usable compiled operators' in remedies['mmcv']
+    assert 'pip install --force-reinstall' in remedies['mmcv']
+    assert 'no usable compiled operators' in remedies['mmdet'], 'its first fault'
+    assert 'pip uninstall -y opencv-python opencv-python-headless' in remedies['OpenCV']
+    assert 'detectors       no: mmcv, mmdet' in lines
+    assert 'the operator    yes' in lines
+
+
+def test_an_mmdet_that_refuses_its_mmcv_is_named(monkeypatch):
+    def refuse(name):
+        raise AssertionError('MMCV==2.2.0 is used but incompatible. Please install mmcv>=2.0.0rc4, <2.2.0.')
+    monkeypatch.setattr(doctor, 'import_module', refuse)
+    finding = doctor._library('mmdet')
+    assert finding.remedy.startswith('MMCV==2.2.0 is used but incompatible')
+    assert finding.remedy.endswith('"make setup" installs versions that fit')
+
+
+@pytest.mark.parametrize(('version', 'operator', 'detectors'), [('2.3.1', 'no: torch', 'no: torch'),
+                                                                ('2.5.0+cu121', 'yes', 'no: torch')])
+def test_an_old_torch_is_named(version, operator, detectors, healthy, monkeypatch):
+    monkeypatch.setattr(torch, '__version__', version)
+    found = [doctor._torch() if finding.what == 'torch' else finding for finding in healthy]
+    assert 'pip install --upgrade torch' in by_name(found)['torch'].remedy
+    able = by_name(doctor.abilities(found))
+    assert (able['the operator'].found, able['detectors'].found) == (operator, detectors)
+
+
+def test_missing_pkg_resources_is_named(monkeypatch):
+    monkeypatch.setattr(doctor, 'find_spec', lambda name: None)
+    assert 'pip install "setuptools<81"' in doctor._setuptools().remedy
+
+
+def test_kernels_that_are_not_built_are_named_with_the_command(monkeypatch):
+    def missing():
+        raise library.LoadError('libdmsca-x86_64.so is not built')
+    monkeypatch.setattr(library, 'load', missing)
+    assert doctor._cpu_kernels().remedy.startswith('python -m dmsca_mm.native')
+
+
+def test_a_torch_without_cuda_beside_a_driver_is_named(monkeypatch):
+    if torch.cuda.is_available():
+        pytest.skip('the GPU here is usable')
+    monkeypatch.setattr(doctor.shutil, 'which', lambda name: '/usr/bin/nvidia-smi')
+    finding = doctor._gpu()
+    assert finding.found.startswith('not usable: there is a driver, and torch is built')
+    assert 'pytorch.org' in finding.remedy
