@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / 'README.md', *sorted((ROOT / 'docs').glob('*.md'))]
+PAGES = [*sorted(ROOT.glob('*.md')), *sorted((ROOT / 'docs').glob('*.md'))]
 SCRIPTS = [ROOT / 'Makefile', *sorted((ROOT / 'tools').glob('*.sh'))]
 TEMPLATE = ROOT / 'benchmarks/study_page.md.template'
 """Of docs/study.md; its links are relative to docs."""

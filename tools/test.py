@@ -5,7 +5,7 @@ from dmsca_mm.runtime import cli, testing
 
 def main() -> None:
     """Parse, test, print the metrics."""
-    parser = cli.parser('Test a detector or segmenter')
+    parser = cli.parser('Test a detector, segmenter or classifier')
     parser.add_argument('checkpoint', help='path or address of the weights')
     parser.add_argument('--out', help='predictions: a .pkl file (detector) or a folder of label maps (segmenter)')
     parser.add_argument('--show', action='store_true', help='show each picture in a window')

@@ -8,13 +8,14 @@ from dmsca_mm.runtime.config import default_work_dir
 
 def main() -> None:
     """Parse, measure, print the table and where the rest lies."""
-    parser = cli.inspection_parser('Test a detector or segmenter under the fifteen common corruptions')
+    parser = cli.inspection_parser('Test a detector, segmenter or classifier under the fifteen common corruptions')
     parser.add_argument('--out', help='folder for the results; default work_dirs/NAME_OF_CONFIG/robustness')
     parser.add_argument('--corruptions', nargs='+', default=tuple(GROUPS), metavar='NAME',
                         help=f'of the groups {", ".join(GROUPS)} and of {", ".join(CORRUPTIONS)}; default all')
     parser.add_argument('--severities', nargs='+', type=int, default=SEVERITIES, metavar='N',
                         help='1 to 5; default all')
-    parser.add_argument('--metric', help='what is compared, more being better; default coco/bbox_mAP or mIoU')
+    parser.add_argument('--metric', help='what is compared, more being better; default '
+                        'coco/bbox_mAP, mIoU or accuracy/top1')
     parser.add_argument('--processes', type=int, help='default one a GPU, without GPUs one a core up to eight')
     parser.add_argument('--images', type=int, metavar='N', help='the first N of the test data; default all')
     parser.add_argument('--overwrite', action='store_true', help='drop earlier results in the folder')

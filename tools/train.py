@@ -1,11 +1,11 @@
-"""Train a detector or segmenter: ``python tools/train.py CONFIG``. Several processes: ``tools/dist_train.sh``."""
+"""Train a detector, segmenter or classifier: ``tools/train.py CONFIG``. Several processes: ``tools/dist_train.sh``."""
 from dmsca_mm.errors import exit_on_usage_error, is_first_process
 from dmsca_mm.runtime import cli, run
 
 
 def main() -> None:
     """Parse, train, say where everything lies."""
-    parser = cli.parser('Train a detector or segmenter')
+    parser = cli.parser('Train a detector, segmenter or classifier')
     parser.add_argument('--resume', nargs='?', const='auto', metavar='CHECKPOINT',
                         help='go on from the newest checkpoint in the work directory, or from this one')
     parser.add_argument('--overwrite', action='store_true',
