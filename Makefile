@@ -1,4 +1,4 @@
-.PHONY: setup demo demo-seg test test-forks soak sanitize lint bench bench-gpu gpu-report study
+.PHONY: setup demo demo-seg test test-slow test-forks soak sanitize lint bench bench-gpu gpu-report study
 
 ROUNDS ?= 12
 
@@ -17,10 +17,14 @@ PYTEST = OMP_NUM_THREADS=1 $(1)/bin/python -m pytest -n auto --dist worksteal
 test: setup
 	$(call PYTEST,.venv)
 
+# Trainings, tests and reports as a person runs them.
+test-slow: setup
+	$(call PYTEST,.venv) -m 'slow and not soak'
+
 # The same tests on the maintained forks of OpenMMLab's packages, in an environment of their own.
 test-forks:
 	@tools/setup.sh forks
-	$(call PYTEST,.venv-forks)
+	$(call PYTEST,.venv-forks) -m 'not soak'
 
 # The long tests, with what they measure: 45 minutes on two cores, bounded at two hours.
 soak: setup

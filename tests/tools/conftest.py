@@ -11,6 +11,19 @@ from types import SimpleNamespace
 import pytest
 
 
+PROCESSES = {'call_in', 'command', 'own_tool', 'nodes'}
+"""Fixtures that start tools as processes of their own."""
+SMOKE = 'test_two_processes_train_resume_and_test[configs/digits/faster'
+"""The one of these tests that stays with the quick ones."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What starts tools as processes is slow: each spends seconds on imports alone."""
+    for item in items:
+        if PROCESSES & {*getattr(item, 'fixturenames', ())} and not item.name.startswith(SMOKE):
+            item.add_marker('slow')
+
+
 @pytest.fixture(scope='session')
 def call_in(repository):
     """Runs a tool in a folder; gives the finished process."""

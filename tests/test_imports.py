@@ -1,4 +1,4 @@
-"""The plan of the package: a room imports from rooms below its own, and no file imports itself by way of others."""
+"""The plan of the package: a module imports from modules below its own, and no file imports itself by way of others."""
 import runpy
 import sys
 from graphlib import TopologicalSorter
@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-# From the ground up. A room: what it may import of the libraries; of the package it may import the rooms above it here.
-ROOMS = {
+# From the ground up. A module: the libraries that it may import. It may also import the modules above it here.
+MODULES = {
     'errors': set(), 'version': set(), 'presets': set(),
     'datasets': {'numpy', 'cv2', 'PIL', 'skimage', 'sklearn'},
     'attention': {'torch', 'triton'},
@@ -28,49 +28,49 @@ ROOMS = {
     '__init__': set(),
 }
 NEEDS = {'datasets': {'errors'}, 'attention': set(), 'native': {'attention'}}
-"""Rooms that stand beside the others and use less than all that is below."""
+"""Modules that may import less than all that is below them."""
 
 
 @pytest.fixture(scope='module')
-def rooms(repository):
+def script(repository):
     """The script that draws them; it reads the imports."""
-    return SimpleNamespace(**runpy.run_path(str(repository / 'tools/draw_rooms.py')))
+    return SimpleNamespace(**runpy.run_path(str(repository / 'tools/draw_imports.py')))
 
 
 @pytest.fixture(scope='module')
-def files(rooms, repository):
-    return rooms.modules(repository / 'dmsca_mm')
+def files(script, repository):
+    return script.modules(repository / 'dmsca_mm')
 
 
-def room(name):
+def module_of(name):
     return name.split('.')[0]
 
 
-@pytest.mark.parametrize('own', ROOMS)
-def test_room_imports_only_from_below(own, rooms, files):
-    order = list(ROOMS)
+@pytest.mark.parametrize('own', MODULES)
+def test_module_imports_only_from_below(own, script, files):
+    order = list(MODULES)
     below = NEEDS.get(own, {*order[:order.index(own)]}) - ({'datasets'} if own not in NEEDS else set())
-    of_room = [name for name in files if room(name) == own]
-    assert of_room
-    for name in of_room:
-        for found in rooms.imported(name, files):
+    of_module = [name for name in files if module_of(name) == own]
+    assert of_module
+    for name in of_module:
+        for found in script.imported(name, files):
             if found.startswith('.'):
-                assert room(found[1:]) in {own, *below}, f'{name} imports {found}'
+                assert module_of(found[1:]) in {own, *below}, f'{name} imports {found}'
             else:
-                assert found in ROOMS[own] | sys.stdlib_module_names, f'{name} imports {found}'
+                assert found in MODULES[own] | sys.stdlib_module_names, f'{name} imports {found}'
 
 
-def test_no_file_imports_itself_by_way_of_others(rooms, files):
-    graph = {name: {found[1:] for found in rooms.imported(name, files) if found.startswith('.')} - {name}
+def test_no_file_imports_itself_by_way_of_others(script, files):
+    graph = {name: {found[1:] for found in script.imported(name, files) if found.startswith('.')} - {name}
              for name in files}
     assert len([*TopologicalSorter(graph).static_order()]) >= len(files)
 
 
-def test_every_room_is_on_the_plan(files):
-    assert {room(name) for name in files} == set(ROOMS)
+def test_every_module_is_on_the_plan(files):
+    assert {module_of(name) for name in files} == set(MODULES)
 
 
-def test_no_two_rooms_have_one_name(repository):
+def test_no_two_folders_have_one_name(repository):
     names = [path.parent.name for path in (repository / 'dmsca_mm').rglob('__init__.py')]
     assert len(names) == len(set(names))
 
@@ -84,5 +84,5 @@ def test_tests_mirror_the_package(repository):
         assert (tests / relative.parent / f'test_{path.name}').exists(), f'no test file for {relative}'
 
 
-def test_picture_of_the_rooms_is_that_of_the_imports(rooms, repository):
-    assert rooms.drawing(repository / 'dmsca_mm') in rooms.PAGE.read_text()
+def test_picture_is_that_of_the_imports(script, repository):
+    assert script.drawing(repository / 'dmsca_mm') in script.PAGE.read_text()

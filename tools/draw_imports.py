@@ -1,4 +1,4 @@
-"""Draw the rooms of the package and their imports into docs/architecture.md: ``python tools/draw_rooms.py``."""
+"""Draw the imports of the modules of the package into docs/architecture.md: ``python tools/draw_imports.py``."""
 from __future__ import annotations
 
 import ast
@@ -39,21 +39,21 @@ def imported(name: str, found: dict[str, Path]) -> Iterator[str]:
 
 
 def drawing(package: Path) -> str:
-    """A Mermaid graph of the rooms; an arrow that others imply is left out."""
+    """A Mermaid graph of the modules; an arrow that others imply is left out."""
     found = modules(package)
     arrows: dict[str, set[str]] = {}
     for name in found:
-        room = name.split('.')[0]
+        module = name.split('.')[0]
         others = {other.split('.')[1] for other in imported(name, found) if other.startswith('.')}
-        arrows.setdefault(room, set()).update(others - {room})
+        arrows.setdefault(module, set()).update(others - {module})
 
-    def below(room: str) -> set[str]:
-        return arrows[room] | {far for near in arrows[room] for far in below(near)}
+    def below(module: str) -> set[str]:
+        return arrows[module] | {far for near in arrows[module] for far in below(near)}
 
     text = ['```mermaid', 'flowchart TD']
-    for room in sorted(set(arrows) - {'__init__'}):
-        implied = {far for near in arrows[room] for far in below(near)}
-        text += [f'    {room} --> {other}' for other in sorted(arrows[room] - implied)] or [f'    {room}']
+    for module in sorted(set(arrows) - {'__init__'}):
+        implied = {far for near in arrows[module] for far in below(near)}
+        text += [f'    {module} --> {other}' for other in sorted(arrows[module] - implied)] or [f'    {module}']
     return '\n'.join([*text, '```']) + '\n'
 
 
