@@ -31,11 +31,13 @@ def elsewhere(repository, tmp_path_factory):
     return run
 
 
+@pytest.mark.slow
 def test_tests_pass_under_any_name_of_the_checkout(elsewhere):
     done = elsewhere(sys.executable, '-m', 'pytest', '-q', '-p', 'no:cacheprovider', *SENSITIVE)
     assert done.returncode == 0, done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('tool', ['dist_train.sh', 'dist_test.sh'])
 def test_shell_tools_find_their_python_tool_under_any_name(tool, elsewhere):
     done = elsewhere(f'tools/{tool}', 'none.py', *(['none.pth'] if 'test' in tool else []), '1')

@@ -2,6 +2,7 @@
 import re
 
 import check_cost
+import pytest
 from mmengine.config import Config
 
 from dmsca_mm.preflight.data import check_data
@@ -14,6 +15,7 @@ def test_the_stand_in_passes_the_check(tmp_path, monkeypatch):
     assert check_data(config, ('train_dataloader',)) == []
 
 
+@pytest.mark.slow
 def test_both_figures_are_printed(monkeypatch, capsys):
     monkeypatch.setattr('sys.argv', ['check_cost.py', '--images', '96', '--boxes', '960'])
     check_cost.main()

@@ -73,6 +73,7 @@ def test_classes_take_turns_and_lie_in_folders_of_their_names(made):
     assert cv2.imread(str(made / 'training/7/000017.jpg')).shape == (64, 64, 3)
 
 
+@pytest.mark.slow
 def test_digits_have_about_the_size_that_they_have_for_detection():
     tall = {}
     for name, size, scales in (('detection', 160, digits.SCALES), ('classes', 64, digit_classes.SCALES)):

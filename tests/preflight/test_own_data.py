@@ -198,6 +198,7 @@ def test_what_the_library_drops_in_silence_is_a_warning(name, tmp_path, reposito
     assert re.search(words, '\n'.join(found)), found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(('make', 'names'), [
     (own_data.detector, ('image id twice', 'categories in another order', 'images of another size than listed',
                          'boxes outside', 'some images without annotations')),
@@ -238,6 +239,7 @@ def test_missing_and_broken_label_maps_are_left_to_a_run_that_skips_them(tmp_pat
         check_data(config, ('train_dataloader',))
 
 
+@pytest.mark.slow
 def test_the_command_ends_by_its_exit_code_in_one_line_and_writes_nothing(tmp_path, repository):
     def check(path):
         return subprocess.run([sys.executable, str(repository / 'tools/check.py'), str(path)], cwd=tmp_path, text=True,

@@ -122,6 +122,7 @@ def settings(repository, digits):
     return load_config(str(repository / DETECTOR), options).to_dict()
 
 
+@pytest.mark.slow
 def test_malformed_configs(settings, tmp_path):
     path = tmp_path / 'config.py'
     Config(copy.deepcopy(settings)).dump(path)

@@ -80,6 +80,7 @@ def test_resnet_18_trains_with_the_plugin_and_is_looked_into(digits, call, repos
     assert (tmp_path / f'figures/{image.stem}.attention.png').stat().st_size > 10_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(('library', 'config', 'checkpoint'), [
     ('mmdet', 'configs/faster_rcnn_r50_dmsca.py', 'epoch_1.pth'),
     ('mmseg', 'configs/upernet_r50_dmsca.py', 'iter_1.pth')])

@@ -27,6 +27,7 @@ def test_clean_figures_are_those_of_the_ordinary_test(evaluation, untrained, dig
     assert found['mIoU'] > 0
 
 
+@pytest.mark.slow
 def test_corrupted_figures_are_those_of_images_stored_corrupted(evaluation, untrained, digits, tmp_path):
     shutil.copytree(digits, tmp_path / 'digits')
     for path in (tmp_path / 'digits/images/validation').iterdir():

@@ -92,6 +92,7 @@ def test_distributed_data_parallel_gives_the_same_gradients(tmp_path):
         torch.testing.assert_close(a, b, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_whole_backbone_compiles_into_one_graph_with_the_same_gradients():
     # aot_eager traces forward and backward as the default compiler does and leaves out minutes of code generation.
     # In double precision: a whole network amplifies fp32's rounding beyond any tolerance worth its name.
@@ -102,6 +103,7 @@ def test_whole_backbone_compiles_into_one_graph_with_the_same_gradients():
         torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-9 * b.abs().max().item())
 
 
+@pytest.mark.slow
 def test_compiled_backbone_keeps_the_native_operator_as_one_node_and_takes_other_sizes():
     torch._dynamo.reset()
     backbone, counter = thin_resnet(), CompileCounterWithBackend('aot_eager')

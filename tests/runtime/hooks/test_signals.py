@@ -30,6 +30,7 @@ def whole(tmp_path_factory):
     return noisy.outcome(directory)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(('number', 'send', 'options'), [
     (signal.SIGTERM, os.kill, ()),
     pytest.param(signal.SIGINT, os.kill, ('loop="SameIterLoop"',), marks=pytest.mark.soak),

@@ -29,6 +29,7 @@ def same(one, other):
 
 
 # 5: within an epoch; 20 and 25: in later ones; 45: in the last. Twelve iterations are an epoch.
+@pytest.mark.slow
 @pytest.mark.parametrize(('iteration', 'workers'), [(5, 0), (20, 0), (25, 2), (45, 0)])
 def test_resumed_run_equals_the_uninterrupted_one(whole, iteration, workers, tmp_path):
     loop, directory = whole

@@ -43,6 +43,7 @@ def files(package):
     return sorted(path.name for path in package.iterdir() if path.name not in ('src', 'build.py', '__pycache__'))
 
 
+@pytest.mark.slow
 def test_the_library_is_built_once_and_then_current(package):
     first = run(package)
     assert first.returncode == 0, first.stderr
@@ -129,6 +130,7 @@ def test_a_truncated_library_is_known_by_its_length(share, tmp_path):
     assert not build.is_complete(path)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which('aarch64-linux-gnu-g++') is None,
                     reason='needs a cross compiler: apt-get install g++-aarch64-linux-gnu')
 @pytest.mark.skipif(platform.machine() == 'aarch64', reason='aarch64 is this machine')

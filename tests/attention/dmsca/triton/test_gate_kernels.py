@@ -11,6 +11,7 @@ def check(found):
     assert all(entry['spilled'] <= SPILLS for entry in found), found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(('capability', 'parameter_dtype', 'channels_last'), [
     (80, 'float32', False), (90, 'bfloat16', True), (100, 'float16', False)])
 def test_they_compile_and_hardly_spill(capability, parameter_dtype, channels_last, tmp_path):

@@ -12,6 +12,7 @@ def check(found, aligned):
         assert all(entry['widest'] == 4 for entry in found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(('capability', 'dtype', 'channels_last', 'shape'), [
     (80, 'float16', False, (2, 256, 200, 336)), (90, 'bfloat16', True, (8, 2048, 25, 42)),
     (100, 'float32', False, (2, 64, 37, 53))])

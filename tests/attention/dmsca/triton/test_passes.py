@@ -49,6 +49,7 @@ def test_agrees_with_every_constructor_and_with_equal_maxima(arguments, used, de
     assert used
 
 
+@pytest.mark.slow
 @settings(max_examples=4, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(shape=st.tuples(st.integers(1, 3), st.integers(1, 20), st.integers(1, 8), st.integers(1, 8)),
        channels_last=st.booleans(), ties=st.booleans(), init=st.sampled_from(['identity', 'paper']))
