@@ -38,7 +38,7 @@ def finished(process):
 
 
 def wait_for(condition, process):
-    """Poll until a condition holds or the process has ended; tells whether the condition held."""
+    """Poll until a condition holds or the process has ended; returns whether the condition held."""
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
         if condition():

@@ -59,16 +59,16 @@ def test_an_mmdet_that_refuses_its_mmcv_is_named(monkeypatch):
     def refuse(name):
         raise AssertionError('MMCV==2.2.0 is used but incompatible. Please install mmcv>=2.0.0rc4, <2.2.0.')
     monkeypatch.setattr(doctor, 'import_module', refuse)
-    finding = doctor._library('mmdet')
+    finding = by_name(doctor.examine())['mmdet']
     assert finding.remedy.startswith('MMCV==2.2.0 is used but incompatible')
     assert finding.remedy.endswith('"make setup" installs versions that fit')
 
 
 @pytest.mark.parametrize(('version', 'operator', 'detectors'), [('2.3.1', 'no: torch', 'no: torch'),
                                                                 ('2.5.0+cu121', 'yes', 'no: torch')])
-def test_an_old_torch_is_named(version, operator, detectors, healthy, monkeypatch):
+def test_an_old_torch_is_named(version, operator, detectors, monkeypatch):
     monkeypatch.setattr(torch, '__version__', version)
-    found = [doctor._torch() if finding.what == 'torch' else finding for finding in healthy]
+    found = doctor.examine()
     assert 'pip install --upgrade torch' in by_name(found)['torch'].remedy
     able = by_name(doctor.abilities(found))
     assert (able['the operator'].found, able['detectors'].found) == (operator, detectors)
@@ -76,20 +76,20 @@ def test_an_old_torch_is_named(version, operator, detectors, healthy, monkeypatc
 
 def test_missing_pkg_resources_is_named(monkeypatch):
     monkeypatch.setattr(doctor, 'find_spec', lambda name: None)
-    assert 'pip install "setuptools<81"' in doctor._setuptools().remedy
+    assert 'pip install "setuptools<81"' in by_name(doctor.examine())['setuptools'].remedy
 
 
 def test_kernels_that_are_not_built_are_named_with_the_command(monkeypatch):
     def missing():
         raise library.LoadError('libdmsca-x86_64.so is not built')
     monkeypatch.setattr(library, 'load', missing)
-    assert doctor._cpu_kernels().remedy.startswith('python -m dmsca_mm.native')
+    assert by_name(doctor.examine())['CPU kernels'].remedy.startswith('python -m dmsca_mm.native')
 
 
 def test_a_torch_without_cuda_beside_a_driver_is_named(monkeypatch):
     if torch.cuda.is_available():
         pytest.skip('the GPU here is usable')
     monkeypatch.setattr(doctor.shutil, 'which', lambda name: '/usr/bin/nvidia-smi')
-    finding = doctor._gpu()
+    finding = by_name(doctor.examine())['GPU']
     assert finding.found.startswith('not usable: there is a driver, and torch is built')
     assert 'pytorch.org' in finding.remedy

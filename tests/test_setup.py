@@ -1,4 +1,4 @@
-"""Set-up refuses in one line what cannot work, before it makes anything."""
+"""Set-up: its options, the environment that it makes, and what differs between the stacks."""
 import hashlib
 import shutil
 import subprocess

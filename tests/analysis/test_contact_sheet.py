@@ -1,4 +1,4 @@
-"""The contact sheet shows the pictures it says it shows."""
+"""The contact sheet shows the pictures that it names."""
 import re
 
 import numpy as np

@@ -36,11 +36,11 @@ def test_every_pair_is_measured_with_a_real_classifier(held_out, untrained, monk
         assert np.array_equal(drawn[2 * place][1], glyphs[digits == 0][0])
 
 
-@pytest.mark.parametrize(('said', 'share'), [(lambda index: index % 10, 1.0), (lambda index: 3, 0.1)])
-def test_share_counts_the_digits_named_rightly(held_out, untrained, monkeypatch, said, share):
+@pytest.mark.parametrize(('answer', 'share'), [(lambda index: index % 10, 1.0), (lambda index: 3, 0.1)])
+def test_share_counts_the_digits_named_rightly(held_out, untrained, monkeypatch, answer, share):
     config, model = held_out.open_model(*untrained('classifier'))
     monkeypatch.setattr(held_out, 'BATCH', 7)
     asked = iter(range(20))
     monkeypatch.setattr(model, 'test_step', lambda batch: [
-        BaseDataElement(pred_label=said(next(asked))) for _ in batch['inputs']])
+        BaseDataElement(pred_label=answer(next(asked))) for _ in batch['inputs']])
     assert held_out.accuracy(config, model, 'training', 'validation', 20, 0) == share

@@ -14,7 +14,7 @@ def test_it_tells_the_time_of_a_step_and_of_telling(repository, untrained, digit
     done = subprocess.run([sys.executable, repository / 'benchmarks/log_cost.py', config, '--rounds', '2'],
                           capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    said = re.search(r'a step takes (\d+) ms; .* takes (-?\d+) ms more, once in 20 steps: (-?[\d.]+) % of the time',
+    printed = re.search(r'a step takes (\d+) ms; .* takes (-?\d+) ms more, once in 20 steps: (-?[\d.]+) % of the time',
                      done.stdout)
-    step, extra, percent = map(float, said.groups())
+    step, extra, percent = map(float, printed.groups())
     assert percent == pytest.approx(100 * extra / (20 * step), abs=0.3)

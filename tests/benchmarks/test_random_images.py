@@ -1,4 +1,4 @@
-"""The random data sets are such that preflight takes them, in the sizes that they say."""
+"""The random data sets pass preflight and have the sizes in their annotations."""
 import json
 
 import numpy as np

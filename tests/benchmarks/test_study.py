@@ -120,9 +120,9 @@ def test_what_is_done_is_left_alone_and_a_failure_names_its_log(tmp_path, monkey
 def test_it_stops_in_time_and_tells_those_at_work(tmp_path, monkeypatch):
     every = [run_of('detection', 'se', seed, tmp_path) for seed in range(3)]
     for run in every:
-        begun, told = (str(tmp_path / f'{name}{run.seed}') for name in ('begun', 'told'))
+        begun, stopped = (str(tmp_path / f'{name}{run.seed}') for name in ('begun', 'stopped'))
         code = ('import signal, sys, time\n'
-                f'signal.signal(signal.SIGTERM, lambda *_: (open({told!r}, "w"), sys.exit(1)))\n'
+                f'signal.signal(signal.SIGTERM, lambda *_: (open({stopped!r}, "w"), sys.exit(1)))\n'
                 f'open({begun!r}, "w")\ntime.sleep(60)')
         monkeypatch.setattr(run, 'steps', lambda run=run, code=code: [(tmp_path / f'never{run.seed}', ['-c', code])])
     assert runs.work_through(every, 1, 2) == 0

@@ -71,7 +71,7 @@ def test_hostile_text_that_mmengine_would_execute_on_resuming_is_left_out(tmp_pa
     text = f'gpu_ids = [__import__("os").system({f"touch {shlex.quote(str(marker))}"!r})]'
     torch.save(dict(state_dict={}, meta=dict(epoch=1, config=text)), path)
     Config.fromstring(text, '.py')
-    assert marker.exists(), 'the text does what it says'
+    assert marker.exists(), 'the text is executed'
     assert checkpoint.read(path)['meta'] == dict(epoch=1)
 
 
@@ -134,8 +134,8 @@ def test_missing_checkpoint_is_named(tmp_path):
 
 def test_seed_is_that_of_the_run_and_bare_weights_have_none(tmp_path):
     torch.save(dict(state_dict={}, optimizer={}, message_hub={},
-                    meta=dict(seed=7, iter=1, epoch=1)), tmp_path / 'whole.pth')
-    assert checkpoint.seed(tmp_path / 'whole.pth') == 7
+                    meta=dict(seed=7, iter=1, epoch=1)), tmp_path / 'complete.pth')
+    assert checkpoint.seed(tmp_path / 'complete.pth') == 7
     torch.save(dict(state_dict={}, meta={}), tmp_path / 'bare.pth')
     with pytest.raises(UsageError, match=r'bare.pth holds no state of a training to resume \(no optimizer\): start a '
                                          r'new run from its weights with --cfg-options load_from='):

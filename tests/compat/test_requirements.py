@@ -1,4 +1,4 @@
-"""What is missing is said with the command that installs it; what is there is told with its version."""
+"""A missing package is named with the command that installs it; installed ones with their version."""
 import re
 import subprocess
 import sys

@@ -145,9 +145,9 @@ def test_a_folder_of_something_else_is_never_replaced(tmp_path):
 
 def test_an_interrupted_run_leaves_nothing(tmp_path, monkeypatch):
     def interrupted(split, parameters):
-        yield next(whole(split, parameters))
+        yield next(complete(split, parameters))
         raise KeyboardInterrupt
-    whole = digits.samples
+    complete = digits.samples
     monkeypatch.setattr(digits, 'samples', interrupted)
     with pytest.raises(KeyboardInterrupt):
         make_digits(tmp_path / 'digits', SMALL)

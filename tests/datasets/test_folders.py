@@ -1,4 +1,4 @@
-"""A data set's folder, for any data set: whole or not there, never in the place of something else."""
+"""A data set's folder is written atomically and never replaces other files."""
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar

@@ -1,4 +1,4 @@
-"""A traceback tells whose fault an exception is, and which entry of the config was at work."""
+"""A traceback leads to the entry of the config that caused the exception."""
 import pytest
 import torch
 from mmengine.config import Config

@@ -1,4 +1,4 @@
-"""Data for classification: what is missing or does not fit is said before a run starts."""
+"""Data for classification: missing or unfit files are reported before a run starts."""
 import pytest
 from mmengine.config import Config
 from PIL import Image

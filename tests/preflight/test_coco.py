@@ -59,11 +59,11 @@ def test_reading_takes_a_fourth_of_the_memory_of_parsing_at_once(tmp_path):
         dict(id=number, image_id=1, category_id=7, bbox=[1, 2, 3.5, 4], area=14, segmentation=polygon)
         for number in range(5_000)])))
 
-    def peak(read):
+    def most_memory(read):
         tracemalloc.start()
         try:
             read()
             return tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
-    assert peak(lambda: read_coco(path, 'x')) < peak(lambda: json.loads(path.read_text())) / 4
+    assert most_memory(lambda: read_coco(path, 'x')) < most_memory(lambda: json.loads(path.read_text())) / 4

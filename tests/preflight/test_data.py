@@ -1,4 +1,4 @@
-"""What is wrong is said before a run starts: the thing, the value, the way out."""
+"""Faults of the data are reported before a run starts: the thing, the value, the remedy."""
 import json
 import shutil
 

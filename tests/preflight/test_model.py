@@ -1,4 +1,4 @@
-"""What a backbone does not take is said by name."""
+"""A plugin that a backbone does not take is refused by name."""
 import pytest
 from mmengine.config import Config
 

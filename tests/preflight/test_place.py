@@ -33,8 +33,8 @@ def test_room_for_checkpoints(free, kept, expected, tmp_path, monkeypatch):
     config = Config(dict(default_hooks=dict(checkpoint=dict(interval=1, max_keep_ckpts=kept)),
                          train_cfg=dict(max_epochs=10)))
     if expected == 'error':
-        said = f'{tmp_path} has 6 MB free, and two checkpoints take about 6 MB'
-        with pytest.raises(UsageError, match=re.escape(said)):
+        message = f'{tmp_path} has 6 MB free, and two checkpoints take about 6 MB'
+        with pytest.raises(UsageError, match=re.escape(message)):
             place.check_room(tmp_path / 'new' / 'run', config, model)
     else:
         found = place.check_room(tmp_path / 'new' / 'run', config, model)
@@ -68,5 +68,5 @@ check_writable(Path(sys.argv[1]) / "work")' {shlex.quote(str(tmp_path))}"""
     ended = subprocess.run(['unshare', '--mount', '--map-root-user', 'sh', '-c', command], capture_output=True,
                            text=True, cwd=repository)
     if ended.returncode == 77 or 'unshare' in ended.stderr:
-        pytest.skip(f'this machine lets nobody mount: {ended.stderr.strip()}')
+        pytest.skip(f'this machine allows no mount: {ended.stderr.strip()}')
     assert f'work cannot be written: {tmp_path} is read-only' in ended.stderr

@@ -71,7 +71,7 @@ def loaded(path):
         try:
             config = Config.fromfile(str(path))
             backbones(config)
-        except Exception:  # what nobody reads, and what has no backbone
+        except Exception:  # configs that cannot be read, or have no backbone
             return None, ''
     forget_pretrained(config.model)
     config.load_from = None

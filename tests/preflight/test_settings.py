@@ -1,4 +1,4 @@
-"""Settings that contradict each other or the machine are said before a run."""
+"""Settings that contradict each other or the machine are reported before a run."""
 import pytest
 import torch
 from mmengine.config import Config

@@ -19,7 +19,7 @@ def short_run(digits, detector, epochs):
             'default_hooks.logger.interval=1', 'default_hooks.visualization.interval=1']
 
 
-def said(finished):
+def own_lines(finished):
     """The command's own lines on stdout: the forks of mmdet and mmseg say there first that they go without OneDL."""
     return [line for line in finished.stdout.splitlines() if 'Could not import OneDL' not in line]
 

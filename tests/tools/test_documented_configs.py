@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 import pytest
-from commands import said
+from commands import own_lines
 from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
 
@@ -31,7 +31,7 @@ def test_python_style_base_trains_with_the_wheels_as_they_are(page, tiny_coco, c
                'val_dataloader.dataset.pipeline.1.scale=(160,160)']
     checked = call('check.py', 'mine.py', *options)
     assert checked.returncode == 0, checked.stderr
-    assert said(checked)
+    assert own_lines(checked)
     trained = call('train.py', 'mine.py', '--work-dir', 'work', *options)
     assert trained.returncode == 0, trained.stderr
     assert (tmp_path / 'work/epoch_1.pth').exists()

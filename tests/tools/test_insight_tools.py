@@ -2,7 +2,7 @@
 import json
 
 import pytest
-from commands import assert_one_line, said
+from commands import assert_one_line, own_lines
 
 
 @pytest.fixture
@@ -13,8 +13,8 @@ def image(digits):
 def test_show_attention_draws_a_figure_an_image(call_here, untrained, image, tmp_path):
     done = call_here('show_attention.py', *untrained('segmenter'), image, '--out', 'figures', '--stages', 2, 3)
     assert done.returncode == 0, done.stderr
-    assert said(done) == [f'figures/{image.stem}.attention.png']
-    assert (tmp_path / said(done)[0]).stat().st_size > 10_000
+    assert own_lines(done) == [f'figures/{image.stem}.attention.png']
+    assert (tmp_path / own_lines(done)[0]).stat().st_size > 10_000
 
 
 def test_show_attention_takes_a_folder_and_says_where_nothing_is_found(call_here, untrained, digits, tmp_path):
@@ -22,7 +22,7 @@ def test_show_attention_takes_a_folder_and_says_where_nothing_is_found(call_here
     done = call_here('show_attention.py', *untrained('detector'), folder, '--out', 'figures', '--grad-cam',
                      '--stages', 4, '--cfg-options', 'model.test_cfg.rcnn.score_thr=0.99')
     assert done.returncode == 0, done.stderr
-    assert said(done) == [f'figures/{path.stem}.grad_cam.png' for path in sorted(folder.iterdir())]
+    assert own_lines(done) == [f'figures/{path.stem}.grad_cam.png' for path in sorted(folder.iterdir())]
     (tmp_path / 'empty').mkdir()
     assert_one_line(call_here('show_attention.py', *untrained('detector'), 'empty', '--out', 'none'),
                     'folder empty holds no image file')
@@ -33,7 +33,7 @@ def test_alignment_prints_and_keeps_its_numbers(call, untrained, digits, tmp_pat
     done = call('test_alignment.py', *untrained('segmenter'), '--images', 2, '--stages', 4, '--out', 'numbers',
                 '--cfg-options', f'test_dataloader.dataset.data_root={digits}/')
     assert done.returncode == 0, done.stderr
-    lines = said(done)
+    lines = own_lines(done)
     assert lines[0].split() == ['model,', 'map,', 'stage', 'area', 'pointing', 'energy', 'iou', 'precision']
     rows = json.loads((tmp_path / 'numbers/alignment.json').read_text())['rows']
     assert len(lines) == 2 + sum(row['size'] == 'all' for row in rows)

@@ -114,7 +114,7 @@ CONFIG_FAULTS = (misspelled, misspelled, misspelled, bad_argument, bad_stages, b
 
 @pytest.fixture(scope='module')
 def settings(repository, digits):
-    """The whole config of a detector, as a dict."""
+    """The complete config of a detector, as a dict."""
     options = {}
     for pair in data_options(digits, True):
         key, value = pair.split('=')
@@ -233,16 +233,16 @@ def encoded(seeded, form):
 
 def bad_image(seeded):
     form = seeded.choice(['JPEG', 'PNG'])
-    whole = encoded(seeded, form)
-    header = whole[:seeded.randrange(4)]
+    complete = encoded(seeded, form)
+    header = complete[:seeded.randrange(4)]
     return seeded.choice([
-        lambda: whole[:seeded.randrange(len(whole) - 12)],
+        lambda: complete[:seeded.randrange(len(complete) - 12)],
         lambda: seeded.randbytes(seeded.randrange(1, 5000)),
         lambda: bytes(seeded.randrange(5000)),
         lambda: header + bytes(seeded.randrange(100)),
         lambda: ''.join(seeded.choices(string.printable, k=seeded.randrange(1, 500))).encode(),
-        lambda: whole[:30] + bytes(len(whole) - 30),
-        lambda: whole[::-1],
+        lambda: complete[:30] + bytes(len(complete) - 30),
+        lambda: complete[::-1],
         lambda: encoded(seeded, 'PNG')[:16] + seeded.randbytes(17) + encoded(seeded, 'PNG')[33:],
     ])()
 

@@ -25,10 +25,10 @@ def work(call_in, digits, tmp_path_factory):
 
 @pytest.fixture(scope='module')
 def report(call_in, work):
-    finished = call_in(work.parent, 'report.py', work, '--out', 'told/report.html', '--images', 2)
+    finished = call_in(work.parent, 'report.py', work, '--out', 'sent/report.html', '--images', 2)
     assert finished.returncode == 0, finished.stderr
-    assert finished.stdout.splitlines()[-1] == 'told/report.html'
-    return work.parent / 'told/report.html'
+    assert finished.stdout.splitlines()[-1] == 'sent/report.html'
+    return work.parent / 'sent/report.html'
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason='no Chromium: apt-get install chromium')

@@ -19,17 +19,17 @@ def test_each_change_is_said_before_the_run_goes_on(begun, digits, call, tmp_pat
                    *short_run(digits, True, 3), 'train_dataloader.batch_size=1', 'optim_wrapper.optimizer.lr=0.5',
                    'model.rpn_head.loss_cls.loss_weight=0.5', 'train_dataloader.dataset.pipeline.2.scale=(96,96)')
     assert resumed.returncode == 0, resumed.stderr
-    said = [line for line in resumed.stderr.splitlines() if line.startswith('warning: ')]
+    warnings = [line for line in resumed.stderr.splitlines() if line.startswith('warning: ')]
     for words in ('the number of processes was 1 and is 2', 'train_cfg.max_epochs was 2 and is 3',
                   'train_dataloader.batch_size was 2 and is 1',
                   'optim_wrapper.optimizer.lr was 0.001 and is 0.5: no effect',
                   'model.rpn_head.loss_cls.loss_weight was 1.0 and is 0.5: it holds from here',
                   r'pipeline.2.scale was \[160, 160\] and is \[96, 96\]: the rest of the run trains on that'):
-        assert len([line for line in said if re.search(words, line)]) == 1, words
+        assert len([line for line in warnings if re.search(words, line)]) == 1, words
     logged = ''.join(path.read_text() for path in tmp_path.rglob('scalars.json'))
     rates = [float(rate) for rate in re.findall(r'"lr": ([\d.e-]+)', logged)]
     assert rates
-    assert max(rates) < 0.5, 'the new learning rate has no effect, as it was said'
+    assert max(rates) < 0.5, 'the new learning rate has no effect, as the warning states'
 
 
 def test_same_run_goes_on_without_a_word(begun, digits, call, tmp_path):

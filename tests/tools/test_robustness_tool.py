@@ -5,7 +5,7 @@ import signal
 import sys
 
 import pytest
-from commands import DETECTOR, SEGMENTER, assert_one_line, data_options, said
+from commands import DETECTOR, SEGMENTER, assert_one_line, data_options, own_lines
 from processes import finished, started, wait_for
 
 from dmsca_mm.analysis.robustness.measure import measure
@@ -15,7 +15,7 @@ def test_detector_in_two_processes(untrained, digits, call, tmp_path):
     run = call('test_robustness.py', DETECTOR, untrained('detector')[1], '--corruptions', 'contrast', 'frost',
                '--severities', 4, '--processes', 2, '--cfg-options', *data_options(digits, True))
     assert run.returncode == 0, run.stderr
-    *rows, _, warning, last = said(run)
+    *rows, _, warning, last = own_lines(run)
     assert warning.startswith('Warning: only 5 images. As a share of so many, the figure has the 95 % interval')
     assert rows[0].startswith('| group'), 'nothing else on standard output'
     assert [row.split()[3] for row in rows[2:5]] == ['frost', 'contrast', 'mean']

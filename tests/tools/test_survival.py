@@ -137,15 +137,15 @@ def test_detector_killed_twenty_times_ends_bit_for_bit_as_if_never(command, run,
     options = ['default_hooks.checkpoint.by_epoch=False', 'default_hooks.checkpoint.interval=1',
                'default_hooks.checkpoint.max_keep_ckpts=2', 'train_dataloader.dataset.pipeline.2.scale=(96,96)']
     lines = [command(tmp_path / name, *options, epochs=2, data=small_digits, arguments=['--resume'])
-             for name in ('whole', 'killed')]
+             for name in ('uninterrupted', 'killed')]
     code, output = finished(run(lines[0]))
     assert code == 0, output[-2000:]
     half, _ = kill_often(lines[1], tmp_path / 'killed', moments)
     print(f'{KILLS} kills, {half} of them met a checkpoint half written')
     assert half >= 3
-    whole, killed = (checkpoint.read(tmp_path / name / 'iter_48.pth') for name in ('whole', 'killed'))
+    uninterrupted, killed = (checkpoint.read(tmp_path / name / 'iter_48.pth') for name in ('uninterrupted', 'killed'))
     for part in ('state_dict', 'optimizer'):
-        assert different(whole[part], killed[part]) == []
+        assert different(uninterrupted[part], killed[part]) == []
 
 
 def different(one, other, path=''):

@@ -112,10 +112,10 @@ class DMSCA(nn.Module):
         if self.form == 'literal' or not children.are_plain(self) or (
                 torch.jit.is_tracing() and torch.onnx.is_in_onnx_export()):  # for which the folded kernel has no shape
             return reference.attend(x, self).y
-        return op.attend(x, self._arguments(), self.scale)
+        return op.attend(x, self.operator_arguments(), self.scale)
 
-    def _arguments(self) -> Parameters:
-        """The parameters as the operator takes them."""
+    def operator_arguments(self) -> Parameters:
+        """The parameters, in the order of :class:`Parameters`, as ``torch.ops.dmsca_mm.attend`` takes them."""
         # Children by way of _modules, which takes a tenth of the time of attributes; parameters are not always in
         # _parameters: a replica on another device has them as attributes, a parametrized layer as properties.
         modules = self._modules

@@ -1,4 +1,4 @@
-"""The three files say the same, and whose figures they are."""
+"""The three files hold the same figures and name their model."""
 import json
 
 from PIL import Image

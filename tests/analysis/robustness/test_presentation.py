@@ -1,4 +1,4 @@
-"""Table and picture say what the summary holds."""
+"""Table and picture show the figures of the summary."""
 import io
 
 import numpy as np

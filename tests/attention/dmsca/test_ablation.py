@@ -69,13 +69,13 @@ def test_the_part_alone_does_not_train(without):
 @pytest.mark.parametrize('without', PARTS)
 def test_it_starts_as_dmsca_does(without):
     torch.manual_seed(3)
-    whole = DMSCA(CHANNELS)
+    complete = DMSCA(CHANNELS)
     torch.manual_seed(3)
     module = DMSCAWithout(CHANNELS, without)
     x = torch.randn(2, CHANNELS, 5, 4)
     assert torch.equal(module(x), x)
     for name, value in module.named_parameters():
-        assert torch.equal(value, whole.get_parameter(name)) if value.requires_grad else value.eq(0).all()
+        assert torch.equal(value, complete.get_parameter(name)) if value.requires_grad else value.eq(0).all()
 
 
 @pytest.mark.parametrize(('arguments', 'error', 'words'), [

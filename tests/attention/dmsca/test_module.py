@@ -29,8 +29,8 @@ def formula(state, x, s, kernel_sizes):
     context = hidden @ state['gce.fc2.weight'].flatten(1).T + state['gce.fc2.bias']
     log_temperature = min(max(state['tca.log_temperature'].item(), -math.log(20)), math.log(20))
     channel = s / (1 + torch.exp(-context / math.exp(log_temperature)))
-    mean, peak = x.sum(1) / c, x.max(1).values
-    layers = torch.stack([mean, peak], 1)
+    mean, maximum = x.sum(1) / c, x.max(1).values
+    layers = torch.stack([mean, maximum], 1)
     branches = []
     for i, k in enumerate(kernel_sizes):
         weight, bias = state[f'msce.convs.{i}.weight'], state[f'msce.convs.{i}.bias']

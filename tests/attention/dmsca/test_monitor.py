@@ -1,4 +1,4 @@
-"""A watched step tells what the modules did, and changes nothing."""
+"""Watching a step logs statistics of the modules and changes nothing."""
 import pytest
 import torch
 from torch import nn

@@ -18,7 +18,7 @@ def inputs(channels_last=False, channels=8, **arguments):
     x, dy = torch.randn(2, channels, 5, 6), torch.randn(2, channels, 5, 6)
     if channels_last:
         x, dy = (value.to(memory_format=torch.channels_last) for value in (x, dy))
-    return x, dy, module._arguments(), module.scale
+    return x, dy, module.operator_arguments(), module.scale
 
 
 @pytest.mark.parametrize('kernels', ['0', '1'])
@@ -141,7 +141,7 @@ def test_what_the_kernels_do_not_cover_is_computed_anyway_and_named_once(monkeyp
 def test_a_parameter_on_another_device_is_not_taken_by_the_kernels():
     module = DMSCA(4)
     module.gce.fc2.to('meta')
-    assert 'several devices' in cpu.not_covered(torch.randn(1, 4, 3, 3), module._arguments())
+    assert 'several devices' in cpu.not_covered(torch.randn(1, 4, 3, 3), module.operator_arguments())
 
 
 @pytest.mark.parametrize('part', ['gce.fc1', 'gce.fc2', 'msce.fuse', 'dii.conv_h', 'dff.gate', 'aa.conv'])

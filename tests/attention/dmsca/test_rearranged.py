@@ -40,7 +40,7 @@ def test_scales_are_re_parameterized_into_one_convolution(kernel_sizes):
     module = DMSCA(4, kernel_sizes=kernel_sizes).double()
     torch.nn.init.normal_(module.msce.fuse.weight)
     layers = torch.randn(2, 2, 6, 9, dtype=torch.float64)
-    gate = rearranged.spatial_gate(layers, module._arguments(), 2.0)
+    gate = rearranged.spatial_gate(layers, module.operator_arguments(), 2.0)
     assert gate.kernel.shape == (1, 2, max(kernel_sizes), max(kernel_sizes))
     torch.testing.assert_close(gate.spatial, module.msce(layers, module.dii(layers)), rtol=1e-12, atol=1e-12)
 

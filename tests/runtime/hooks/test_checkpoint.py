@@ -53,14 +53,14 @@ def test_failed_write_ends_the_run_and_keeps_what_was_there(tmp_path, monkeypatc
 
 
 def test_run_goes_on_from_the_kept_checkpoint_as_if_nothing_had_been(tmp_path):
-    whole = toy.runner(tmp_path / 'whole')
-    whole.train()
+    uninterrupted = toy.runner(tmp_path / 'uninterrupted')
+    uninterrupted.train()
     toy.runner(tmp_path / 'cut', epochs=2).train()
     again = toy.runner(tmp_path / 'cut')
     path, _ = newest(tmp_path / 'cut')
     again.resume(path)
     again.train()
-    assert torch.equal(again.model.weight, whole.model.weight)
+    assert torch.equal(again.model.weight, uninterrupted.model.weight)
 
 
 def test_install_changes_the_checkpoint_hook_of_a_config_and_dumps_its_import():

@@ -1,4 +1,4 @@
-"""A checkpoint says how many processes and threads trained it; tests/tools resumes one with another number."""
+"""A checkpoint stores the number of processes and threads; tests/tools resumes with another number."""
 from types import SimpleNamespace
 
 import torch

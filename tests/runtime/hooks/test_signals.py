@@ -1,4 +1,4 @@
-"""A run that is told to stop saves, says where, and goes on from there to the same end."""
+"""An interrupted run saves, names the checkpoint, and ends after resuming as if never interrupted."""
 import os
 import signal
 import time
@@ -24,8 +24,8 @@ def stopped(work_dir, number, send=os.kill, *options):
 
 
 @pytest.fixture(scope='module')
-def whole(tmp_path_factory):
-    directory = tmp_path_factory.mktemp('whole') / 'run'
+def uninterrupted(tmp_path_factory):
+    directory = tmp_path_factory.mktemp('uninterrupted') / 'run'
     assert finished(started([*noisy.COMMAND, directory]))[0] == 0
     return noisy.outcome(directory)
 
@@ -37,7 +37,7 @@ def whole(tmp_path_factory):
     # What a terminal and Slurm do: the data workers get the signal too.
     pytest.param(signal.SIGINT, os.killpg, ('workers=2',), marks=pytest.mark.soak),
     (signal.SIGTERM, os.killpg, ('workers=1', 'validate=True'))])
-def test_signal_saves_and_the_run_goes_on_to_the_same_end(number, send, options, whole, tmp_path):
+def test_signal_saves_and_the_run_goes_on_to_the_same_end(number, send, options, uninterrupted, tmp_path):
     code, output = stopped(tmp_path, number, send, *options)
     assert code == 128 + number, output
     assert 'Traceback' not in output
@@ -51,7 +51,7 @@ def test_signal_saves_and_the_run_goes_on_to_the_same_end(number, send, options,
     assert not (tmp_path / 'interrupted.pth').exists(), 'a regular checkpoint has taken its place'
     if not any('Iter' in option for option in options):
         ended = noisy.outcome(tmp_path)
-        assert [name for name in whole if not torch.equal(whole[name], ended[name])] == []
+        assert [name for name in uninterrupted if not torch.equal(uninterrupted[name], ended[name])] == []
 
 
 def test_second_signal_counts_once_the_first_cannot_be_its_double(monkeypatch):

@@ -1,4 +1,4 @@
-"""A run that is resumed keeps its seed, and hears what is no longer as it was."""
+"""A resumed run keeps its seed and reports what differs from the earlier run."""
 import re
 
 import pytest

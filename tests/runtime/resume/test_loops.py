@@ -14,9 +14,9 @@ EVERY = 5
 
 
 @pytest.fixture(scope='module', params=['SameEpochLoop', 'SameIterLoop'])
-def whole(request, tmp_path_factory):
+def uninterrupted(request, tmp_path_factory):
     """An uninterrupted run that keeps every checkpoint."""
-    directory = tmp_path_factory.mktemp('whole')
+    directory = tmp_path_factory.mktemp('uninterrupted')
     run = noisy.runner(directory, loop=request.param)
     next(hook for hook in run.hooks if isinstance(hook, checkpoint.CheckpointHook)).max_keep_ckpts = -1
     run.train()
@@ -31,45 +31,45 @@ def same(one, other):
 # 5: within an epoch; 20 and 25: in later ones; 45: in the last. Twelve iterations are an epoch.
 @pytest.mark.slow
 @pytest.mark.parametrize(('iteration', 'workers'), [(5, 0), (20, 0), (25, 2), (45, 0)])
-def test_resumed_run_equals_the_uninterrupted_one(whole, iteration, workers, tmp_path):
-    loop, directory = whole
+def test_resumed_run_equals_the_uninterrupted_one(uninterrupted, iteration, workers, tmp_path):
+    loop, directory = uninterrupted
     noisy.runner(tmp_path, str(directory / f'iter_{iteration}.pth'), loop, workers).train()
     assert same(noisy.outcome(tmp_path), noisy.outcome(directory)) == []
 
 
-def test_other_seed_gives_another_run(whole, tmp_path):
-    loop, directory = whole
+def test_other_seed_gives_another_run(uninterrupted, tmp_path):
+    loop, directory = uninterrupted
     noisy.runner(tmp_path, loop=loop, seed=4).train()
     assert 'state_dict/layers.0.weight' in same(noisy.outcome(tmp_path), noisy.outcome(directory))
 
 
 def test_save_on_the_last_iteration_of_an_epoch_resumes_into_the_next(tmp_path):
-    noisy.runner(tmp_path / 'whole', interval=noisy.PER_EPOCH).train()
-    path = tmp_path / 'whole' / f'iter_{noisy.PER_EPOCH * 3}.pth'
+    noisy.runner(tmp_path / 'uninterrupted', interval=noisy.PER_EPOCH).train()
+    path = tmp_path / 'uninterrupted' / f'iter_{noisy.PER_EPOCH * 3}.pth'
     noisy.runner(tmp_path / 'resumed', str(path)).train()
-    assert same(noisy.outcome(tmp_path / 'resumed'), noisy.outcome(tmp_path / 'whole')) == []
+    assert same(noisy.outcome(tmp_path / 'resumed'), noisy.outcome(tmp_path / 'uninterrupted')) == []
 
 
 @pytest.mark.soak
 def test_killed_again_and_again_ends_the_same(tmp_path):
     seeded = random.Random(0)
     moments = ['write', *(seeded.uniform(0, 0.3) for _ in range(3))]
-    assert finished(started([*noisy.COMMAND, tmp_path / 'whole', 'padding=8']))[0] == 0
+    assert finished(started([*noisy.COMMAND, tmp_path / 'uninterrupted', 'padding=8']))[0] == 0
     command = [*noisy.COMMAND, tmp_path / 'killed', 'pause=0.05', 'padding=8']
     half, _ = kill_often(command, tmp_path / 'killed', moments)
     assert half >= 1, 'no kill met a checkpoint half written'
-    assert same(noisy.outcome(tmp_path / 'killed'), noisy.outcome(tmp_path / 'whole')) == []
+    assert same(noisy.outcome(tmp_path / 'killed'), noisy.outcome(tmp_path / 'uninterrupted')) == []
 
 
 def test_other_number_of_batches_goes_on_with_the_beginning_of_the_epoch(tmp_path, monkeypatch):
-    noisy.runner(tmp_path / 'whole').train()
+    noisy.runner(tmp_path / 'uninterrupted').train()
     monkeypatch.setattr(noisy, 'SIZE', 32)
-    resumed = noisy.runner(tmp_path / 'resumed', str(tmp_path / 'whole' / 'iter_45.pth'))
-    told = []
-    monkeypatch.setattr(resumed.logger, 'warning', told.append)
+    resumed = noisy.runner(tmp_path / 'resumed', str(tmp_path / 'uninterrupted' / 'iter_45.pth'))
+    warnings = []
+    monkeypatch.setattr(resumed.logger, 'warning', warnings.append)
     resumed.train()
     assert any('had 12 batches an epoch, this one has 16: it goes on with the beginning of epoch 4' in text
-               for text in map(str, told))
+               for text in map(str, warnings))
     assert resumed.iter == 45 + 16
 
 

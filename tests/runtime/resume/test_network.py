@@ -1,4 +1,4 @@
-"""Another network or another attention is refused; what leaves the tensors alone is said."""
+"""Another network or another attention is refused; a change that keeps all tensors is reported."""
 import copy
 
 import pytest

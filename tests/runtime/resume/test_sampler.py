@@ -66,8 +66,8 @@ def test_seed_and_epoch_change_the_noise(other):
 @pytest.mark.parametrize('options', [dict(), dict(sampler=InfiniteSampler, endless=True), dict(endless=True)])
 @pytest.mark.parametrize('done', [1, 3, 4])
 def test_beginning_in_the_middle_gives_the_rest(options, done):
-    whole = loaded(batches(**options), most=8)
-    assert loaded(batches(done=done, **options), most=8 - done) == whole[done:]
+    complete = loaded(batches(**options), most=8)
+    assert loaded(batches(done=done, **options), most=8 - done) == complete[done:]
 
 
 def test_endless_passes_differ_and_go_on_with_other_noise():

@@ -1,4 +1,4 @@
-"""Each key that changes what is trained is said with its meaning, or refused; the rest is not mentioned."""
+"""Each changed key that affects training is reported with its effect, or refused; others are not."""
 import copy
 
 import pytest

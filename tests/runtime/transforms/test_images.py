@@ -1,4 +1,4 @@
-"""Every kind of image that breaks a training is named or left out; unusual but whole ones train."""
+"""Images that break a training are named or skipped; unusual but complete ones are trained on."""
 import io
 
 import numpy as np

@@ -122,11 +122,11 @@ def test_importing_the_package_builds_nothing(repository, tmp_path):
 
 @pytest.mark.parametrize('share', [0, 0.01, 0.5, 0.999])
 def test_a_truncated_library_is_known_by_its_length(share, tmp_path):
-    whole = build.LIBRARY.read_bytes()
+    content = build.LIBRARY.read_bytes()
     path = tmp_path / 'library.so'
-    path.write_bytes(whole)
+    path.write_bytes(content)
     assert build.is_complete(path)
-    path.write_bytes(whole[:int(share * len(whole))])
+    path.write_bytes(content[:int(share * len(content))])
     assert not build.is_complete(path)
 
 

@@ -130,7 +130,7 @@ def test_non_finite_numbers_reach_the_maxima_as_in_pytorch(bad, pixel, channels_
     x[1, 11, pixel[0], pixel[1]] = bad
     x[1, 30, pixel[0], pixel[1]] = -bad
     x = x.to(memory_format=torch.channels_last) if channels_last else x
-    _, stats = cpu.attend(x, fast._arguments(), 2.0)
+    _, stats = cpu.attend(x, fast.operator_arguments(), 2.0)
     assert torch.equal(stats.spatial_max.nan_to_num(7e7), x.amax((2, 3)).nan_to_num(7e7))
     assert torch.equal(stats.layers[:, 1].nan_to_num(7e7), x.amax(1).nan_to_num(7e7))
     y, d_x, _ = run(fast, x, torch.ones_like(x))
@@ -169,7 +169,7 @@ def test_parameters_in_bfloat16_keep_their_type():
     (torch.randn(1, 4, 3, 3).half(), lambda module: module, 'X is torch.float16'),
     (torch.randn(1, 4, 3, 3), lambda module: module.double(), 'the parameters are torch.float64')])
 def test_types_that_are_not_covered_are_named(x, convert, words):
-    assert words in cpu.not_covered(x, convert(DMSCA(4))._arguments())
+    assert words in cpu.not_covered(x, convert(DMSCA(4)).operator_arguments())
 
 
 def test_mixed_types_get_pytorchs_own_error():

@@ -45,7 +45,7 @@ def _main(kernels, capability, dtype, parameter_dtype, shape, channels_last=Fals
         x = torch.empty(shape, dtype=getattr(torch, dtype))
     if channels_last:
         x, attention = (value.to(memory_format=torch.channels_last) for value in (x, attention))
-    parameters = attention._arguments()
+    parameters = attention.operator_arguments()
     y, stats = passes.attend(x, parameters, attention.scale)
     passes.attend_backward(y, x, stats, parameters, attention.scale)
 

@@ -13,7 +13,7 @@ class Case:
 
     def __init__(self, shape, device, dtype=torch.float32, channels_last=False, ties=False, **arguments):
         module = pair(shape[1], **(arguments or SMALL))[1].to(device)
-        self.scale, parameters = module.scale, module._arguments()
+        self.scale, parameters = module.scale, module.operator_arguments()
         self.parameters = parameters.nest([tensor.detach() for tensor in parameters.flat()])
         self.gradients = self.parameters.nest([torch.empty_like(tensor) for tensor in self.parameters.flat()])
         random = torch.Generator().manual_seed(0)

@@ -11,7 +11,7 @@ from dmsca_mm.attention.dmsca.triton import availability, not_covered
 
 def reason(shape=(1, 4, 3, 3), dtype=torch.float32, change=None, module=None, device='cpu'):
     """For a module with 4 channels and X of this shape; ``change`` alters the parameters."""
-    parameters = (module or DMSCA(4)).to(device)._arguments()
+    parameters = (module or DMSCA(4)).to(device).operator_arguments()
     return not_covered(torch.empty(shape, dtype=dtype, device=device), change(parameters) if change else parameters)
 
 

@@ -107,7 +107,7 @@ def test_non_finite_numbers_stay_in_their_image_and_reach_all_parameters(bad, us
 
 @pytest.mark.parametrize('bad', [math.nan, math.inf, -math.inf])
 def test_kept_maxima_are_those_of_amax(bad, device):
-    x, parameters = torch.randn(2, 3, 4, 5, device=device), pair(3, **SMALL)[1].to(device)._arguments()
+    x, parameters = torch.randn(2, 3, 4, 5, device=device), pair(3, **SMALL)[1].to(device).operator_arguments()
     x[0, 2, 1, 3] = bad
     parameters = parameters.nest([tensor.detach() for tensor in parameters.flat()])
     stats = attend(x, parameters, 2.0)[1]
@@ -138,7 +138,7 @@ def test_inference_without_gradients_is_the_same(used, device):
 
 def test_gradients_have_the_type_and_layout_of_their_parameters(device):
     module = DMSCA(8, **SMALL).to(device, torch.bfloat16, memory_format=torch.channels_last)
-    parameters = module._arguments()
+    parameters = module.operator_arguments()
     parameters = parameters.nest([tensor.detach() for tensor in parameters.flat()])
     x = torch.randn(1, 8, 3, 3, device=device, dtype=torch.bfloat16)
     y, stats = attend(x, parameters, 2.0)
