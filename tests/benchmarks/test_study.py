@@ -129,6 +129,23 @@ def test_it_stops_in_time_and_tells_those_at_work(tmp_path, monkeypatch):
     assert sorted(path.name for path in tmp_path.glob('*[0-9]')) == ['begun0', 'told0']
 
 
+@pytest.mark.slow
+def test_the_quick_study_leaves_a_row_for_each_run(digit_classes, tmp_path, monkeypatch):
+    options = [f'{split}_dataloader.dataset.data_root={digit_classes}' for split in ('train', 'val', 'test')]
+    options += [f'{split}_dataloader.dataset.indices=10' for split in ('train', 'val', 'test')]
+    plan = replace(studies.QUICK['quick'], data=str(digit_classes), options=tuple(options))
+    monkeypatch.setattr(study, 'QUICK', {'quick': plan})
+    monkeypatch.setattr(study, 'make_digit_classes', lambda folder: None)
+    monkeypatch.setattr(sys, 'argv', ['study', '--quick', '--seeds', '1', '--processes', '2', '--work-dir',
+                                      str(tmp_path)])
+    study.main()
+    rows = pd.read_csv(tmp_path / 'study.csv')
+    assert rows.contender.tolist() == ['none', 'dmsca']
+    plain, dmsca = rows.parameters
+    assert plain < dmsca
+    assert rows.clean.between(0, 100).all()
+
+
 def finish(work, contender, seed, clean=0.4):
     """Leaves behind what a run of the detection study leaves behind."""
     run = run_of('detection', contender, seed, work)
