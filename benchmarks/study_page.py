@@ -2,11 +2,9 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 
 import pandas as pd
-from measure import processor
 from runs import ROOT
 from studies import CORRUPTIONS, PLAIN, SEVERITIES, STUDIES, Study
 from study_picture import picture
@@ -30,7 +28,7 @@ def page(rows: pd.DataFrame, differences: pd.DataFrame) -> str:
         answer='\n'.join(_answer(name, plan, differences) for name, plan in STUDIES.items()
                          if name in set(differences.study)) or NONE,
         runs=len(rows), dates=' to '.join(sorted({rows.date.min(), rows.date.max()})) if len(rows) else 'none yet',
-        machine=processor(), cores=os.cpu_count(),
+        machines=', '.join(sorted({*rows.machine})) or 'none yet',
         tables=''.join(_section(name, plan, rows, differences) for name, plan in STUDIES.items()),
         plan='\n'.join(_planned(STUDIES)), corruptions=', '.join(CORRUPTIONS),
         severities=', '.join(map(str, SEVERITIES)),

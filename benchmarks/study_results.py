@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import torch
+from measure import processor
 from runs import ROOT
 from scipy import stats
 from studies import ATTENTIONS, PLAIN, STUDIES, Study
@@ -16,7 +17,7 @@ from dmsca_mm.analysis.report.logs import ATTENTION, History, read_history
 if TYPE_CHECKING:
     from study import Run
 
-ORDER = ['study', 'contender', 'seed', 'clean', 'corrupted', 'worst', 'gate_spread', 'parameters', 'date']
+ORDER = ['study', 'contender', 'seed', 'clean', 'corrupted', 'worst', 'gate_spread', 'parameters', 'date', 'machine']
 """Columns of the table of runs. ``clean`` and ``corrupted`` are points of a hundred; ``corrupted`` is the mean over
 corruptions and severities; ``worst`` is the lowest of the validations; ``gate_spread`` is the standard deviation of the
 gates over an image at the end of the training, mean of the modules."""
@@ -34,7 +35,8 @@ def row(run: Run) -> dict[str, Any]:
     scale = run.plan.scale
     return dict(study=run.study, contender=run.contender.name, seed=run.seed, clean=scale * measured['clean'],
                 corrupted=scale * measured['mpc'], worst=scale * _worst(history, measured['metric']),
-                gate_spread=_gate_spread(history), parameters=_parameters(run), date=measured['date'])
+                gate_spread=_gate_spread(history), parameters=_parameters(run), date=measured['date'],
+                machine=processor())
 
 
 def _worst(history: History, metric: str) -> float:

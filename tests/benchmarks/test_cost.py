@@ -166,6 +166,7 @@ def test_operator_level_writes_a_table_and_a_picture(run, dtype):
         assert not row['note']
 
 
+@pytest.mark.slow
 def test_backbone_level_writes_a_table_and_a_picture(run):
     name, rows = run(cost, '--level', 'backbone', '--size', '32x32', '--batch', '2', '--rounds', '2',
                      '--contenders', 'eca')
@@ -178,6 +179,7 @@ def test_backbone_level_writes_a_table_and_a_picture(run):
     assert int(eca['parameters']) - 23508032 == (3 + 4 + 6) * 5 + 3 * 7
 
 
+@pytest.mark.slow
 def test_shallow_backbone_has_its_own_table(run):
     name, rows = run(cost, '--level', 'backbone', '--depth', '18', '--size', '32x32', '--batch', '2', '--rounds', '2',
                      '--contenders', 'eca')

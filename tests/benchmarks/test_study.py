@@ -13,12 +13,13 @@ import study
 import study_page
 import study_results
 import torch
+from measure import processor
 from scipy.stats import t as student
 
 from dmsca_mm.attention import PEERS
 from dmsca_mm.errors import UsageError
 
-COLUMNS = dict(worst=0.0, gate_spread=0.1, parameters=100, date='2026-11-25')
+COLUMNS = dict(worst=0.0, gate_spread=0.1, parameters=100, date='2026-11-25', machine='a Xeon')
 
 
 def run_of(name, contender, seed, work, table=studies.STUDIES):
@@ -117,7 +118,7 @@ def test_what_is_done_is_left_alone_and_a_failure_names_its_log(tmp_path, monkey
         run.go(threading.Event(), set())
 
 
-def test_it_stops_in_time_and_tells_those_at_work(tmp_path, monkeypatch):
+def test_it_stops_in_time_and_ends_those_at_work(tmp_path, monkeypatch):
     every = [run_of('detection', 'se', seed, tmp_path) for seed in range(3)]
     for run in every:
         begun, stopped = (str(tmp_path / f'{name}{run.seed}') for name in ('begun', 'stopped'))
@@ -126,7 +127,7 @@ def test_it_stops_in_time_and_tells_those_at_work(tmp_path, monkeypatch):
                 f'open({begun!r}, "w")\ntime.sleep(60)')
         monkeypatch.setattr(run, 'steps', lambda run=run, code=code: [(tmp_path / f'never{run.seed}', ['-c', code])])
     assert runs.work_through(every, 1, 2) == 0
-    assert sorted(path.name for path in tmp_path.glob('*[0-9]')) == ['begun0', 'told0']
+    assert sorted(path.name for path in tmp_path.glob('*[0-9]')) == ['begun0', 'stopped0']
 
 
 @pytest.mark.slow
@@ -169,7 +170,7 @@ def test_a_row_holds_what_a_run_left_behind_and_rows_of_other_runs_stay(tmp_path
     kept, made = pd.read_csv(path).to_dict('records')
     assert kept['contender'] == 'se'
     assert made == dict(study='detection', contender='none', seed=0, clean=40.0, corrupted=20.0, worst=20.0,
-                        gate_spread=0.2, parameters=20, date='2026-11-25')
+                        gate_spread=0.2, parameters=20, date='2026-11-25', machine=processor())
     study.collect([finish(tmp_path / 'again', 'none', 0, clean=0.5)], path)
     assert pd.read_csv(path).clean.tolist() == [41.0, 50.0], 'a run that is made anew takes the place of the old one'
 

@@ -108,6 +108,7 @@ def test_each_class_needs_an_image():
         DigitClassesParameters(training=9)
 
 
+@pytest.mark.slow
 def test_the_command_makes_and_finds_it(tmp_path, repository):
     def run():
         command = [sys.executable, str(repository / 'tools/make_digits.py'), '--task', 'classification',

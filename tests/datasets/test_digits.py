@@ -168,6 +168,7 @@ def test_a_parameter_out_of_range_is_named(wrong):
         DigitsParameters(**wrong)
 
 
+@pytest.mark.slow
 def test_the_command_makes_finds_and_refuses(tmp_path, repository):
     def run(*arguments):
         command = [sys.executable, str(repository / 'tools/make_digits.py'), '--training', '2', '--validation', '1']

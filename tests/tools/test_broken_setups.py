@@ -153,6 +153,7 @@ def test_broken_setup_ends_in_one_line_that_names_it(number, settings, folder, r
     assert wrong is None, f'{fault}: {wrong}'
 
 
+@pytest.mark.slow
 def test_resuming_another_training_is_one_line(settings, folder, repository):
     write(folder / 'config.py', settings[0])
     tool = repository / 'tools/train.py'

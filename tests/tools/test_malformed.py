@@ -201,6 +201,7 @@ def moved(content, seeded):
 ANNOTATION_FAULTS = (without_field, wrong_field, wrong_box, given_twice, no_list, no_entry, renamed, moved)
 
 
+@pytest.mark.slow
 def test_malformed_annotations(settings, digits, tmp_path):
     good = (digits / 'annotations/instances_training.json').read_text()
     path = tmp_path / 'annotations.json'

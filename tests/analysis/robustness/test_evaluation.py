@@ -42,6 +42,7 @@ def test_corrupted_figures_are_those_of_images_stored_corrupted(evaluation, untr
     assert noisy == evaluation(('shot_noise', 3)), 'what came between does not matter'
 
 
+@pytest.mark.slow
 def test_size_without_an_object_has_no_value_and_a_broken_image_is_named(untrained, digits, tmp_path):
     root = shutil.copytree(digits, tmp_path / 'digits')
     options = {'test_dataloader.dataset.data_root': f'{root}/',
