@@ -58,9 +58,23 @@ class Run(Steps):
         return [train, (self.robustness, [*test, '--cfg-options', *options] if options else test)]
 
 
-def runs_of(study: str, plan: Study, contenders: list[Contender], work: Path) -> list[Run]:
-    """The runs of some contenders, seeds outermost: at any time all have nearly the same number."""
-    return [Run(study, plan, contender, seed, work) for seed in range(plan.seeds) for contender in contenders]
+def batches(studies: dict[str, Study], contenders: list[str] | None, work: Path) -> list[list[Run]]:
+    """The runs in their order; those of a batch need no other's result, only the batches before it.
+
+    Seeds are outermost: at any time all contenders have nearly the same number of runs.
+
+    Args:
+        studies: by name.
+        contenders: names of those to run; None for all.
+        work: folder of all runs.
+    """
+    found = []
+    for study, plan in studies.items():
+        begin = [Contender(START, 'start', PLAIN)] if plan.start else []
+        chosen = [each for each in plan.contenders if contenders is None or each.name in contenders]
+        found += [[Run(study, plan, contender, seed, work) for seed in range(plan.seeds) for contender in part]
+                  for part in (begin, chosen) if part]
+    return found
 
 
 def collect(runs: list[Run], path: Path) -> int:
@@ -69,11 +83,27 @@ def collect(runs: list[Run], path: Path) -> int:
     Returns:
         The number of rows in the table.
     """
-    rows = pd.DataFrame([row(run) for run in runs if run.is_done()], columns=ORDER)
+    rows = pd.DataFrame([row(run) for run in runs if run.contender.name != START and run.is_done()], columns=ORDER)
+    path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists():
         rows = pd.concat([pd.read_csv(path), rows]).drop_duplicates(['study', 'contender', 'seed'], keep='last')
     rows.round(5).to_csv(path, index=False)
     return len(rows)
+
+
+def check(studies: dict[str, Study], contenders: list[str] | None) -> None:
+    """Refuse contenders that no study has, and studies whose data are missing.
+
+    Raises:
+        UsageError: the first of them, by name.
+    """
+    names = dict.fromkeys(contender.name for plan in studies.values() for contender in plan.contenders)
+    for name in contenders or ():
+        if name not in names:
+            raise UsageError(f'--contenders {name}: give some of {", ".join(names)}')
+    for plan in studies.values():
+        if not (ROOT / plan.data).is_dir():
+            raise UsageError(f'{plan.data} is missing: docs/data.md has the command that fetches it')
 
 
 def main() -> None:
@@ -98,33 +128,25 @@ def main() -> None:
     kind = '_quick' if chosen.quick else '_full' if chosen.full else ''
     work = (chosen.work_dir or ROOT / f'work_dirs/study{kind}').resolve()
     results = chosen.results or work / 'study.csv'
-    table = FULL if chosen.full else STUDIES
-    studies = QUICK if chosen.quick else {name: table[name] for name in chosen.studies}
+    table = QUICK if chosen.quick else FULL if chosen.full else STUDIES
+    studies = {name: replace(plan, seeds=chosen.seeds or plan.seeds) for name, plan in table.items()
+               if chosen.quick or name in chosen.studies}
     if chosen.quick:
         make_digit_classes(ROOT / QUICK['quick'].data)
-    names = [contender.name for plan in studies.values() for contender in plan.contenders]
-    for name in chosen.contenders or ():
-        if name not in names:
-            raise UsageError(f'--contenders {name}: give some of {", ".join(dict.fromkeys(names))}')
-    for plan in studies.values():
-        if not (ROOT / plan.data).is_dir():
-            raise UsageError(f'{plan.data} is missing: docs/data.md has the command that fetches it')
+    check(studies, chosen.contenders)
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     end = time.monotonic() + 3600 * chosen.hours
-    done = count = 0
-    for study, plan in studies.items():
-        plan = replace(plan, seeds=chosen.seeds or plan.seeds)
-        wanted = [each for each in plan.contenders if each.name in (chosen.contenders or names)]
-        begin = [Contender(START, 'start', PLAIN)] if plan.start else []
-        for contenders in (begin, wanted):
-            runs = runs_of(study, plan, contenders, work)
-            try:
-                done += work_through(runs, chosen.processes, end - time.monotonic())
-            finally:
-                if contenders is wanted:
-                    collect(runs, results)
-            count += len(runs)
+    every = batches(studies, chosen.contenders, work)
+    done, count = 0, sum(map(len, every))
+    for runs in every:
+        try:
+            finished = work_through(runs, chosen.processes, end - time.monotonic())
+        finally:
+            collect(runs, results)
+        done += finished
+        if finished < len(runs):
+            break
     print(f'{done} of {count} runs are done; {results} holds them'
           + ('' if done == count else '; the same command goes on'))
 

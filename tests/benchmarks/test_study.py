@@ -130,6 +130,17 @@ def test_it_stops_in_time_and_ends_those_at_work(tmp_path, monkeypatch):
     assert sorted(path.name for path in tmp_path.glob('*[0-9]')) == ['begun0', 'stopped0']
 
 
+def test_what_needs_an_unfinished_run_is_not_begun(monkeypatch, tmp_path, capsys):
+    """A stop, or the end of the hours, while the plain networks of a transfer train."""
+    begun = []
+    monkeypatch.setattr(study, 'work_through', lambda every, *limits: begun.append(every) or len(every) - 1)
+    monkeypatch.setattr(study, 'STUDIES', {'detection': replace(studies.STUDIES['detection'], data=str(tmp_path))})
+    monkeypatch.setattr(sys, 'argv', ['study', '--studies', 'detection', '--seeds', '2', '--work-dir', str(tmp_path)])
+    study.main()
+    assert [[run.contender.name for run in every] for every in begun] == [['start', 'start']]
+    assert capsys.readouterr().out.startswith('1 of 14 runs are done')
+
+
 @pytest.mark.slow
 def test_the_quick_study_leaves_a_row_for_each_run(digit_classes, tmp_path, monkeypatch):
     options = [f'{split}_dataloader.dataset.data_root={digit_classes}' for split in ('train', 'val', 'test')]
