@@ -13,7 +13,7 @@ from study_results import QUANTITIES, compare, costs
 from dmsca_mm.errors import UsageError, exit_on_usage_error
 
 ALPHA = 0.05
-NONE = 'No run is done yet: the plan below stands.'
+NONE = 'No difference can be given yet: fewer than two seeds are done of every contender.'
 
 
 def page(rows: pd.DataFrame, differences: pd.DataFrame) -> str:
