@@ -87,7 +87,7 @@ def collect(runs: list[Run], path: Path) -> int:
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists():
         rows = pd.concat([pd.read_csv(path), rows]).drop_duplicates(['study', 'contender', 'seed'], keep='last')
-    rows.round(5).to_csv(path, index=False)
+    rows.infer_objects().round(5).to_csv(path, index=False)
     return len(rows)
 
 

@@ -92,21 +92,25 @@ def compare(rows: pd.DataFrame, studies: dict[str, Study] = STUDIES) -> pd.DataF
                 found.append(dict(study=study, family=contender.family, contender=contender.name, quantity=quantity,
                                   seeds=len(values), mean=values.mean(), half=(high - low) / 2, p=test.pvalue))
     table = pd.DataFrame(found, columns=['study', 'family', 'contender', 'quantity', 'seeds', 'mean', 'half', 'p'])
-    table['corrected'] = table.groupby(['study', 'family', 'quantity']).p.transform(holm)
+    planned = {(study, family): sum(each.family == family for each in plan.contenders[1:])
+               for study, plan in studies.items() for family in {each.family for each in plan.contenders}}
+    table['corrected'] = table.groupby(['study', 'family', 'quantity']).p.transform(
+        lambda p: holm(p, planned[tuple(table.loc[p.index[0], ['study', 'family']])]))
     return table
 
 
-def holm(p: pd.Series) -> pd.Series:
+def holm(p: pd.Series, size: int) -> pd.Series:
     """Holm's step-down correction of some p-values (Scandinavian Journal of Statistics 6:65, 1979).
 
     Args:
         p: raw p-values of a family; NaN, of differences that are all alike, stays.
+        size: of the family as planned. Contenders that have not run count as if nothing were found of them.
 
     Returns:
         Corrected p-values, at most 1, with the index of ``p``.
     """
     ordered = p.dropna().sort_values()
-    factors = np.arange(len(ordered), 0, -1)
+    factors = size - np.arange(len(ordered))
     return np.minimum(1, (ordered * factors).cummax()).reindex(p.index)
 
 

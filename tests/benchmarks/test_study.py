@@ -195,10 +195,16 @@ def test_differences_are_paired_and_their_interval_is_students():
 
 
 def test_holm_multiplies_the_smallest_p_by_all_the_next_by_one_less():
-    corrected = study_results.holm(pd.Series([0.04, 0.01, 0.03, float('nan')], list('abcd')))
+    corrected = study_results.holm(pd.Series([0.04, 0.01, 0.03, float('nan')], list('abcd')), 3)
     assert corrected[:3].to_dict() == pytest.approx(dict(a=0.06, b=0.03, c=0.06))
     assert corrected[3:].isna().all()
-    assert study_results.holm(pd.Series([0.9, 0.8])).tolist() == [1, 1]
+    assert study_results.holm(pd.Series([0.9, 0.8]), 2).tolist() == [1, 1]
+
+
+def test_contenders_that_have_not_run_count_in_the_correction():
+    found = study_results.compare(table_of(none=[40, 50, 30], dmsca=[44, 52, 36]))
+    family = len(studies.STUDIES['detection'].contenders) - 1
+    assert (found.corrected == (family * found.p).clip(upper=1)).all()
 
 
 def write_page(folder, monkeypatch, rows):
