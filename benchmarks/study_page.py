@@ -67,7 +67,7 @@ def _section(study: str, plan: Study, rows: pd.DataFrame, differences: pd.DataFr
     if rows.empty:
         return f'## {plan.title}\nNot run yet.\n\n'
     lines = [f'## {plan.title}', f'{plan.metric}, in points of a hundred.', '',
-             '| | seeds | ' + ' | '.join(f'{name} | difference | p, corrected' for name in QUANTITIES.values())
+             '| | seeds | ' + ' | '.join(f'{name} | difference | p, corrected' for name in QUANTITIES)
              + ' | lowest validation, against plain | gates\' spread | parameters | training step; inference |',
              '|' + ' --- |' * (6 + 3 * len(QUANTITIES))]
     plain = rows[rows.contender == PLAIN].set_index('seed')

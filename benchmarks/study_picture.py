@@ -34,13 +34,13 @@ def picture(differences: pd.DataFrame, path: Path) -> None:
 def _panels(axes: list[plt.Axes], study: str, found: pd.DataFrame) -> None:
     contenders = [each for each in STUDIES[study].contenders if each.name in set(found.contender)]
     places = {each.name: place for place, each in enumerate(contenders)}
-    for panel, (quantity, title) in zip(axes, QUANTITIES.items(), strict=False):
+    for panel, quantity in zip(axes, QUANTITIES, strict=False):
         for _, line in found[found.quantity == quantity].iterrows():
             colour = HIGHLIGHT if line.contender == 'dmsca' or line.family == 'recipe' else INK
             panel.errorbar(line['mean'], places[line.contender], xerr=line.half, fmt='o', color=colour, capsize=3,
                            markerfacecolor=colour if line.corrected < 0.05 else 'white')
         panel.axvline(0, color='#8b949e', linewidth=1)
-        panel.set_title(f'{STUDIES[study].metric}, {title}')
+        panel.set_title(f'{STUDIES[study].metric}, {quantity}')
         panel.tick_params(axis='y', length=0)
     axes[0].set_yticks(list(places.values()), [each.label for each in contenders])
     axes[0].set_ylim(len(places) - 0.5, -0.5)

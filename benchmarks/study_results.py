@@ -10,7 +10,7 @@ import torch
 from measure import processor
 from runs import ROOT
 from scipy import stats
-from studies import ATTENTIONS, PLAIN, STUDIES, Study
+from studies import ATTENTIONS, PLAIN, STUDIES
 
 from dmsca_mm.analysis.report.logs import ATTENTION, History, read_history
 
@@ -21,8 +21,8 @@ ORDER = ['study', 'contender', 'seed', 'clean', 'corrupted', 'worst', 'gate_spre
 """Columns of the table of runs. ``clean`` and ``corrupted`` are points of a hundred; ``corrupted`` is the mean over
 corruptions and severities; ``worst`` is the lowest of the validations; ``gate_spread`` is the standard deviation of the
 gates over an image at the end of the training, mean of the modules."""
-QUANTITIES = {'clean': 'clean', 'corrupted': 'corrupted'}
-"""Columns that are compared, and their names on the page."""
+QUANTITIES = ('clean', 'corrupted')
+"""Columns that are compared."""
 COST = ROOT / 'benchmarks' / 'results' / 'cost_resnet50_cpu_fp32.csv'
 STATISTICS = ('running_mean', 'running_var', 'num_batches_tracked')
 LEVEL = 0.95
@@ -70,7 +70,7 @@ def differences(rows: pd.DataFrame, study: str, contender: str, quantity: str) -
     return (own - plain).dropna()
 
 
-def compare(rows: pd.DataFrame, studies: dict[str, Study] = STUDIES) -> pd.DataFrame:
+def compare(rows: pd.DataFrame) -> pd.DataFrame:
     """Each contender against the plain network: mean difference, half of its interval, and the corrected p.
 
     The interval is Student's t of the differences seed by seed. Holm's correction is over the contenders of a family
@@ -78,10 +78,9 @@ def compare(rows: pd.DataFrame, studies: dict[str, Study] = STUDIES) -> pd.DataF
 
     Args:
         rows: of the table of runs.
-        studies: their plan.
     """
     found = []
-    for study, plan in studies.items():
+    for study, plan in STUDIES.items():
         for quantity in QUANTITIES:
             for contender in plan.contenders[1:]:
                 values = differences(rows, study, contender.name, quantity)
@@ -93,7 +92,7 @@ def compare(rows: pd.DataFrame, studies: dict[str, Study] = STUDIES) -> pd.DataF
                                   seeds=len(values), mean=values.mean(), half=(high - low) / 2, p=test.pvalue))
     table = pd.DataFrame(found, columns=['study', 'family', 'contender', 'quantity', 'seeds', 'mean', 'half', 'p'])
     planned = {(study, family): sum(each.family == family for each in plan.contenders[1:])
-               for study, plan in studies.items() for family in {each.family for each in plan.contenders}}
+               for study, plan in STUDIES.items() for family in {each.family for each in plan.contenders}}
     table['corrected'] = table.groupby(['study', 'family', 'quantity']).p.transform(
         lambda p: holm(p, planned[tuple(table.loc[p.index[0], ['study', 'family']])]))
     return table
@@ -112,7 +111,6 @@ def holm(p: pd.Series, size: int) -> pd.Series:
     ordered = p.dropna().sort_values()
     factors = size - np.arange(len(ordered))
     return np.minimum(1, (ordered * factors).cummax()).reindex(p.index)
-
 
 
 def costs() -> dict[str, tuple[float, float]]:

@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import platform
 import shutil
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
@@ -18,7 +17,6 @@ from .compat import requirements
 from .errors import UsageError
 from .version import __version__
 
-OLDEST_PYTHON = (3, 10)
 OLDEST_TORCH = {'operator': (2, 4), 'tools': (2, 6)}
 
 
@@ -54,9 +52,9 @@ def abilities(findings: list[Finding]) -> list[Finding]:
     """
     broken = {finding.what for finding in findings if finding.remedy}
     old = ('torch',) if _too_old('operator') else ()
-    base = ('Python', 'torch', 'mmengine', 'mmcv', 'setuptools')
+    base = ('torch', 'mmengine', 'mmcv', 'setuptools')
     gpu = [] if torch.cuda.is_available() else ['GPU']
-    needs = {'the operator': ('Python', *old), 'its CPU kernels': ('CPU kernels',), 'its GPU kernels': ('Triton',),
+    needs = {'the operator': old, 'its CPU kernels': ('CPU kernels',), 'its GPU kernels': ('Triton',),
              'detectors': (*base, 'mmdet'), 'segmenters': (*base, 'mmsegmentation'),
              'classifiers': (*base, 'mmpretrain'), 'ONNX export': ('onnx', 'onnxruntime')}
     found = []
@@ -91,9 +89,7 @@ def main() -> int:
 
 
 def _python() -> Finding:
-    found = f'{platform.python_version()}, {platform.system()} {platform.machine()}'
-    old = sys.version_info < OLDEST_PYTHON
-    return Finding('Python', found, 'install Python 3.10 or newer' if old else '')
+    return Finding('Python', f'{platform.python_version()}, {platform.system()} {platform.machine()}')
 
 
 def _torch() -> Finding:

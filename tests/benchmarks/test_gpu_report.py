@@ -29,6 +29,7 @@ def written(folder):
         return (report / 'report.md').read_text(), list(csv.DictReader(file))
 
 
+@pytest.mark.slow
 def test_trial_measures_every_config_plugin_and_precision(command, tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=300,
                           env={**os.environ, 'OMP_NUM_THREADS': '1'})

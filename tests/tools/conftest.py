@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-PROCESSES = {'call_in', 'command', 'own_tool', 'nodes'}
+PROCESSES = {'call_in', 'own_tool', 'nodes'}
 """Fixtures that start tools as processes of their own."""
 SMOKE = 'test_two_processes_train_resume_and_test[configs/digits/faster'
 """The one of these tests that stays with the quick ones."""

@@ -18,6 +18,7 @@ from processes import PATIENCE, finished, kill_all, kill_often, started, wait_fo
 from dmsca_mm import checkpoint
 from dmsca_mm.checkpoint.newest import newest
 
+pytestmark = pytest.mark.slow
 KILLS = 20
 SOAK = 2000
 SHARED_MEMORY = Path('/dev/shm')
