@@ -1,4 +1,4 @@
-.PHONY: setup demo demo-seg test test-slow test-forks soak sanitize lint bench bench-gpu gpu-report study
+.PHONY: setup demo demo-seg test test-slow test-forks soak sanitize lint wheel bench bench-gpu gpu-report study
 
 ROUNDS ?= 12
 
@@ -36,6 +36,10 @@ sanitize: setup
 
 lint: setup
 	.venv/bin/ruff check .
+
+# A wheel and a source distribution in dist/, with configs, tools and the CPU kernels of this platform.
+wheel: setup
+	.venv/bin/python -m build --no-isolation --outdir dist
 
 # What it costs on the CPU, each setting in a table of its own.
 COST = .venv/bin/python benchmarks/cost.py --rounds $(ROUNDS)

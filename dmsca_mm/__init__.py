@@ -15,11 +15,12 @@ for _package, _command in (('torch', 'pip install torch'), ('mmengine', 'pip ins
 from . import backbones  # noqa: E402, F401 (it registers PluginResNet)
 from .attention import DMSCA  # noqa: E402
 from .checkpoint import allow_training_state  # noqa: E402
-from .compat import forks  # noqa: E402
+from .compat import forks, scope  # noqa: E402
 from .plugins import dmsca, plugin  # noqa: E402
 from .version import __version__  # noqa: E402
 
 forks.find_by_import_name()
+scope.find_own_configs()
 allow_training_state()
 
 __all__ = ['DMSCA', '__version__', 'dmsca', 'plugin']

@@ -1,7 +1,5 @@
-"""``python -m dmsca_mm`` reports what is installed, what works and what to do."""
-import sys
-
-from .doctor import main
+"""``python -m dmsca_mm`` is the command ``dmsca``."""
+from .commands import main
 
 if __name__ == '__main__':
-    sys.exit(main())
+    main()

@@ -13,8 +13,8 @@ DRAWING = re.compile(r'```mermaid\n.*?```\n', re.DOTALL)
 
 def modules(package: Path) -> dict[str, Path]:
     """The modules of a package by name, relative to it; an ``__init__`` has the name of its folder."""
-    return {'.'.join(path.relative_to(package).with_suffix('').parts).removesuffix('.__init__'): path
-            for path in sorted(package.rglob('*.py'))}
+    paths = {path.relative_to(package).with_suffix('').parts: path for path in sorted(package.rglob('*.py'))}
+    return {'.'.join(parts).removesuffix('.__init__'): path for parts, path in paths.items() if parts[0] != '.mim'}
 
 
 def imported(name: str, found: dict[str, Path]) -> Iterator[str]:

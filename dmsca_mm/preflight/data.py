@@ -24,8 +24,8 @@ _SOURCES = {
     'ade': 'get it from http://data.csail.mit.edu/places/ADEchallenge/ADEChallengeData2016.zip',
     'imagenet': 'get it from https://www.image-net.org/download.php',
     'cifar': 'get it from https://www.cs.toronto.edu/~kriz/cifar.html, or let mmpretrain fetch it with download=True',
-    'digits': 'make it with: python tools/make_digits.py',
-    'digit_classes': 'make it with: python tools/make_digits.py --task classification',
+    'digits': 'make it with: python -m dmsca_mm make-digits',
+    'digit_classes': 'make it with: python -m dmsca_mm make-digits --task classification',
 }
 
 

@@ -75,7 +75,7 @@ def test_a_detector_and_a_segmenter_train_on_from_it(config, classifier, digits,
 
 
 @pytest.mark.parametrize(('command', 'words'), [
-    (['train.py', CLASSIFIER], ['data/digit_classes/training', 'make_digits.py --task classification']),
+    (['train.py', CLASSIFIER], ['data/digit_classes/training', 'make-digits --task classification']),
     (['train.py', 'configs/pretrain/resnet18_dmsca_imagenet.py'], ['data/imagenet/train', 'image-net.org']),
     (['train.py', 'configs/pretrain/resnet18_dmsca_cifar10.py'], ['data/cifar10', 'kriz/cifar.html']),
     (['test.py', CLASSIFIER, 'x.pth', '--out', 'found.json'], ['found.json', 'classifier', '.pkl'])])

@@ -118,7 +118,7 @@ def no_backbone(tmp_path):
     (['train.py', 'mmdet::hrnet/faster-rcnn_hrnetv2p-w18-1x_coco.py', '--plugin', 'dmsca'], ['HRNet', 'no plugins']),
     (['train.py', 'configs/faster_rcnn_r50_dmsca.py'], ['data/coco', 'does not exist', 'cocodataset.org']),
     (['train.py', 'configs/upernet_r50_dmsca.py'], ['data/ade', 'does not exist', 'ADEChallengeData2016.zip']),
-    (['train.py', DETECTOR], ['data/digits', 'does not exist', 'make_digits.py']),
+    (['train.py', DETECTOR], ['data/digits', 'does not exist', 'dmsca_mm make-digits']),
     (['train.py', DETECTOR, '--cfg-options', 'model.backbone.plugins.0.cfg.reduction=0'], ['DMSCA', 'reduction', '0']),
     (['test.py', DETECTOR, 'none.pth', '--out', 'found.json'], ['found.json', '.pkl'])])
 def test_bad_input_is_one_line_and_writes_nothing(command, words, call_here, tmp_path):
@@ -128,7 +128,7 @@ def test_bad_input_is_one_line_and_writes_nothing(command, words, call_here, tmp
 
 @pytest.mark.parametrize(('command', 'words'), [
     (['train.py', 'none.py'], ['none.py', 'does not exist']),
-    (['dist_train.sh', DETECTOR, '2'], ['data/digits', 'make_digits.py']),
+    (['dist_train.sh', DETECTOR, '2'], ['data/digits', 'make-digits']),
     (['dist_train.sh', DETECTOR, '0'], ["'0'", 'positive number']),
     (['dist_train.sh', DETECTOR], ['usage: tools/dist_train.sh CONFIG N']),
     (['dist_test.sh', DETECTOR, 'x.pth'], ['usage: tools/dist_test.sh CONFIG CHECKPOINT N']),
