@@ -1,4 +1,4 @@
-.PHONY: setup demo demo-seg test test-slow test-forks soak sanitize lint wheel bench bench-gpu gpu-report study
+.PHONY: setup demo demo-seg test test-slow test-forks test-pythons soak sanitize lint wheel bench bench-gpu gpu-report study
 
 ROUNDS ?= 12
 
@@ -23,8 +23,16 @@ test-slow: setup
 
 # The same tests on the maintained forks of OpenMMLab's packages, in an environment of their own.
 test-forks:
-	@tools/setup.sh forks
+	@STACK=forks VENV=.venv-forks tools/setup.sh
 	$(call PYTEST,.venv-forks) -m 'not soak'
+
+# The quick tests on each Python, in environments of their own; PYTHONS="3.12 3.13" goes on with these.
+PYTHONS ?= 3.10 3.11 3.12 3.13
+test-pythons:
+	@for version in $(PYTHONS); do \
+	PYTHON=python$$version VENV=.venv-$$version tools/setup.sh && \
+	OMP_NUM_THREADS=1 timeout 3600 .venv-$$version/bin/python -m pytest -n auto --dist worksteal || exit; \
+	done
 
 # The long tests, with what they measure: 45 minutes on two cores, bounded at two hours.
 soak: setup

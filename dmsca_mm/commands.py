@@ -21,6 +21,7 @@ VERBS = {
     'show-attention': 'draw the attention maps: CONFIG CHECKPOINT IMAGES',
     'test-alignment': 'how well the maps coincide with the objects: CONFIG CHECKPOINT',
     'test-robustness': 'performance under common corruptions: CONFIG CHECKPOINT',
+    'export-onnx': 'a detector or segmenter as an ONNX file: CONFIG CHECKPOINT --out FILE.onnx',
     'publish-model': 'strip a checkpoint for publication: CHECKPOINT OUT',
     'contact-sheet': 'the first pictures of a folder on one: FOLDER SHEET',
     'make-digits': 'generate the built-in data set',

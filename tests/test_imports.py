@@ -25,6 +25,7 @@ MODULES = {
     'runtime': {'torch', 'numpy', 'cv2', 'PIL', 'mmengine', 'mmcv', 'mmdet'},
     'analysis': {'torch', 'numpy', 'scipy', 'cv2', 'PIL', 'matplotlib', 'captum', 'sklearn', 'imagecorruptions', 'tqdm',
                  'jinja2', 'markupsafe', 'mmengine', 'mmcv', 'mmdet'},
+    'export': {'torch', 'numpy', 'mmcv', 'mmdet', 'onnxscript', 'onnxruntime'},
     'registry': set(),
     '__init__': set(),
 }

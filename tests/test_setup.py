@@ -1,46 +1,52 @@
-"""Set-up: its options, the environment that it makes, and what differs between the stacks."""
+"""Set-up: what it is asked for, the environment that it makes, and the pins of each stack and Python."""
 import hashlib
 import shutil
 import subprocess
 
 import pytest
+from packaging.requirements import Requirement
 
-FILES = ('requirements/common.txt', 'requirements/cpu.txt', 'pyproject.toml', 'tools/setup.sh')
-STACKS = {(): ('.venv', 'requirements.txt'), ('forks',): ('.venv-forks', 'requirements/forks.txt')}
-"""What set-up is told, the environment that it makes, and what is in it beside what both share."""
+STACKS = {'upstream': 'requirements.txt', 'forks': 'requirements/forks.txt'}
+SHARED = 'requirements/common.txt', 'requirements/python3.10.txt', 'requirements/cpu.txt'
 
 
 @pytest.fixture
 def setup(repository, tmp_path):
     """Runs tools/setup.sh in a copy with stand-in commands first in PATH."""
     checkout, commands = tmp_path / 'checkout', tmp_path / 'commands'
-    for folder in ('tools', 'requirements'):
-        (checkout / folder).mkdir(parents=True)
+    checkout.mkdir()
+    for name in ('requirements', 'tools'):
+        shutil.copytree(repository / name, checkout / name)
+    for name in ('requirements.txt', 'pyproject.toml'):
+        shutil.copy(repository / name, checkout)
     commands.mkdir()
-    for name in (*FILES, *(requirements for _, requirements in STACKS.values())):
-        shutil.copy(repository / name, checkout / name)
 
-    def run(stand_ins=None, stack=(), **environment):
+    def run(stand_ins=None, **environment):
         for name, line in (stand_ins or {}).items():
             (commands / name).write_text(f'#!/bin/bash\n{line}\n')
             (commands / name).chmod(0o755)
         path = f'{commands}:/usr/bin:/bin'
-        return checkout, subprocess.run([checkout / 'tools/setup.sh', *stack], capture_output=True, text=True,
-                                        timeout=60, env=dict(PATH=path, **environment))
+        return checkout, subprocess.run([checkout / 'tools/setup.sh'], capture_output=True, text=True, timeout=60,
+                                        env=dict(PATH=path, **environment))
     return run
 
 
-PYTHON_311 = '[[ "$2" == *version_info* ]] && echo 3.11 || echo INCLUDE'
+def python(version):
+    """The line of a stand-in for an interpreter; as one that makes environments, it ends set-up there."""
+    return f'case "$2" in *version_info*) echo {version} ;; *paths*) echo INCLUDE ;; *) echo "$@" >&2; exit 7 ;; esac'
 
 
 @pytest.mark.parametrize(('stand_ins', 'environment', 'words'), [
-    ({'old': 'echo 3.8'}, dict(PYTHON='old'), ['Python 3.8 is not supported', '3.11', 'PYTHON=']),
+    ({'old': python(3.8)}, dict(PYTHON='old'), ['Python 3.8 is not supported', '3.10 to 3.13', 'PYTHON=']),
+    ({'new': python(3.14)}, dict(PYTHON='new'), ['Python 3.14 is not supported', '3.10 to 3.13', 'PYTHON=']),
     ({}, dict(PYTHON='none-such'), ['no Python found']),
-    ({'py': PYTHON_311}, dict(PYTHON='py', CXX='none-such'), ['no C++ compiler (none-such)', 'apt-get install g++']),
-    ({'py': PYTHON_311, 'cc1': ''}, dict(PYTHON='py', CXX='cc1'), ["Python's headers are missing"]),
-    ({'py': PYTHON_311, 'cc1': '', 'df': 'printf "head\\nx 1 1 1048576 1 /\\n"'}, dict(PYTHON='py', CXX='cc1'),
+    ({'py': python(3.12)}, dict(PYTHON='py', STACK='spoons'), ['STACK=spoons is no stack', 'upstream or forks']),
+    ({'py': python(3.11)}, dict(PYTHON='py', CXX='none-such'), ['no C++ compiler (none-such)', 'apt-get install g++']),
+    ({'py': python(3.12), 'cc1': ''}, dict(PYTHON='py', CXX='cc1'),
+     ["Python's headers are missing", 'python3.12-dev']),
+    ({'py': python(3.11), 'cc1': '', 'df': 'printf "head\\nx 1 1 1048576 1 /\\n"'}, dict(PYTHON='py', CXX='cc1'),
      ['too little disk: 1 GiB free']),
-    ({'py': PYTHON_311, 'cc1': '', 'nvidia-smi': 'exit 0'}, dict(PYTHON='py', CXX='cc1'), ['GPU but no nvcc'])])
+    ({'py': python(3.11), 'cc1': '', 'nvidia-smi': 'exit 0'}, dict(PYTHON='py', CXX='cc1'), ['GPU but no nvcc'])])
 def test_what_cannot_work_is_refused(setup, tmp_path, stand_ins, environment, words):
     if 'headers' not in words[0]:
         (tmp_path / 'Python.h').touch()
@@ -52,28 +58,58 @@ def test_what_cannot_work_is_refused(setup, tmp_path, stand_ins, environment, wo
     assert not (checkout / '.venv').exists()
 
 
-def test_stack_of_another_name_is_refused(setup):
-    _, finished = setup(stack=['spoons'])
-    assert (finished.returncode, len(finished.stderr.splitlines())) == (2, 1)
-    assert 'spoons is no stack' in finished.stderr
-    assert 'forks' in finished.stderr
+@pytest.mark.parametrize(('version', 'asked', 'stack', 'reason'), [
+    ('3.10', {}, 'upstream', 'mmcv builds on Python 3.10'), ('3.12', {}, 'upstream', 'mmcv builds on Python 3.12'),
+    ('3.13', {}, 'forks', 'does not build on Python 3.13'), ('3.11', {'STACK': 'forks'}, 'forks', 'STACK=forks'),
+    ('3.13', {'STACK': 'upstream', 'VENV': '.other'}, 'upstream', 'STACK=upstream')])
+def test_stack_is_that_which_works_on_the_python(setup, tmp_path, version, asked, stack, reason):
+    (tmp_path / 'Python.h').touch()
+    stand_ins = {'py': python(version).replace('INCLUDE', str(tmp_path)), 'cc1': ''}
+    _, finished = setup(stand_ins, PYTHON='py', CXX='cc1', **asked)
+    assert (finished.returncode, finished.stderr.split()[-1]) == (7, asked.get('VENV', '.venv'))
+    assert f'with Python {version} and the {stack} packages (' in finished.stdout
+    assert reason in finished.stdout
 
 
-@pytest.mark.parametrize('stack', STACKS)
-def test_second_call_does_nothing(stack, setup):
-    checkout, finished = setup(stack=stack, PYTHON='none-such')
-    assert finished.returncode == 2
-    venv, requirements = STACKS[stack]
-    (checkout / venv).mkdir()
-    content = b''.join((checkout / name).read_bytes() for name in (requirements, *FILES))
-    (checkout / venv / 'complete').write_text(f'{hashlib.sha256(content).hexdigest()}  -\n')
-    _, finished = setup(stack=stack, PYTHON='none-such')
-    assert (finished.returncode, finished.stdout) == (0, '')
+@pytest.mark.parametrize(('asked', 'does_nothing'), [
+    ({}, True), ({'PYTHON': 'same', 'STACK': 'forks'}, True), ({'VENV': '.other'}, False),
+    ({'PYTHON': 'another'}, False), ({'STACK': 'upstream'}, False)])
+def test_second_call_keeps_the_environment_that_was_asked_for(setup, asked, does_nothing):
+    checkout, _ = setup(PYTHON='none-such')
+    (checkout / '.venv').mkdir()
+    parts = (checkout / 'requirements.txt', *sorted((checkout / 'requirements').glob('*.txt')),
+             checkout / 'pyproject.toml', checkout / 'tools/setup.sh')
+    digest = hashlib.sha256(b''.join(path.read_bytes() for path in parts)).hexdigest()
+    (checkout / '.venv/complete').write_text(f'{digest} 3.12 forks\n')
+    _, finished = setup({'same': python(3.12), 'another': python(3.13), 'python3.11': python(3.11)}, **asked,
+                        CXX='none-such')
+    assert finished.returncode == (0 if does_nothing else 2), finished.stderr
+    assert finished.stdout == ''
+
+
+def pins(repository, name):
+    """Requirements with their version, by name."""
+    lines = [line for line in (repository / name).read_text().splitlines() if '==' in line]
+    return [Requirement(line) for line in lines]
 
 
 def test_pins_of_the_stacks_are_apart_from_what_both_share(repository):
-    def pinned(name):
-        return {line.split('==')[0] for line in (repository / name).read_text().splitlines() if '==' in line}
-    for _, requirements in STACKS.values():
-        assert {'numpy'} < pinned(requirements)
-        assert not pinned(requirements) & pinned('requirements/common.txt')
+    shared = {each.name for each in pins(repository, 'requirements/common.txt')}
+    for requirements in STACKS.values():
+        own = {each.name for each in pins(repository, requirements)}
+        assert {'numpy'} < own
+        assert not own & shared
+
+
+@pytest.mark.parametrize('stack', STACKS)
+@pytest.mark.parametrize('version', ['3.10', '3.11', '3.12', '3.13'])
+def test_every_package_has_one_version_on_a_python(repository, stack, version):
+    chosen = {}
+    for name in (STACKS[stack], *SHARED):
+        for each in pins(repository, name):
+            if each.marker is None or each.marker.evaluate({'python_version': version}):
+                assert chosen.setdefault(each.name, each.specifier) == each.specifier, each.name
+    only_newer = {'lazy-importer'}  # of importlib_metadata 10, which 3.10 does not have
+    everything = {each.name for name in (STACKS[stack], 'requirements/common.txt', 'requirements/cpu.txt')
+                  for each in pins(repository, name)}
+    assert everything - {*chosen} == (only_newer if version == '3.10' else set())

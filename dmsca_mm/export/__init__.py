@@ -1,0 +1,61 @@
+"""A trained detector or segmenter as an ONNX file, from the images to the boxes or labels, checked in onnxruntime."""
+from __future__ import annotations
+
+import os
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from ..analysis.inference import Images, data_set, open_model
+from ..errors import UsageError
+
+if TYPE_CHECKING:
+    from .comparison import Agreement
+
+PACKAGES = 'onnx', 'onnxscript', 'onnxruntime'
+COMPARED = 4
+"""Images of the test data set, where none are named."""
+
+
+def export(config: str, checkpoint: str, out: str, images: list[str] | None = None,
+           options: dict[str, Any] | None = None, plugin: str | None = None) -> Agreement:
+    """Write a trained model as an ONNX file that gives what the model gives.
+
+    Args:
+        config: see :func:`dmsca_mm.runtime.config.load_config`.
+        checkpoint: of a model of this config.
+        out: path of the file; nothing is there before it agrees with the model.
+        images: paths of images to compare them on; None takes the first of the test data set.
+        options, plugin: see :func:`dmsca_mm.runtime.config.load_config`.
+
+    Raises:
+        UsageError: what cannot be read, a model that cannot be exported, or a file that does not agree with it.
+    """
+    path = Path(out)
+    if path.suffix != '.onnx':
+        raise UsageError(f'--out {out}: give a name that ends in .onnx')
+    if not path.parent.is_dir():
+        raise UsageError(f'--out {out}: the folder {path.parent} does not exist; make it first')
+    for package in PACKAGES:
+        if find_spec(package) is None:
+            raise UsageError(f'the export needs the package {package}: pip install {" ".join(PACKAGES)}')
+    from . import comparison, graph
+    opened, model = open_model(config, checkpoint, options, plugin)
+    model.cpu()
+    function = graph.function_of(model)
+    if images is None:
+        samples = data_set(opened)
+        images = [samples.get_data_info(place)['img_path'] for place in range(min(COMPARED, len(samples)))]
+    pipeline = Images(opened)
+    batches = [pipeline.batch([image]) for image in images]
+    example = torch.from_numpy(comparison.as_input(batches[0])).expand(2, -1, -1, -1).contiguous()
+    partial = path.with_name(f'.{path.name}.part')
+    try:
+        graph.write(function, example, model.dataset_meta['classes'], partial)
+        agreement = comparison.compare(partial, model, batches)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return agreement

@@ -1,0 +1,115 @@
+"""Whether an ONNX file gives what the PyTorch model gives, on images."""
+from __future__ import annotations
+
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..errors import UsageError
+from .graph import INPUT
+
+LEAST_IOU, MOST_SCORE, LEAST_PIXELS = 0.99, 1e-3, 0.999
+"""What agrees: the same boxes, scores up to this difference, and this share of the pixels."""
+
+
+@dataclass
+class Agreement:
+    """What was compared on some images.
+
+    Attributes:
+        images: how many.
+        boxes: how many of a detector; 0 of a segmenter.
+        iou: the least of two boxes that belong together.
+        score: the largest difference of their scores.
+        pixels: the least share of equal labels in an image.
+    """
+
+    images: int = 0
+    boxes: int = 0
+    iou: float = 1.0
+    score: float = 0.0
+    pixels: float = 1.0
+
+    def __str__(self) -> str:
+        if self.boxes:
+            return (f'{self.boxes} boxes on {self.images} images: the least IoU {self.iou:.4f}, the largest '
+                    f'difference of scores {self.score:.1e}')
+        return f'{self.images} images: {100 * self.pixels:.3f} % of the pixels at least'
+
+
+def compare(path: Path, model: nn.Module, batches: list[dict[str, Any]]) -> Agreement:
+    """Run the file in onnxruntime and the model in PyTorch.
+
+    Args:
+        path: of the file.
+        model: that it was made of, with its own post-processing.
+        batches: of ``Images.batch``, an image each.
+
+    Raises:
+        UsageError: they do not agree, or there was no box to compare.
+    """
+    import onnxruntime
+    session = onnxruntime.InferenceSession(str(path), providers=['CPUExecutionProvider'])
+    found = Agreement()
+    for batch in batches:
+        values = [torch.from_numpy(value) for value in session.run(None, {INPUT: as_input(batch)})]
+        data = model.data_preprocessor(deepcopy(batch), False)
+        with torch.inference_mode():
+            options = {} if len(values) == 1 else dict(rescale=False)
+            result = model.predict(data['inputs'], data['data_samples'], **options)[0]
+        found.images += 1
+        if len(values) == 1:
+            same = (values[0][0] == result.pred_sem_seg.data[0].cpu()).double().mean().item()
+            found.pixels = min(found.pixels, same)
+        else:
+            _compare_boxes(found, *(value[0] for value in values), result.pred_instances.cpu())
+    if found.pixels < LEAST_PIXELS:
+        raise UsageError(f'the file and the model disagree: {found.pixels:.4f} of the pixels of an image have the same '
+                         f'label, {LEAST_PIXELS} should')
+    if not found.boxes and len(values) > 1:
+        raise UsageError(f'the model finds nothing on {found.images} images, so nothing could be compared: give '
+                         '--images on which it finds something')
+    return found
+
+
+def as_input(batch: dict[str, Any]) -> np.ndarray:
+    """The images of a batch as the file takes them.
+
+    Args:
+        batch: of ``Images.batch``, images of one size.
+    """
+    return torch.stack([image.float() for image in batch['inputs']]).numpy()
+
+
+def _compare_boxes(found: Agreement, boxes: Tensor, scores: Tensor, labels: Tensor, expected: Any) -> None:
+    """Find for each box of the model one of the file with its label; both may lack those at the edge of the threshold.
+
+    Raises:
+        UsageError: a box has none.
+    """
+    from mmdet.structures.bbox import bbox_overlaps
+    some = labels >= 0
+    boxes, scores, labels = boxes[some], scores[some], labels[some]
+    edge = min([1.0, *(part.min().item() for part in (scores, expected.scores) if len(part))]) + MOST_SCORE
+    for one, other in (((boxes, scores, labels), (expected.bboxes, expected.scores, expected.labels)),
+                       ((expected.bboxes, expected.scores, expected.labels), (boxes, scores, labels))):
+        overlaps = bbox_overlaps(one[0], other[0])
+        near = (one[1][:, None] - other[1]).abs()
+        fits = (overlaps >= LEAST_IOU) & (near <= MOST_SCORE) & (one[2][:, None] == other[2])
+        lost = ~fits.any(1) & (one[1] > edge)
+        if lost.any():
+            place = int(lost.nonzero()[0])
+            corners = one[0][place].round().int().tolist()
+            raise UsageError(f'the file and the model disagree: the box {corners} of class '
+                             f'{int(one[2][place])} with the score {one[1][place]:.3f} is found by one of them alone')
+        best = torch.where(fits, overlaps, 0.0).max(1) if len(other[0]) else None
+        if best is not None:
+            matched = fits.any(1)
+            found.iou = min([found.iou, *best.values[matched].tolist()])
+            found.score = max([found.score, *near[matched, best.indices[matched]].tolist()])
+    found.boxes += len(expected.scores)

@@ -1,0 +1,181 @@
+"""Detectors as one function of images, for all images of a batch at once and without lists: what a graph can hold.
+
+The numbers are those of mmdet's own post-processing. Where that keeps fewer boxes than the most that it may, rows
+without a box fill up: their score is 0 and their label -1.
+"""
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..errors import UsageError
+from . import operators  # noqa: F401  # it registers keep and region_features
+from .images import Prepare
+
+NONE = -1.0
+"""The score of no box, below all others."""
+
+
+class Boxes(NamedTuple):
+    """Boxes of each image: corners (N, K, 4) in pixels, scores (N, K), labels (N, K)."""
+
+    corners: Tensor
+    scores: Tensor
+    labels: Tensor
+
+
+class OneStage(nn.Module):
+    """A detector with an anchor head, such as RetinaNet.
+
+    Args:
+        model: of mmdet.
+
+    Raises:
+        UsageError: its head has a post-processing of its own.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        from mmdet.models.dense_heads.base_dense_head import BaseDenseHead
+        _check_head(model.bbox_head, BaseDenseHead)
+        self.prepare, self.model = Prepare(model.data_preprocessor), model
+
+    def forward(self, images: Tensor) -> Boxes:
+        """(N, 3, H, W), 0 to 255, to the boxes in its pixels."""
+        model, config = self.model, self.model.test_cfg
+        found = _dense(model.bbox_head, model.extract_feat(self.prepare(images)), config, images.shape[2:],
+                       config.get('score_thr', 0))
+        return _chosen(found, config.nms.iou_threshold, config.max_per_img)
+
+
+class TwoStage(nn.Module):
+    """A detector with a region proposal network and one box head, such as Faster R-CNN.
+
+    Args:
+        model: of mmdet.
+
+    Raises:
+        UsageError: it has masks, several stages, or a head with a post-processing of its own.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        from mmdet.models.dense_heads import RPNHead
+        from mmdet.models.roi_heads import StandardRoIHead
+        from mmdet.models.roi_heads.bbox_heads import BBoxHead
+        _check_head(model.rpn_head, RPNHead)
+        head = model.roi_head
+        if type(head) is not StandardRoIHead or head.with_mask or head.with_shared_head:
+            raise UsageError(f'{type(head).__name__} with its parts cannot be exported: only box heads of one stage, '
+                             'StandardRoIHead without masks, have been tried')
+        if type(head.bbox_head)._predict_by_feat_single is not BBoxHead._predict_by_feat_single:
+            raise UsageError(f'{type(head.bbox_head).__name__} cannot be exported: it has a post-processing of its own')
+        _check_suppression(model.test_cfg.rcnn)
+        layer = head.bbox_roi_extractor.roi_layers[0]
+        if (layer.pool_mode, layer.aligned) != ('avg', True):
+            raise UsageError(f'{type(layer).__name__} with pool_mode={layer.pool_mode!r}, aligned={layer.aligned} '
+                             "cannot be exported: RoIAlign with 'avg', True can")
+        self.prepare, self.model = Prepare(model.data_preprocessor), model
+
+    def forward(self, images: Tensor) -> Boxes:
+        """(N, 3, H, W), 0 to 255, to the boxes in its pixels."""
+        size, features = images.shape[2:], self.model.extract_feat(self.prepare(images))
+        return self._classified(features, self._proposals(features, size), size)
+
+    def _proposals(self, features: tuple[Tensor, ...], size: tuple[int, int]) -> Boxes:
+        config = self.model.test_cfg.rpn
+        found = _dense(self.model.rpn_head, features, config, size, NONE, label_is_level=True)
+        return _chosen(found, config.nms.iou_threshold, config.max_per_img)
+
+    def _classified(self, features: tuple[Tensor, ...], proposals: Boxes, size: tuple[int, int]) -> Boxes:
+        head, config = self.model.roi_head, self.model.test_cfg.rcnn
+        images, count = proposals.scores.shape
+        image = torch.arange(images, device=proposals.corners.device).to(proposals.corners)
+        regions = torch.cat([image[:, None].expand(images, count).reshape(-1, 1), proposals.corners.reshape(-1, 4)], 1)
+        extractor = head.bbox_roi_extractor
+        used, layer = features[:extractor.num_inputs], extractor.roi_layers[0]
+        levels = extractor.map_roi_levels(regions, extractor.num_inputs)
+        scores, deltas = head.bbox_head(torch.ops.dmsca_mm.region_features(
+            used, regions, levels, extractor.featmap_strides, layer.output_size[0], layer.sampling_ratio))
+        scores = scores.softmax(-1)[:, :-1].reshape(images, count, -1)
+        classes = scores.shape[2]
+        own = classes if not head.bbox_head.reg_class_agnostic else 1
+        corners = head.bbox_head.bbox_coder.decode(
+            regions[:, 1:].repeat_interleave(own, dim=0), deltas.reshape(-1, 4), max_shape=size)
+        corners = corners.reshape(images, count, own, 4).expand(images, count, classes, 4).reshape(images, -1, 4)
+        sure = (scores > config.score_thr) & (proposals.labels >= 0)[..., None]
+        labels = torch.arange(classes, device=scores.device).expand(images, count, classes).reshape(images, -1)
+        found = Boxes(corners, torch.where(sure, scores, NONE).reshape(images, -1), labels)
+        return _chosen(found, config.nms.iou_threshold, config.max_per_img)
+
+
+def _check_head(head: nn.Module, base: type) -> None:
+    if type(head)._predict_by_feat_single is not base._predict_by_feat_single or not head.use_sigmoid_cls:
+        raise UsageError(f'{type(head).__name__} cannot be exported: it has a post-processing of its own')
+    if head.test_cfg.get('nms_pre', -1) <= 0:
+        raise UsageError(f'test_cfg.nms_pre={head.test_cfg.get("nms_pre", -1)} of {type(head).__name__} cannot be '
+                         'exported: give the number of candidates of a level, such as 1000')
+    _check_suppression(head.test_cfg)
+
+
+def _check_suppression(config: Any) -> None:
+    if config.max_per_img <= 0:
+        raise UsageError(f'max_per_img={config.max_per_img} cannot be exported: give the most boxes of an image')
+    if config.nms.type != 'nms':
+        raise UsageError(f'nms of type {config.nms.type!r} cannot be exported: ONNX has that of type "nms" alone')
+
+
+def _dense(head: nn.Module, features: tuple[Tensor, ...], config: Any, size: tuple[int, int], least: float,
+           label_is_level: bool = False) -> Boxes:
+    """The best boxes of each level, together: ``config.nms_pre`` of each, some of them none.
+
+    Args:
+        head: with anchors.
+        features: its inputs.
+        config: for testing.
+        size: height and width of the images.
+        least: score above which there is a box.
+        label_is_level: for a head with one class, whose boxes are suppressed within their level.
+    """
+    levels = list(zip(*head(features), strict=True))
+    priors = head.prior_generator.grid_priors([score.shape[2:] for score, _ in levels], levels[0][0].dtype,
+                                              levels[0][0].device)
+    found, classes = [], head.cls_out_channels
+    for level, ((score, delta), prior) in enumerate(zip(levels, priors, strict=True)):
+        scores = score.permute(0, 2, 3, 1).flatten(1).sigmoid()
+        scores = torch.where(scores > least, scores, NONE)
+        # As many as are taken in any case: then their number does not depend on the size of the images.
+        best, places = F.pad(scores, (0, config.nms_pre), value=NONE).topk(config.nms_pre)
+        anchors = (places // classes).clamp(max=prior.shape[0] - 1)
+        deltas = delta.permute(0, 2, 3, 1).reshape(delta.shape[0], -1, 4)
+        deltas = deltas.gather(1, anchors[..., None].expand(-1, -1, 4))
+        corners = head.bbox_coder.decode(prior[anchors].reshape(-1, 4), deltas.reshape(-1, 4), max_shape=size)
+        labels = torch.full_like(places, level) if label_is_level else places % classes
+        found.append(Boxes(corners.reshape(best.shape[0], -1, 4), best, labels))
+    boxes = Boxes(*(torch.cat(parts, 1) for parts in zip(*found, strict=True)))
+    if config.get('min_bbox_size', -1) < 0:
+        return boxes
+    sides = boxes.corners[..., 2:] - boxes.corners[..., :2]
+    return boxes._replace(scores=torch.where((sides > config.min_bbox_size).all(-1), boxes.scores, NONE))
+
+
+def _chosen(boxes: Boxes, overlap: float, count: int) -> Boxes:
+    """The best that suppression within each label leaves.
+
+    Args:
+        boxes: with a score below 0 where there is none.
+        overlap: IoU above which one of two boxes is dropped.
+        count: of the result.
+    """
+    # Boxes of different labels are moved apart, as in mmcv's batched_nms.
+    step = boxes.corners.amax((1, 2), keepdim=True) + 1
+    apart = boxes.corners + boxes.labels[..., None].to(step) * step
+    scores = torch.where(torch.ops.dmsca_mm.keep(apart, boxes.scores, overlap), boxes.scores, NONE)
+    best, places = F.pad(scores, (0, count), value=NONE).topk(count)
+    is_box, places = best >= 0, places.clamp(max=scores.shape[1] - 1)
+    corners = boxes.corners.gather(1, places[..., None].expand(-1, -1, 4))
+    return Boxes(torch.where(is_box[..., None], corners, 0.0), torch.where(is_box, best, 0.0),
+                 torch.where(is_box, boxes.labels.gather(1, places), -1))

@@ -1,0 +1,78 @@
+"""A trained model as one function of images, and that function as an ONNX file."""
+from __future__ import annotations
+
+import json
+import logging
+import warnings
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import UsageError
+from .detectors import OneStage, TwoStage
+from .operators import TRANSLATIONS
+from .segmenters import Segmenter
+
+OPSET = 18
+INPUT = 'images'
+OUTPUTS = {OneStage: ('boxes', 'scores', 'labels'), TwoStage: ('boxes', 'scores', 'labels'), Segmenter: ('labels',)}
+SMALLEST = 64
+"""Height and width, in pixels, from which on the file takes images: the coarsest level then has more than one."""
+
+
+def function_of(model: nn.Module) -> nn.Module:
+    """The model from images to its result, with what comes before and after the network.
+
+    Args:
+        model: trained, of mmdet or mmseg.
+
+    Raises:
+        UsageError: there is no such function of it.
+    """
+    if hasattr(model, 'decode_head') and not isinstance(model.decode_head, nn.ModuleList):
+        function = Segmenter(model)
+    elif hasattr(model, 'rpn_head') and hasattr(model, 'roi_head'):
+        function = TwoStage(model)
+    elif hasattr(model, 'bbox_head'):
+        function = OneStage(model)
+    else:
+        raise UsageError(f'{type(model).__name__} cannot be exported: detectors of one and two stages and segmenters '
+                         'with one decode head can')
+    return nn.Module.train(function, False)
+
+
+def write(function: nn.Module, example: Tensor, classes: tuple[str, ...], path: Path) -> None:
+    """Write a function as ONNX, for any number of images of any size.
+
+    Args:
+        function: of :func:`function_of`.
+        example: images, (N, 3, H, W), N at least 2.
+        classes: names of the labels; they go into the file's metadata as ``classes``, a JSON list.
+        path: of the file, which is replaced.
+    """
+    sizes = {0: torch.export.Dim('batch'), **{axis: torch.export.Dim(name, min=SMALLEST)
+                                              for axis, name in ((2, 'height'), (3, 'width'))}}
+    with warnings.catch_warnings(), _quiet('torch.onnx', 'onnxscript', 'onnx_ir'):
+        warnings.simplefilter('ignore')
+        program = torch.onnx.export(
+            function, (example,), dynamo=True, verbose=False, opset_version=OPSET, input_names=[INPUT],
+            output_names=list(OUTPUTS[type(function)]), dynamic_shapes=(sizes,), custom_translation_table=TRANSLATIONS)
+        program.model.metadata_props['classes'] = json.dumps(classes)
+        program.save(path, external_data=False)
+
+
+class _quiet:
+    """Loggers say nothing below an error: they tell of operators that are not used, and of their own optimizations."""
+
+    def __init__(self, *names: str) -> None:
+        self.loggers = [logging.getLogger(name) for name in names]
+
+    def __enter__(self) -> None:
+        self.levels = [logger.level for logger in self.loggers]
+        for logger in self.loggers:
+            logger.setLevel(logging.ERROR)
+
+    def __exit__(self, *_: object) -> None:
+        for logger, level in zip(self.loggers, self.levels, strict=True):
+            logger.setLevel(level)

@@ -1,0 +1,38 @@
+"""Segmenters as one function of images."""
+from __future__ import annotations
+
+import copy
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..errors import UsageError
+from .images import Prepare, with_mean_pools
+
+
+class Segmenter(nn.Module):
+    """An encoder and a decoder, such as UPerNet, for whole images.
+
+    Args:
+        model: of mmseg.
+
+    Raises:
+        UsageError: it is tested in windows, or has one output for two classes.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        if model.test_cfg.mode != 'whole':
+            raise UsageError(f'test_cfg.mode={model.test_cfg.mode!r} cannot be exported: a graph takes whole images; '
+                             'give --cfg-options model.test_cfg.mode=whole')
+        if model.decode_head.out_channels == 1:
+            raise UsageError('a decode head with out_channels=1 cannot be exported: give two output channels')
+        self.prepare = Prepare(model.data_preprocessor)
+        self.model = with_mean_pools(copy.deepcopy(model))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(N, 3, H, W), 0 to 255, to the label of each pixel, (N, H, W)."""
+        head = self.model.decode_head
+        logits = head(self.model.extract_feat(self.prepare(images)))
+        logits = F.interpolate(logits, images.shape[2:], mode='bilinear', align_corners=head.align_corners)
+        return logits.argmax(1)

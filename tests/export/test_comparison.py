@@ -1,0 +1,66 @@
+"""A file that does not give what the model gives is noticed."""
+from types import SimpleNamespace
+
+import onnxruntime
+import pytest
+import torch
+from mmengine.structures import InstanceData
+
+from dmsca_mm.errors import UsageError
+from dmsca_mm.export.comparison import compare
+
+BOXES = torch.tensor([[10.0, 10, 50, 50], [60, 60, 90, 90]])
+SCORES, LABELS = torch.tensor([0.9, 0.6]), torch.tensor([1, 2])
+
+
+@pytest.fixture
+def compared(monkeypatch):
+    """Compares what a file gives with what a model gives, on an image."""
+    def run(found, expected):
+        values = [value[None].numpy() for value in found]
+        monkeypatch.setattr(onnxruntime, 'InferenceSession',
+                            lambda *_, **__: SimpleNamespace(run=lambda *_: values))
+        if len(expected) == 1:
+            result = SimpleNamespace(pred_sem_seg=SimpleNamespace(data=expected[0][None]))
+        else:
+            result = SimpleNamespace(pred_instances=InstanceData(bboxes=expected[0], scores=expected[1],
+                                                                 labels=expected[2]))
+        model = SimpleNamespace(data_preprocessor=lambda batch, _: dict(batch, data_samples=None),
+                                predict=lambda *_, **__: [result])
+        return compare('file.onnx', model, [dict(inputs=[torch.zeros(3, 8, 8)])])
+    return run
+
+
+def test_same_boxes_in_another_order_agree(compared):
+    found = compared((BOXES.flip(0) + 0.01, SCORES.flip(0) + 1e-5, LABELS.flip(0)), (BOXES, SCORES, LABELS))
+    assert (found.images, found.boxes) == (1, 2)
+    assert 0.99 < found.iou < 1
+    assert 1e-6 < found.score < 1e-4
+    assert 'least IoU 0.99' in str(found)
+
+
+def test_rows_without_a_box_do_not_count(compared):
+    rows = torch.cat([BOXES, torch.zeros(1, 4)]), torch.cat([SCORES, torch.zeros(1)]), torch.tensor([1, 2, -1])
+    assert compared(rows, (BOXES, SCORES, LABELS)).boxes == 2
+
+
+@pytest.mark.parametrize('changed', [
+    (BOXES + 3, SCORES, LABELS), (BOXES, SCORES + torch.tensor([0.01, 0]), LABELS), (BOXES, SCORES, LABELS.flip(0)),
+    (BOXES[1:], SCORES[1:], LABELS[1:])], ids=['moved', 'another score', 'another label', 'missing'])
+def test_other_boxes_disagree(compared, changed):
+    for found, expected in ((changed, (BOXES, SCORES, LABELS)), ((BOXES, SCORES, LABELS), changed)):
+        with pytest.raises(UsageError, match=r'disagree: the box \[\d+, .* is found by one of them alone'):
+            compared(found, expected)
+
+
+def test_nothing_found_proves_nothing(compared):
+    empty = torch.zeros(0, 4), torch.zeros(0), torch.zeros(0, dtype=torch.long)
+    with pytest.raises(UsageError, match='finds nothing on 1 images.*--images'):
+        compared(empty, empty)
+
+
+def test_labels_of_pixels(compared):
+    labels = torch.arange(64).reshape(8, 8) % 5
+    assert compared((labels,), (labels.clone(),)).pixels == 1
+    with pytest.raises(UsageError, match=r'0\.9844 of the pixels'):
+        compared((labels,), (torch.where(torch.arange(64).reshape(8, 8) == 7, 9, labels),))

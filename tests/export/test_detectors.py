@@ -1,0 +1,55 @@
+"""Detectors as one function of images: to the bit what mmdet's own post-processing gives, for each image of a batch."""
+import copy
+
+import pytest
+import torch
+from mmengine.registry import MODELS
+
+from dmsca_mm.analysis.inference import Images, open_model
+from dmsca_mm.errors import UsageError
+from dmsca_mm.export.graph import function_of
+
+
+@pytest.mark.parametrize('kind', ['detector', 'one-stage'])
+def test_boxes_scores_and_labels_are_those_of_mmdet(kind, untrained, digits):
+    config, model = open_model(*untrained(kind))
+    batch = Images(config).batch(sorted((digits / 'images/validation').glob('*'))[:3])
+    data = model.data_preprocessor(copy.deepcopy(batch), False)
+    with torch.no_grad():
+        boxes, scores, labels = function_of(model)(torch.stack(batch['inputs']).float())
+        expected = model.predict(data['inputs'], data['data_samples'], rescale=False)
+    for place, each in enumerate(expected):
+        found = each.pred_instances
+        assert len(found) > 0
+        assert (labels[place] >= 0).sum() == len(found)
+        torch.testing.assert_close(boxes[place, :len(found)], found.bboxes, rtol=0, atol=0)
+        torch.testing.assert_close(scores[place, :len(found)], found.scores, rtol=0, atol=0)
+        assert torch.equal(labels[place, :len(found)], found.labels)
+        assert not boxes[place, len(found):].any()
+        assert not scores[place, len(found):].any()
+
+
+def test_where_nothing_is_found_no_row_is_a_box(untrained):
+    _, model = open_model(*untrained('one-stage'), {'model.test_cfg.score_thr': 0.99})
+    with torch.no_grad():
+        boxes, scores, labels = function_of(model)(torch.full((2, 3, 160, 160), 120.0))
+    assert boxes.shape == (2, model.test_cfg.max_per_img, 4)
+    assert not boxes.any()
+    assert not scores.any()
+    assert (labels == -1).all()
+
+
+@pytest.mark.parametrize(('kind', 'options', 'words'), [
+    ('detector', {'model.test_cfg.rpn.nms.type': 'soft_nms'}, "nms of type 'soft_nms' cannot be exported"),
+    ('detector', {'model.test_cfg.rcnn.nms.type': 'soft_nms'}, "nms of type 'soft_nms' cannot be exported"),
+    ('one-stage', {'model.test_cfg.nms.type': 'soft_nms'}, "nms of type 'soft_nms' cannot be exported"),
+    ('one-stage', {'model.test_cfg.nms_pre': -1}, 'nms_pre=-1 of RetinaHead cannot be exported'),
+    ('detector', {'model.test_cfg.rcnn.max_per_img': -1}, 'max_per_img=-1 cannot be exported'),
+    ('detector', {'model.roi_head.bbox_roi_extractor.roi_layer.aligned': False}, 'aligned=False cannot be exported'),
+    ('detector', {'model.roi_head.type': 'DoubleHeadRoIHead', 'model.roi_head.reg_roi_scale_factor': 1.3},
+     'DoubleHeadRoIHead with its parts cannot be exported')])
+def test_what_has_no_such_function_is_refused(kind, options, words, untrained):
+    config, _ = open_model(*untrained(kind))
+    config.merge_from_dict(options)
+    with pytest.raises(UsageError, match=words):
+        function_of(MODELS.build(config.model))

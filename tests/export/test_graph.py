@@ -1,0 +1,39 @@
+"""ONNX files: the function's values in onnxruntime, for other numbers and sizes of images than the example."""
+import json
+
+import onnxruntime
+import pytest
+import torch
+from torch import nn
+
+from dmsca_mm.analysis.inference import open_model
+from dmsca_mm.errors import UsageError
+from dmsca_mm.export.graph import INPUT, function_of, write
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(('kind', 'options'), [
+    ('detector', {}), ('one-stage', {'model.test_cfg.score_thr': 0.0}), ('segmenter', {})])
+def test_file_gives_the_values_of_the_function(kind, options, untrained, tmp_path):
+    _, model = open_model(*untrained(kind), options)
+    function, path = function_of(model), tmp_path / 'model.onnx'
+    write(function, 255 * torch.rand(2, 3, 96, 128), model.dataset_meta['classes'], path)
+    assert [each.name for each in tmp_path.iterdir()] == ['model.onnx']
+    session = onnxruntime.InferenceSession(path)
+    assert json.loads(session.get_modelmeta().custom_metadata_map['classes']) == [*model.dataset_meta['classes']]
+    for shape in ((1, 3, 96, 128), (3, 3, 130, 97)):
+        images = 255 * torch.rand(shape)
+        with torch.no_grad():
+            expected = function(images)
+        found = [torch.from_numpy(value) for value in session.run(None, {INPUT: images.numpy()})]
+        if kind == 'segmenter':
+            assert (found[0] == expected).double().mean() > 0.999
+        else:
+            # Random weights give boxes of nearly equal scores, whose order may differ.
+            torch.testing.assert_close(found[1], expected.scores, rtol=0, atol=1e-3)
+            assert ((found[2] >= 0) == (expected.labels >= 0)).all()
+
+
+def test_model_of_another_kind_is_refused():
+    with pytest.raises(UsageError, match='Linear cannot be exported'):
+        function_of(nn.Linear(1, 1))
