@@ -55,7 +55,7 @@ def test_other_boxes_disagree(compared, changed):
 
 def test_nothing_found_proves_nothing(compared):
     empty = torch.zeros(0, 4), torch.zeros(0), torch.zeros(0, dtype=torch.long)
-    with pytest.raises(UsageError, match='finds nothing on 1 images.*--images'):
+    with pytest.raises(UsageError, match=r'finds nothing on 1 images.*--images'):
         compared(empty, empty)
 
 
