@@ -27,8 +27,8 @@ from iterations import Training
 from measure import DTYPES, Row, Setting, processor
 from random_images import make_ade, make_coco
 from runs import ROOT
+from studies import COMPARED
 
-from dmsca_mm.attention import PEERS
 from dmsca_mm.errors import UsageError, exit_on_usage_error
 
 MINUTES = 30
@@ -72,7 +72,7 @@ class Scale:
 FULL = Scale(
     tests=('tests/attention', '-n', '4', '--dist', 'worksteal'), images=64, training=Training('', '', '', '', 50),
     table=Table('', '', (800, 1344), 8,
-                ('plain', *(peer.name for peer in PEERS), 'literal', 'fast', 'no-kernels'), 12))
+                ('plain', *COMPARED, 'literal', 'fast', 'no-kernels'), 12))
 TINY = Scale(
     tests=('tests/attention/test_checks.py',), images=8, training=Training('', '', '', '', 1, warm_up=1, thin=True),
     table=Table('', '', (32, 32), 2, ('plain', 'fast'), 1, depth=18))

@@ -78,7 +78,10 @@ class Study:
         return f'{"epoch" if self.unit == "epochs" else "iter"}_{length}.pth'
 
 
-ATTENTIONS = (Contender(PLAIN, 'plain', PLAIN), *(Contender(peer.name, peer.label, peer.name) for peer in PEERS),
+COMPARED = 'se', 'eca', 'ca', 'cbam'
+"""The peers that the plan names."""
+ATTENTIONS = (Contender(PLAIN, 'plain', PLAIN),
+              *(Contender(peer.name, peer.label, peer.name) for peer in PEERS if peer.name in COMPARED),
               Contender('dmsca', 'DMSCA', 'dmsca'))
 PAPER = Contender('dmsca_paper', "DMSCA, init='paper'", 'dmsca_paper')
 RATE, DECAY = (f'optim_wrapper.paramwise_cfg.custom_keys.dmsca.{name}_mult' for name in ('lr', 'decay'))

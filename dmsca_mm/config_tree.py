@@ -9,7 +9,8 @@ from mmengine.config import Config, ConfigDict
 
 from .backbones import backbone_class, check_backbone
 from .errors import UsageError
-from .plugins import PLUGINS, name_apart, plugin_entries
+from .plugin_spec import plugins_of
+from .plugins import name_apart, plugin_entries
 
 REGISTRY = 'dmsca_mm.registry'
 """The module that registers what a run adds to its config; a dumped config imports it by this name."""
@@ -45,30 +46,27 @@ def backbones(config: Config) -> list[ConfigDict]:
     return found
 
 
-def put_plugin(config: Config, name: str) -> None:
-    """Put a plugin into every backbone of a config, in place of those it has.
+def put_plugin(config: Config, spec: str) -> None:
+    """Put plugins into every backbone of a config, in place of those it has.
 
-    It goes into the stages that train: those past ``frozen_stages``.
+    Without ``stages`` they go into those that train: the ones past ``frozen_stages``.
 
     Args:
         config: any OpenMMLab config with a backbone; changed in place.
-        name: a key of ``PLUGINS``; ``'none'`` takes plugins away.
+        spec: see :func:`~dmsca_mm.plugin_spec.plugins_of`; ``'none'`` takes plugins away.
 
     Raises:
-        UsageError: an unknown name, a config without a backbone, a backbone that takes no plugins.
+        UsageError: as ``plugins_of``; a config without a backbone, a backbone that does not take the plugins.
     """
-    if name not in PLUGINS:
-        raise UsageError(f'unknown plugin {name!r}: choose one of {", ".join(PLUGINS)}')
-    preset = PLUGINS[name]
+    plugins = plugins_of(spec)
     for backbone in backbones(config):
-        if preset is None:
-            backbone.pop('plugins', None)
-            continue
-        frozen, number = backbone.get('frozen_stages', -1), backbone.get('num_stages', 4)
-        stages = tuple(stage > frozen for stage in range(1, number + 1))
-        backbone['plugins'] = [ConfigDict(preset, stages=stages)]
-        check_backbone(backbone, config.get('default_scope'))
-    if preset is not None:
+        backbone.pop('plugins', None)
+        if plugins:
+            frozen, number = backbone.get('frozen_stages', -1), backbone.get('num_stages', 4)
+            stages = tuple(stage > frozen for stage in range(1, number + 1))
+            backbone['plugins'] = [ConfigDict({'stages': stages, **plugin}) for plugin in plugins]
+            check_backbone(backbone, config.get('default_scope'))
+    if plugins:
         use_plugin_resnet(config)
         add_import(config, 'dmsca_mm')
 

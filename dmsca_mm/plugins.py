@@ -12,13 +12,15 @@ from typing import Any
 import torch
 from mmengine.config import ConfigDict
 from mmengine.registry import MODELS
+from torch import nn
 
 from .attention import DMSCA, PEERS, DMSCAWithout
 from .attention.dmsca.ablation import PARTS
 from .errors import UsageError
 from .presets import dmsca
 
-for _operator in (DMSCA, DMSCAWithout, *(peer.operator for peer in PEERS)):
+OWN = (DMSCA, DMSCAWithout, *(peer.operator for peer in PEERS))
+for _operator in OWN:
     MODELS.register_module(module=_operator)
 
 POSITIONS = ('after_conv1', 'after_conv2', 'after_conv3')
@@ -52,19 +54,22 @@ def plugin(stages: Sequence[bool] = dmsca['stages'], position: str = dmsca['posi
     return dict(cfg=dict(type='DMSCA', **operator_arguments), stages=tuple(stages), position=position)
 
 
-def check_operator_arguments(arguments: dict[str, Any]) -> None:
-    """Refuse arguments that DMSCA would refuse, before any model is built.
+def check_operator_arguments(arguments: dict[str, Any], operator: type[nn.Module] = DMSCA) -> None:
+    """Refuse arguments that an operator would refuse, before any model is built.
 
     Raises:
-        TypeError, ValueError: those of DMSCA's constructor.
+        TypeError, ValueError: those of its constructor.
     """
     with torch.device('meta'):
-        DMSCA(**{'in_channels': 1, **arguments})
+        operator(**{'in_channels': 64, **arguments})
 
 
 PLUGINS: dict[str, dict[str, Any] | None] = {
     'dmsca': dmsca,
     **{peer.name: {**dmsca, 'cfg': dict(type=peer.operator.__name__)} for peer in PEERS},
+    # As in mmdet's configs/empirical_attention: one row of attention a head, linear in the pixels. Y = X at first.
+    'ga': {**dmsca, 'cfg': dict(type='GeneralizedAttention', spatial_range=-1, num_heads=8, attention_type='0010',
+                                kv_stride=2)},
     'dmsca_paper': {**dmsca, 'cfg': dict(type='DMSCA', init='paper')},
     **{f'dmsca_without_{part}': {**dmsca, 'cfg': dict(type='DMSCAWithout', without=part)} for part in PARTS},
     'none': None,
@@ -104,12 +109,14 @@ def check_entry(entry: dict[str, Any], kind: str, number: int) -> None:
     if entry.get('position') not in POSITIONS:
         raise UsageError(f'plugin position {entry.get("position")!r}: the blocks of {kind} take {", ".join(POSITIONS)}')
     arguments = dict(entry['cfg'])
-    if arguments.pop('type') in ('DMSCA', DMSCA):
+    named = arguments.pop('type')
+    operator = next((own for own in OWN if named in (own, own.__name__)), None)
+    if operator is not None:
         arguments.pop('postfix', None)
         try:
-            check_operator_arguments(arguments)
+            check_operator_arguments(arguments, operator)
         except (TypeError, ValueError) as error:
-            raise UsageError(f'plugin DMSCA: {error}') from None
+            raise UsageError(f'plugin {operator.__name__}: {error}') from None
 
 
 def name_apart(entries: Sequence[dict[str, Any]], number: int) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ MODULES = {
     'attention': {'torch', 'triton'},
     'native': set(),
     'plugins': {'torch', 'mmengine'},
+    'plugin_spec': {'mmengine', 'mmcv'},
     'backbones': {'torch', 'mmengine', 'mmcv'},
     'config_tree': {'mmengine'},
     'compat': {'mmengine'},

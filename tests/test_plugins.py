@@ -116,7 +116,7 @@ def test_every_plugin_builds_by_its_word_in_a_published_config(name):
     config = load_config(PUBLISHED['mmdet'], plugin=name)
     config.model.backbone.base_channels = config.model.backbone.stem_channels = 16
     backbone = built_backbone(config)
-    attention = name.split('_')[0]
+    attention = {'ga': 'gen_attention_block'}.get(name, name.split('_')[0])
     assert hasattr(backbone.layer2[0], attention)
     assert not hasattr(backbone.layer1[0], attention), 'the first stage is frozen'
 

@@ -68,7 +68,7 @@ log="$PWD/$venv/setup.log"
 install=("$venv/bin/python" -m pip --disable-pip-version-check install --no-build-isolation)
 again=(--no-cache-dir --force-reinstall)
 if command -v uv > /dev/null; then  # it does not read pip's settings
-    install=(uv pip install --python "$venv/bin/python" --no-build-isolation)
+    install=(uv pip install --python "$venv/bin/python" --no-build-isolation --compile-bytecode)
     again=(--no-cache --reinstall)
     export UV_FIND_LINKS="${UV_FIND_LINKS:-${PIP_FIND_LINKS:-}}"
 fi

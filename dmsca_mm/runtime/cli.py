@@ -7,6 +7,8 @@ from typing import Any
 
 from mmengine.config import DictAction
 
+from ..errors import UsageError
+from ..plugin_spec import FORM, plugins_of
 from ..plugins import PLUGINS
 
 
@@ -47,12 +49,23 @@ def inspection_parser(description: str) -> argparse.ArgumentParser:
     return result
 
 
+def _spec(text: str) -> str:
+    """A plugin as it was given; what is none ends as argparse's error."""
+    try:
+        plugins_of(text)
+    except UsageError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
+
+
 def _with_config(description: str) -> argparse.ArgumentParser:
     result = argparse.ArgumentParser(description=description)
     result.add_argument('config', help='path of a config, or LIBRARY::NAME such as '
                                        'mmdet::retinanet/retinanet_r50_fpn_1x_coco.py')
-    result.add_argument('--plugin', choices=list(PLUGINS),
-                        help="put this plugin into every stage that trains, in place of the config's plugins")
+    result.add_argument('--plugin', type=_spec, metavar=FORM,
+                        help="put this plugin into every stage that trains, in place of the config's plugins: "
+                             f'{", ".join(PLUGINS)}, or the type of a registered layer; keys are arguments of its '
+                             'operator, position and stages')
     result.add_argument('--cfg-options', nargs='+', action=_Options, metavar='KEY=VALUE',
                         help='override config entries')
     return result

@@ -10,9 +10,14 @@ from dmsca_mm.plugins import PLUGINS
 
 
 @pytest.mark.parametrize('peer', PEERS, ids=lambda peer: peer.name)
-def test_peer_of_the_table_is_a_plugin_a_contender_and_a_row_of_the_study(peer):
+def test_peer_of_the_table_is_a_plugin_and_a_contender(peer):
     assert MODELS.get(PLUGINS[peer.name]['cfg']['type']) is peer.operator
     assert isinstance(CONTENDERS[peer.name].operator(16), peer.operator)
-    assert peer.name in gpu_report.FULL.table.contenders
     assert CONTENDERS[peer.name].label == peer.label
-    assert {each.name: each.label for each in studies.ATTENTIONS}[peer.name] == peer.label
+
+
+def test_peers_of_the_plan_are_in_the_study_and_in_the_report_from_a_gpu():
+    labels = {peer.name: peer.label for peer in PEERS}
+    assert {each.name: each.label for each in studies.ATTENTIONS[1:-1]} == {name: labels[name]
+                                                                            for name in studies.COMPARED}
+    assert {*studies.COMPARED} < {*gpu_report.FULL.table.contenders}

@@ -16,7 +16,6 @@ import torch
 from measure import processor
 from scipy.stats import t as student
 
-from dmsca_mm.attention import PEERS
 from dmsca_mm.errors import UsageError
 
 COLUMNS = dict(worst=0.0, gate_spread=0.1, parameters=100, date='2026-11-25', machine='a Xeon')
@@ -38,7 +37,7 @@ def table_of(**clean):
 def test_every_attention_is_compared_with_the_plain_network(name):
     names = [each.name for each in studies.STUDIES[name].contenders]
     assert names[0] == 'none'
-    assert {*(peer.name for peer in PEERS), 'dmsca'} < {*names}
+    assert {*studies.COMPARED, 'dmsca'} < {*names}
     assert len({*names}) == len(names)
 
 

@@ -18,9 +18,13 @@ from .base import GatedAttention
 from .cbam import CBAM
 from .coordinate_attention import CoordinateAttention
 from .eca import ECA
+from .ela import ELA
+from .ema import EMA
+from .global_context import GlobalContext
+from .scsa import SCSA
 from .se import SE
 
-__all__ = ['CBAM', 'ECA', 'PEERS', 'SE', 'CoordinateAttention', 'Peer']
+__all__ = ['CBAM', 'ECA', 'ELA', 'EMA', 'PEERS', 'SCSA', 'SE', 'CoordinateAttention', 'GlobalContext', 'Peer']
 
 
 class Peer(NamedTuple):
@@ -42,5 +46,9 @@ PEERS = (
     Peer('eca', 'ECA', ECA),
     Peer('ca', 'coordinate attention', CoordinateAttention),
     Peer('cbam', 'CBAM', CBAM),
+    Peer('gc', 'GC', GlobalContext),
+    Peer('ema', 'EMA', EMA),
+    Peer('ela', 'ELA', ELA),
+    Peer('scsa', 'SCSA', SCSA),
 )
 """In the order of tables and pictures."""

@@ -12,7 +12,7 @@ INITS = ('identity', 'paper')
 
 
 class GatedAttention(nn.Module):
-    """An attention that multiplies its input by gates, under DMSCA's interface.
+    """An attention that multiplies its input by gates, or adds to it, under DMSCA's interface.
 
     Args:
         in_channels: C of the input, at least 1.
@@ -28,7 +28,7 @@ class GatedAttention(nn.Module):
     """
 
     _last: ClassVar[tuple[str, ...]]
-    """The layers whose output a gate squashes."""
+    """The layers whose zero weights make every gate 1: those before the gates, and where these are norms, the norms."""
 
     def __init__(self, in_channels: int, init: str) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ class GatedAttention(nn.Module):
         for module in self.modules():
             if isinstance(module, (nn.Conv1d, nn.Conv2d)):
                 nn.init.kaiming_normal_(module.weight, mode=mode, nonlinearity='relu')
-            elif isinstance(module, nn.BatchNorm2d):
+            elif isinstance(module, (nn.BatchNorm2d, nn.GroupNorm, nn.LayerNorm)):
                 module.reset_parameters()
         if self.init == 'identity':
             for name in self._last:

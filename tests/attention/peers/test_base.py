@@ -6,6 +6,7 @@ import pytest
 import torch
 from formulas import CHANNELS, randomised
 from mmengine.registry import MODELS
+from torch import nn
 
 from dmsca_mm.attention import PEERS
 
@@ -42,9 +43,10 @@ def test_identity_initialization_survives_init_weights_of_a_resnet(peer, init_cf
 
 @every_peer
 def test_paper_initialization_is_kaiming_fan_out(peer):
-    weight = peer(1024, init='paper').get_submodule(peer._last[0]).weight
+    layer = next(name for name, module in peer(1024).named_modules() if isinstance(module, (nn.Conv1d, nn.Conv2d)))
+    weight = peer(1024, init='paper').get_submodule(layer).weight
     fan_out = weight.shape[0] * weight[0, 0].numel()
-    drawn = torch.cat([peer(1024, init='paper').get_submodule(peer._last[0]).weight.flatten()
+    drawn = torch.cat([peer(1024, init='paper').get_submodule(layer).weight.flatten()
                        for _ in range(math.ceil(10_000 / weight.numel()))])
     assert drawn.std().item() == pytest.approx(math.sqrt(2 / fan_out), rel=0.05)
 
