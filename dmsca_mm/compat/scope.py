@@ -1,15 +1,14 @@
 """This package's configs by name, ``dmsca_mm::faster_rcnn_r50_dmsca.py``, wherever mmengine takes a library's."""
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
-import mmengine.config.config
 import mmengine.config.utils
-import mmengine.hub.hub
+import mmengine.utils
 
 NAME = __package__.partition('.')[0]
-READERS = mmengine.config.utils, mmengine.config.config, mmengine.hub.hub
-"""Modules of mmengine that hold the functions for such names."""
 
 
 def find_own_configs() -> None:
@@ -20,15 +19,21 @@ def find_own_configs() -> None:
     """
     mmengine.config.utils.MODULE2PACKAGE[NAME] = NAME
     package_and_path = mmengine.config.utils._get_package_and_cfg_path
-    installed_path = mmengine.hub.hub.get_installed_path
+    installed_path = mmengine.utils.get_installed_path
 
-    def own_package_and_path(name: str) -> tuple[str, str]:
+    def _get_package_and_cfg_path(name: str) -> tuple[str, str]:
         scope, _, path = name.partition('::')
         return (NAME, path) if scope == NAME else package_and_path(name)
 
-    def own_installed_path(package: str) -> str:
+    def get_installed_path(package: str) -> str:
         return str(Path(__file__).parents[1]) if package == NAME else installed_path(package)
 
-    for reader in READERS:
-        reader._get_package_and_cfg_path = own_package_and_path
-        reader.get_installed_path = own_installed_path
+    for function in (_get_package_and_cfg_path, get_installed_path):
+        _replace(function)
+
+
+def _replace(function: Callable[..., object]) -> None:
+    """Put a function in place of mmengine's of that name in all modules that have it; others import it from them."""
+    for name, module in [*sys.modules.items()]:
+        if name.partition('.')[0] == 'mmengine' and function.__name__ in vars(module):
+            setattr(module, function.__name__, function)

@@ -7,7 +7,7 @@ import pytest
 from mmengine.config import Config
 from mmengine.hub import get_config
 
-from dmsca_mm.compat import scope
+import dmsca_mm  # noqa: F401  # which it is about
 
 NAMES = ['faster_rcnn_r50_dmsca.py', 'digits/upernet_r50_dmsca_digits.py']
 
@@ -29,10 +29,24 @@ def test_other_libraries_are_found_as_before():
         get_config('mmdet::retinanet_r50_fpn_1x_coco.py')
 
 
-def test_readers_are_all_that_hold_the_functions():
-    """A version of mmengine that reads such names in another place would still refuse them there."""
-    listed = 'import sys, mmengine.hub, mmengine.runner\nfor name, module in [*sys.modules.items()]:\n' \
-             '    if name[:8] == "mmengine" and hasattr(module, "_get_package_and_cfg_path"): print(name)'
-    found = subprocess.run([sys.executable, '-W', 'ignore', '-c', listed], capture_output=True, text=True,
-                           env=dict(os.environ), check=True).stdout.split()
-    assert {*found} == {reader.__name__ for reader in scope.READERS}
+@pytest.mark.parametrize('first', ['import dmsca_mm', 'import mmengine.hub, mmengine.runner'])
+def test_all_of_mmengine_finds_them_whatever_is_imported_first(first):
+    """Every module of mmengine that holds a function for such names holds that of this package."""
+    listed = """
+import sys, mmengine.hub, mmengine.runner, dmsca_mm
+for name, module in [*sys.modules.items()]:
+    for function in ('_get_package_and_cfg_path', 'get_installed_path'):
+        if name.startswith('mmengine') and function in vars(module):
+            print(name, vars(module)[function].__module__)"""
+    found = subprocess.run([sys.executable, '-W', 'ignore', '-c', first + listed], capture_output=True, text=True,
+                           env=dict(os.environ), check=True).stdout.splitlines()
+    names = {line.split()[0] for line in found}
+    assert {'mmengine.config.utils', 'mmengine.config.config', 'mmengine.hub.hub'} <= names
+    assert {line.split()[1] for line in found} == {'dmsca_mm.compat.scope'}
+
+
+def test_import_of_the_package_leaves_the_runner_alone():
+    """It takes longer than all the rest, and a model outside of a run needs none."""
+    listed = "import sys, torch, mmengine; import dmsca_mm; print('mmengine.runner' in sys.modules)"
+    found = subprocess.run([sys.executable, '-W', 'ignore', '-c', listed], capture_output=True, text=True, check=True)
+    assert found.stdout == 'False\n'
