@@ -62,3 +62,10 @@ def test_pages_that_files_name_are_there(folder):
 def test_every_page_can_be_reached_from_readme():
     linked = {link.partition('#')[0] for link in re.findall(r'\]\(([^)\s]+)\)', README.read_text())}
     assert linked >= {str(page.relative_to(ROOT)) for page in PAGES} - {README.name}
+
+
+def test_network_with_the_plugin_gives_what_the_plain_one_gives_as_finetuning_shows(untrained, capsys):
+    config, weights = untrained('detector', plugin='none')
+    code, = re.findall(r'```python\n(.*?)```', (ROOT / 'docs/finetuning.md').read_text(), re.DOTALL)
+    exec(code.replace("'CONFIG'", repr(config)).replace("'plain.pth'", repr(weights)), {})
+    assert capsys.readouterr().out.splitlines()[-1] == 'True'
