@@ -38,7 +38,7 @@ class Finding:
 def examine() -> list[Finding]:
     """What is installed on this machine, from the interpreter up to the libraries."""
     return [_python(), _torch(), _gpu(), *map(_library, ('mmengine', 'mmcv', *requirements.LIBRARIES)), _opencv(),
-            _setuptools(), _cpu_kernels(), _triton(), *map(_optional, ('torchvision', 'onnx', 'onnxruntime'))]
+            _setuptools(), _cpu_kernels(), _triton(), *map(_optional, ('torchvision', 'onnx', 'onnxscript', 'onnxruntime'))]
 
 
 def abilities(findings: list[Finding]) -> list[Finding]:
@@ -56,7 +56,7 @@ def abilities(findings: list[Finding]) -> list[Finding]:
     gpu = [] if torch.cuda.is_available() else ['GPU']
     needs = {'the operator': old, 'its CPU kernels': ('CPU kernels',), 'its GPU kernels': ('Triton',),
              'detectors': (*base, 'mmdet'), 'segmenters': (*base, 'mmsegmentation'),
-             'classifiers': (*base, 'mmpretrain'), 'ONNX export': ('onnx', 'onnxruntime')}
+             'classifiers': (*base, 'mmpretrain'), 'ONNX export': ('onnx', 'onnxscript', 'onnxruntime')}
     found = []
     for ability, parts in needs.items():
         missing = [part for part in parts if part in broken] + (gpu if ability == 'its GPU kernels' else [])
