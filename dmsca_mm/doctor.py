@@ -38,7 +38,8 @@ class Finding:
 def examine() -> list[Finding]:
     """What is installed on this machine, from the interpreter up to the libraries."""
     return [_python(), _torch(), _gpu(), *map(_library, ('mmengine', 'mmcv', *requirements.LIBRARIES)), _opencv(),
-            _setuptools(), _cpu_kernels(), _triton(), *map(_optional, ('torchvision', 'onnx', 'onnxscript', 'onnxruntime'))]
+            _setuptools(), _cpu_kernels(), _triton(),
+            *map(_optional, ('torchvision', 'onnx', 'onnxscript', 'onnxruntime'))]
 
 
 def abilities(findings: list[Finding]) -> list[Finding]:

@@ -23,7 +23,7 @@ MODULES = {
     'failures': {'torch', 'mmengine'},
     'checkpoint': {'torch', 'numpy', 'mmengine', 'safetensors'},
     'preflight': {'torch', 'numpy', 'cv2', 'PIL', 'mmengine', 'mmdet'},
-    'runtime': {'torch', 'numpy', 'cv2', 'PIL', 'mmengine', 'mmcv', 'mmdet'},
+    'runtime': {'torch', 'numpy', 'cv2', 'PIL', 'mmengine', 'mmcv', 'mmdet', 'mlflow'},
     'analysis': {'torch', 'numpy', 'scipy', 'cv2', 'PIL', 'matplotlib', 'captum', 'sklearn', 'imagecorruptions', 'tqdm',
                  'jinja2', 'markupsafe', 'mmengine', 'mmcv', 'mmdet'},
     'export': {'torch', 'numpy', 'mmcv', 'mmdet', 'onnxscript', 'onnxruntime'},

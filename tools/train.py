@@ -1,6 +1,6 @@
 """Train a detector, segmenter or classifier: ``tools/train.py CONFIG``. Several processes: ``tools/dist_train.sh``."""
 from dmsca_mm.errors import exit_on_usage_error, is_first_process
-from dmsca_mm.runtime import cli, run
+from dmsca_mm.runtime import cli, run, tracking
 
 
 def main() -> None:
@@ -13,7 +13,7 @@ def main() -> None:
     parser.add_argument('--amp', action='store_true', help='mixed precision; needs a GPU')
     parser.add_argument('--auto-scale-lr', action='store_true', help='scale the learning rate with the batch size')
     parser.add_argument('--skip-bad-images', action='store_true', help='leave out broken training images')
-    parser.add_argument('--tensorboard', action='store_true', help='write the scalars for TensorBoard too')
+    parser.add_argument('--track', choices=list(tracking.TRACKERS), help='give the figures to this tracker too')
     directory = run.train(**cli.parse(parser))
     if is_first_process():
         print(run.whereabouts(directory))

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ..errors import UsageError
 from . import operators  # noqa: F401  # it registers keep and region_features
-from .images import Prepare
+from .layers import Prepare
 
 NONE = -1.0
 """The score of no box, below all others."""

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..errors import UsageError
-from .images import Prepare, with_mean_pools
+from .layers import Prepare, with_mean_pools
 
 
 class Segmenter(nn.Module):

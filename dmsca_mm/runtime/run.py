@@ -25,7 +25,7 @@ from .resume import go_on
 def train(config: str, work_dir: str | None = None, resume: str | None = None, overwrite: bool = False,
           amp: bool = False, auto_scale_lr: bool = False, cfg_options: dict[str, Any] | None = None,
           launcher: str = 'none', plugin: str | None = None, skip_bad_images: bool = False,
-          tensorboard: bool = False) -> Path:
+          track: str | None = None) -> Path:
     """Train a model.
 
     Args:
@@ -40,7 +40,7 @@ def train(config: str, work_dir: str | None = None, resume: str | None = None, o
         plugin: see :func:`config.load_config`.
         skip_bad_images: leave out training images that are broken, and count them, where else the first one ends the
             run.
-        tensorboard: write the scalars for TensorBoard as well.
+        track: a key of :data:`tracking.TRACKERS`, which gets the figures as well.
 
     Returns:
         The work directory.
@@ -56,9 +56,11 @@ def train(config: str, work_dir: str | None = None, resume: str | None = None, o
             raise UsageError(f'--auto-scale-lr needs auto_scale_lr=dict(enable=False, base_batch_size=...) in {config}')
         cfg.auto_scale_lr.enable = True
     begun = _newest(Path(cfg.work_dir)) if resume == 'auto' else resume
-    from . import safeguards
+    from . import safeguards, tracking
     from .transforms import images  # they need mmcv, which load_config has asked for
-    safeguards.install(cfg, skip_bad_images, tensorboard)
+    safeguards.install(cfg, skip_bad_images)
+    if track is not None:
+        tracking.install(cfg, track, begun is not None)
     attention_log.install(cfg)
     processes = distributed.processes(launcher)
     with readable_errors(cfg):

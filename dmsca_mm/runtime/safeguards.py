@@ -5,7 +5,6 @@ from mmengine.config import Config
 from mmengine.hooks import Hook
 
 from ..config_tree import REGISTRY, add_import
-from ..errors import UsageError
 from .hooks import checkpoint
 from .hooks.non_finite import StopOnBadNumbers
 from .hooks.processes import StoreProcesses
@@ -15,16 +14,12 @@ from .resume.sampler import start_worker
 from .transforms import images
 
 
-def install(config: Config, skip_bad_images: bool = False, tensorboard: bool = False) -> None:
+def install(config: Config, skip_bad_images: bool = False) -> None:
     """Put every safeguard into a config; the dumped config imports what it needs, and runs with mmdet's tools too.
 
     Args:
         config: with ``work_dir``; changed in place.
         skip_bad_images: see :func:`images.install`.
-        tensorboard: whether the scalars are written for TensorBoard as well.
-
-    Raises:
-        UsageError: the config has no visualizer, which writes for TensorBoard.
     """
     checkpoint.install(config)
     loops.install(config)
@@ -36,12 +31,6 @@ def install(config: Config, skip_bad_images: bool = False, tensorboard: bool = F
     add_import(config, REGISTRY)
     for hook in (StopOnBadNumbers, SaveOnSignal, StoreProcesses):
         _add_hook(config, hook)
-    if tensorboard:
-        visualizer = config.get('visualizer')
-        if not visualizer:
-            raise UsageError('--tensorboard needs a visualizer in the config, such as visualizer=dict('
-                             "type='DetLocalVisualizer', name='visualizer')")
-        visualizer.vis_backends = [*(visualizer.get('vis_backends') or []), dict(type='TensorboardVisBackend')]
 
 
 def _add_hook(config: Config, hook: type[Hook]) -> None:

@@ -47,7 +47,7 @@ def test_broken_checkpoints_are_told_and_passed_over(kept, tmp_path, capsys):
 
 
 def test_training_gets_the_safeguards_and_testing_names_bad_images(kept, tmp_path):
-    config = kept(run.train, RETINANET, work_dir=str(tmp_path), skip_bad_images=True, tensorboard=True)
+    config = kept(run.train, RETINANET, work_dir=str(tmp_path), skip_bad_images=True, track='tensorboard')
     assert 'dmsca_mm.registry' in config.custom_imports.imports
     loader = config.train_dataloader.dataset.pipeline[0]
     assert (loader.type, loader.skipped) == ('LoadWholeImage', str(tmp_path / 'skipped_images.txt'))

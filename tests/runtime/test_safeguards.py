@@ -1,9 +1,7 @@
 """A training gets every safeguard, and its dumped config can import them."""
 
-import pytest
 from mmengine.config import Config
 
-from dmsca_mm.errors import UsageError
 from dmsca_mm.runtime import safeguards
 
 
@@ -34,11 +32,3 @@ def test_dumped_config_has_one_import_and_can_be_read_again(tmp_path):
     again = Config.fromfile(tmp_path / 'dumped.py')
     assert again.to_dict() == cfg.to_dict()
     assert again.custom_imports.imports == ['dmsca_mm.registry']
-
-
-def test_tensorboard_is_one_more_backend():
-    cfg = config(visualizer=dict(type='Visualizer', vis_backends=[dict(type='LocalVisBackend')]))
-    safeguards.install(cfg, tensorboard=True)
-    assert [backend.type for backend in cfg.visualizer.vis_backends] == ['LocalVisBackend', 'TensorboardVisBackend']
-    with pytest.raises(UsageError, match='--tensorboard needs a visualizer'):
-        safeguards.install(config(), tensorboard=True)

@@ -114,8 +114,8 @@ def test_bad_image_ends_training_by_name_or_is_left_out(command, run, digits, tm
     assert last.startswith('error: image ')
     assert listed[2]['file_name'] in last
     assert last.endswith('is cut short')
-    code, output = finished(run(command(tmp_path / 'b', option, epochs=1, arguments=['--skip-bad-images',
-                                                                                  '--tensorboard'])))
+    code, output = finished(run(command(tmp_path / 'b', option, epochs=1, arguments=['--skip-bad-images', '--track',
+                                                                                  'tensorboard'])))
     assert code == 0, output[-2000:]
     assert output.splitlines()[-1] == (
         f'trained: logs and checkpoints are in {tmp_path}/b; curves: tensorboard --logdir {tmp_path}/b; '

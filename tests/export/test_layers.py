@@ -5,7 +5,7 @@ from mmdet.models import DetDataPreprocessor
 from mmseg.models import SegDataPreProcessor
 from torch import nn
 
-from dmsca_mm.export.images import MeanPool, Prepare, with_mean_pools
+from dmsca_mm.export.layers import MeanPool, Prepare, with_mean_pools
 
 NORMAL = dict(mean=[120.0, 110.0, 100.0], std=[60.0, 50.0, 40.0])
 

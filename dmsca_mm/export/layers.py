@@ -1,4 +1,4 @@
-"""What a graph does with images before the network: colors, normalization, padding; and with any size in it."""
+"""Layers that a graph needs beside the network: what prepares the images, and pooling, for any size of the image."""
 from __future__ import annotations
 
 from typing import Any

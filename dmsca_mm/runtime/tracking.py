@@ -1,0 +1,92 @@
+"""``--track NAME``: a training's figures in a tracker of experiments too, by mmengine's backend for it.
+
+A run that goes on from a checkpoint goes on in the same run of the tracker: its identity is part of the config that the
+first part has dumped into the work directory.
+"""
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from ..errors import UsageError
+
+PROJECT = 'dmsca_mm'
+"""Of the runs, where the tracker has projects or experiments, unless the environment names another."""
+IDENTITY = 'dmsca_run'
+"""The tag of MLflow that a run is found by."""
+OF_THE_RUN = 'model', 'optim_wrapper'
+"""Entries of the config that MLflow gets: it refuses a run whose entries change, as others do when it goes on."""
+
+
+def _tensorboard(directory: Path, identity: str) -> dict[str, Any]:
+    return dict(type='TensorboardVisBackend')
+
+
+def _wandb(directory: Path, identity: str) -> dict[str, Any]:
+    project = os.environ.get('WANDB_PROJECT', PROJECT)
+    return dict(type='WandbVisBackend', init_kwargs=dict(project=project, name=directory.name, id=identity,
+                                                         resume='allow', dir=str(directory)))
+
+
+def _mlflow(directory: Path, identity: str) -> dict[str, Any]:
+    where = os.environ.get('MLFLOW_TRACKING_URI', f'sqlite:///{directory.resolve()}/mlflow.db')
+    return dict(type='MLflowVisBackend', exp_name=os.environ.get('MLFLOW_EXPERIMENT_NAME', PROJECT),
+                run_name=directory.name, tags={IDENTITY: identity}, tracking_uri=where,
+                tracked_config_keys=list(OF_THE_RUN))
+
+
+TRACKERS: dict[str, Callable[[Path, str], dict[str, Any]]] = {
+    'tensorboard': _tensorboard, 'wandb': _wandb, 'mlflow': _mlflow}
+"""By the name of its package; from the work directory and the identity of a run, the dict of the backend."""
+
+
+def install(config: Config, tracker: str, goes_on: bool) -> None:
+    """Add a tracker's backend to a config's visualizer.
+
+    Args:
+        config: with ``work_dir``; changed in place.
+        tracker: a key of ``TRACKERS``.
+        goes_on: whether the run goes on from a checkpoint in its work directory.
+
+    Raises:
+        UsageError: the package is missing, or the config has no visualizer.
+    """
+    if find_spec(tracker) is None:
+        raise UsageError(f'--track {tracker} needs the package {tracker}: pip install {tracker}')
+    visualizer = config.get('visualizer')
+    if not visualizer:
+        raise UsageError('--track needs a visualizer in the config, such as visualizer=dict('
+                         "type='DetLocalVisualizer', name='visualizer')")
+    directory = Path(config.work_dir)
+    backend = TRACKERS[tracker](directory, secrets.token_hex(8))
+    earlier = _earlier(directory, backend['type']) if goes_on else None
+    backend = backend if earlier is None else earlier
+    visualizer.vis_backends = [*(visualizer.get('vis_backends') or []), backend]
+    if tracker == 'mlflow' and earlier is not None:
+        _select_run(earlier)
+
+
+def _earlier(directory: Path, kind: str) -> dict[str, Any] | None:
+    """The backend in the config that an earlier part of the run has left in its work directory."""
+    for path in directory.glob('*.py'):
+        backends = (Config.fromfile(path).get('visualizer') or {}).get('vis_backends') or []
+        for backend in backends:
+            if backend.get('type') == kind:
+                return backend.to_dict()
+    return None
+
+
+def _select_run(backend: dict[str, Any]) -> None:
+    """Have MLflow go on in the run with this backend's tag, by the variable that it reads."""
+    import mlflow
+    mlflow.set_tracking_uri(backend['tracking_uri'])
+    wanted = f"tags.{IDENTITY} = '{backend['tags'][IDENTITY]}'"
+    found = mlflow.search_runs(experiment_names=[backend['exp_name']], filter_string=wanted, output_format='list')
+    if found:
+        os.environ['MLFLOW_RUN_ID'] = found[0].info.run_id
