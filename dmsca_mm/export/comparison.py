@@ -59,8 +59,12 @@ def compare(path: Path, model: nn.Module, batches: list[dict[str, Any]]) -> Agre
     for batch in batches:
         values = [torch.from_numpy(value) for value in session.run(None, {INPUT: as_input(batch)})]
         data = model.data_preprocessor(deepcopy(batch), False)
+        options = dict(rescale=False)
+        if len(values) == 1:  # mmseg always resizes labels to the image as it was before the pipeline
+            options = {}
+            for sample in data['data_samples']:
+                sample.set_metainfo(dict(ori_shape=sample.img_shape))
         with torch.inference_mode():
-            options = {} if len(values) == 1 else dict(rescale=False)
             result = model.predict(data['inputs'], data['data_samples'], **options)[0]
         found.images += 1
         if len(values) == 1:

@@ -6,8 +6,10 @@ import pytest
 import torch
 from mmengine.structures import InstanceData
 
+from dmsca_mm.analysis.inference import Images, open_model
 from dmsca_mm.errors import UsageError
 from dmsca_mm.export.comparison import compare
+from dmsca_mm.export.graph import INPUT, function_of
 
 BOXES = torch.tensor([[10.0, 10, 50, 50], [60, 60, 90, 90]])
 SCORES, LABELS = torch.tensor([0.9, 0.6]), torch.tensor([1, 2])
@@ -25,7 +27,7 @@ def compared(monkeypatch):
         else:
             result = SimpleNamespace(pred_instances=InstanceData(bboxes=expected[0], scores=expected[1],
                                                                  labels=expected[2]))
-        model = SimpleNamespace(data_preprocessor=lambda batch, _: dict(batch, data_samples=None),
+        model = SimpleNamespace(data_preprocessor=lambda batch, _: dict(batch, data_samples=[]),
                                 predict=lambda *_, **__: [result])
         return compare('file.onnx', model, [dict(inputs=[torch.zeros(3, 8, 8)])])
     return run
@@ -64,3 +66,18 @@ def test_labels_of_pixels(compared):
     assert compared((labels,), (labels.clone(),)).pixels == 1
     with pytest.raises(UsageError, match=r'0\.9844 of the pixels'):
         compared((labels,), (torch.where(torch.arange(64).reshape(8, 8) == 7, 9, labels),))
+
+
+def test_image_that_the_pipeline_has_resized_is_compared_at_its_new_size(monkeypatch, untrained, digits):
+    config, model = open_model(*untrained('segmenter'))
+    function = function_of(model)
+
+    def run(_, feed):
+        with torch.no_grad():
+            return [function(torch.from_numpy(feed[INPUT])).numpy()]
+    monkeypatch.setattr(onnxruntime, 'InferenceSession', lambda *_, **__: SimpleNamespace(run=run))
+    steps = config.test_dataloader.dataset.pipeline
+    steps.insert(len(steps) - 1, dict(type='Resize', scale=(96, 96), keep_ratio=False))
+    batch = Images(config).batch([next((digits / 'images/validation').glob('*'))])
+    assert batch['inputs'][0].shape == (3, 96, 96)
+    assert compare('file.onnx', model, [batch]).pixels > 0.999
