@@ -2,6 +2,7 @@
 import os
 import subprocess
 import sys
+from importlib import metadata
 
 import pytest
 import torch
@@ -53,6 +54,14 @@ def test_broken_packages_are_named_and_nothing_can_be_trained(tmp_path):
     assert 'pip uninstall -y opencv-python opencv-python-headless' in remedies['OpenCV']
     assert 'detectors       no: mmcv, mmdet' in lines
     assert 'the operator    yes' in lines
+
+
+def test_two_builds_of_opencv_of_one_version_are_no_fault(tmp_path, monkeypatch):
+    distribution(tmp_path, 'opencv-python', '5.0')
+    distribution(tmp_path, 'opencv-python-headless', '5.0')
+    monkeypatch.setattr(doctor, 'distributions', lambda: metadata.distributions(path=[str(tmp_path)]))
+    finding = by_name(doctor.examine())['OpenCV']
+    assert (finding.found, finding.remedy) == ('opencv-python 5.0, opencv-python-headless 5.0', '')
 
 
 def test_an_mmdet_that_refuses_its_mmcv_is_named(monkeypatch):
