@@ -149,7 +149,8 @@ def _opencv() -> Finding:
     remedy = ''
     if len({each.split()[1] for each in found}) > 1:  # the forks need two builds; of one version they agree
         names = ' '.join(each.split()[0] for each in found)
-        remedy = f'builds of several versions overwrite each other: pip uninstall -y {names} && pip install opencv-python'
+        remedy = ('builds of several versions overwrite each other: '
+                  f'pip uninstall -y {names} && pip install opencv-python')
     elif not found and find_spec('cv2') is None:
         remedy = 'pip install opencv-python'
     return Finding('OpenCV', ', '.join(found) or 'not installed', remedy)
