@@ -6,8 +6,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-
 from ..analysis.inference import Images, data_set, open_model
 from ..errors import UsageError
 
@@ -50,10 +48,9 @@ def export(config: str, checkpoint: str, out: str, images: list[str] | None = No
         images = [samples.get_data_info(place)['img_path'] for place in range(min(COMPARED, len(samples)))]
     pipeline = Images(opened)
     batches = [pipeline.batch([image]) for image in images]
-    example = torch.from_numpy(comparison.as_input(batches[0])).expand(2, -1, -1, -1).contiguous()
     partial = path.with_name(f'.{path.name}.part')
     try:
-        graph.write(function, example, model.dataset_meta['classes'], partial)
+        graph.write(function, model.dataset_meta['classes'], partial)
         agreement = comparison.compare(partial, model, batches)
         os.replace(partial, path)
     finally:

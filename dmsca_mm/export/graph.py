@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from ..errors import UsageError
 from .detectors import OneStage, TwoStage
@@ -19,6 +19,8 @@ from .segmenters import Segmenter
 OPSET = 18
 INPUT = 'images'
 OUTPUTS = {OneStage: ('boxes', 'scores', 'labels'), TwoStage: ('boxes', 'scores', 'labels'), Segmenter: ('labels',)}
+EXAMPLE = 2, 3, 320, 384
+"""Images that the graph is recorded with: a side of 1, also of a coarse level, would be recorded as a constant."""
 SMALLEST = 64
 """Height and width, in pixels, from which on the file takes images: the coarsest level then has more than one."""
 
@@ -44,22 +46,29 @@ def function_of(model: nn.Module) -> nn.Module:
     return nn.Module.train(function, False)
 
 
-def write(function: nn.Module, example: Tensor, classes: tuple[str, ...], path: Path) -> None:
+def write(function: nn.Module, classes: tuple[str, ...], path: Path) -> None:
     """Write a function as ONNX, for any number of images of any size.
 
     Args:
         function: of :func:`function_of`.
-        example: images, (N, 3, H, W), N at least 2.
         classes: names of the labels; they go into the file's metadata as ``classes``, a JSON list.
         path: of the file, which is replaced.
+
+    Raises:
+        UsageError: the graph would take images of one size only.
     """
     sizes = {0: torch.export.Dim('batch'), **{axis: torch.export.Dim(name, min=SMALLEST)
                                               for axis, name in ((2, 'height'), (3, 'width'))}}
     with warnings.catch_warnings(), _quiet('torch.onnx', 'onnxscript', 'onnx_ir'):
         warnings.simplefilter('ignore')
         program = torch.onnx.export(
-            function, (example,), dynamo=True, verbose=False, opset_version=OPSET, input_names=[INPUT],
-            output_names=list(OUTPUTS[type(function)]), dynamic_shapes=(sizes,), custom_translation_table=TRANSLATIONS)
+            function, (255 * torch.rand(EXAMPLE),), dynamo=True, verbose=False, opset_version=OPSET,
+            input_names=[INPUT], output_names=list(OUTPUTS[type(function)]), dynamic_shapes=(sizes,),
+            custom_translation_table=TRANSLATIONS)
+        shape = program.model.graph.inputs[0].shape
+        if any(isinstance(shape[axis], int) for axis in sizes):
+            raise UsageError(f'{type(function.model).__name__} cannot be exported for any size of images: its graph '
+                             f'takes {shape} only')
         program.model.metadata_props['classes'] = json.dumps(classes)
         program.save(path, external_data=False)
 
