@@ -52,7 +52,6 @@ def measure(depth: int, size: int, batch: int, rounds: int) -> list[Row]:
         batch: images.
         rounds: in which each runs once.
     """
-
     image = torch.randn(batch, 3, size, size)
     with tempfile.TemporaryDirectory() as folder:
         sessions = {CONTENDERS[name].label: session_of(CONTENDERS[name], depth, image, Path(folder)) for name in NAMES}

@@ -111,9 +111,8 @@ def _compare_boxes(found: Agreement, boxes: Tensor, scores: Tensor, labels: Tens
             corners = one[0][place].round().int().tolist()
             raise UsageError(f'the file and the model disagree: the box {corners} of class '
                              f'{int(one[2][place])} with the score {one[1][place]:.3f} is found by one of them alone')
-        best = torch.where(fits, overlaps, 0.0).max(1) if len(other[0]) else None
-        if best is not None:
-            matched = fits.any(1)
+        if len(other[0]):
+            best, matched = torch.where(fits, overlaps, 0.0).max(1), fits.any(1)
             found.iou = min([found.iou, *best.values[matched].tolist()])
             found.score = max([found.score, *near[matched, best.indices[matched]].tolist()])
     found.boxes += len(expected.scores)

@@ -113,7 +113,10 @@ class TwoStage(nn.Module):
 
 
 def _check_head(head: nn.Module, base: type) -> None:
-    if type(head)._predict_by_feat_single is not base._predict_by_feat_single or not head.use_sigmoid_cls:
+    from mmdet.models.dense_heads import AnchorHead
+    # A head with more outputs than scores and boxes, such as a centerness, has a forward of its own.
+    if (getattr(type(head), 'forward', None) is not AnchorHead.forward or not head.use_sigmoid_cls
+            or type(head)._predict_by_feat_single is not base._predict_by_feat_single):
         raise UsageError(f'{type(head).__name__} cannot be exported: it has a post-processing of its own')
     if head.test_cfg.get('nms_pre', -1) <= 0:
         raise UsageError(f'test_cfg.nms_pre={head.test_cfg.get("nms_pre", -1)} of {type(head).__name__} cannot be '

@@ -22,7 +22,7 @@ OUTPUTS = {OneStage: ('boxes', 'scores', 'labels'), TwoStage: ('boxes', 'scores'
 EXAMPLE = 2, 3, 320, 384
 """Images that the graph is recorded with: a side of 1, also of a coarse level, would be recorded as a constant."""
 SMALLEST = 64
-"""Height and width, in pixels, from which on the file takes images: the coarsest level then has more than one."""
+"""Height and width, in pixels, from which on the file takes images."""
 
 
 def function_of(model: nn.Module) -> nn.Module:

@@ -8,6 +8,7 @@ from mmengine.registry import MODELS
 from dmsca_mm.analysis.inference import Images, open_model
 from dmsca_mm.errors import UsageError
 from dmsca_mm.export.graph import function_of
+from dmsca_mm.runtime.config import load_config
 
 
 @pytest.mark.parametrize('kind', ['detector', 'one-stage'])
@@ -52,4 +53,10 @@ def test_what_has_no_such_function_is_refused(kind, options, words, untrained):
     config, _ = open_model(*untrained(kind))
     config.merge_from_dict(options)
     with pytest.raises(UsageError, match=words):
+        function_of(MODELS.build(config.model))
+
+
+def test_head_with_a_centerness_is_refused():
+    config = load_config('mmdet::fcos/fcos_r50-caffe_fpn_gn-head_1x_coco.py')
+    with pytest.raises(UsageError, match='FCOSHead cannot be exported'):
         function_of(MODELS.build(config.model))
