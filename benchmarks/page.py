@@ -9,13 +9,15 @@ from contenders import CONTENDERS, chosen
 from dmsca_mm.errors import UsageError, exit_on_usage_error
 
 ROOT = Path(__file__).parents[1]
-MAIN, TRAFFIC = 'cost_resnet50_cpu_fp32', 'gpu_traffic.csv'
-"""The table that the page shows, and that of the bytes that the GPU kernels move; the others are linked."""
+MAIN, LAUNCHES, TRAFFIC = 'cost_resnet50_cpu_fp32', 'gpu_launches.csv', 'gpu_traffic.csv'
+"""The table that the page shows, and those of what the GPU kernels take and move; the others are linked."""
 COMPARED = ('SE', 'CBAM', 'DMSCA fast')
 NAMES = {'DMSCA fast': 'DMSCA'}
 """What the text calls a contender, where that differs from its label."""
-NO_GPU = ("The kernels for GPUs have not been run on a GPU; they are tested in Triton's interpreter. `make gpu-report` "
-          'tests and measures them within 30 minutes and writes two files to send back.')
+NO_GPU = ('No network has been timed on a GPU yet. `make gpu-report` tests and measures within 30 minutes and writes '
+          'two files to send back.')
+MAPS_AT_LEAST = 8
+"""Maps that a training step of a block reads or writes: forward X twice and Y, backward X and dY twice and dX."""
 COMMANDS = """```sh
 make bench          # measures on the CPU
 make bench-gpu      # measures on a GPU
@@ -53,7 +55,7 @@ def page(results: Path) -> str:
         f'## {_title(MAIN, tables[MAIN])}', '', f'{_made(MAIN, tables[MAIN])}. Times as ratios to plain.', '',
         *_table(tables[MAIN]), '## Other settings', '',
         'Training step; inference, each as a ratio to the plain network in the same setting.', '', *others, '',
-        *_traffic(results / TRAFFIC), METHOD])
+        *_gpu_kernels(results), METHOD])
 
 
 def _read(path: Path) -> Rows:
@@ -153,18 +155,27 @@ def _table(rows: Rows) -> list[str]:
     return [*lines, '']
 
 
-def _traffic(path: Path) -> list[str]:
-    """The bytes that each launch of the GPU plan moves, if they were computed; ``command`` and ``date`` are columns."""
+def _gpu_kernels(results: Path) -> list[str]:
+    """What the GPU kernels of a block take in each stage beside copies of X, where that was measured."""
+    path = results / LAUNCHES
     if not path.exists():
         return []
     rows = _read(path)
-    columns = [name for name in rows[0] if name not in ('command', 'date')]
-    return ['## Bytes that each launch moves on a GPU', '',
-            f'Computed from the plan of the launches and not measured: `{rows[0]["command"]}`, {rows[0]["date"]}. X is '
-            'bf16 in NCHW, the parameters are fp32. "At least": forward, X is read twice and Y written; backward, X '
-            'and dY are read twice and dX written.', '',
-            f'| {" | ".join(columns)} |', f'|{" --- |" * len(columns)}',
-            *(f'| {" | ".join(row[name] for name in columns)} |' for row in rows), '']
+    first, steps = rows[0], {}
+    for row in rows:
+        step, copy = steps.get((row['shape'], row['dtype']), (0.0, 0.0))
+        time = float(row['us']) * int(row['launches'])
+        steps[row['shape'], row['dtype']] = (step, time) if row['launch'] == 'copy' else (step + time, copy)
+    copies = MAPS_AT_LEAST // 2
+    lines = [f'| {shape} | {dtype} | {step:.0f} | {copies * copy:.0f} | {step / copy / copies:.1f} |'
+             for (shape, dtype), (step, copy) in steps.items()]
+    return ['## The kernels on a GPU', '',
+            f'`python benchmarks/gpu_launches.py`, {first["date"]}, {first["card"]}, torch {first["torch"]}: '
+            "microseconds that a block's kernels run in a training step, NCHW, the host's time left out. At least: "
+            f'the time of {copies} copies of X, for a step reads X four times and dY twice and writes Y and dX. '
+            f'[Each launch](../benchmarks/results/{LAUNCHES}); [the bytes that each moves]'
+            f'(../benchmarks/results/{TRAFFIC}), computed from their plan by `python benchmarks/gpu_traffic.py`.', '',
+            '| map | type | a step, µs | at least, µs | ratio |', f'|{" --- |" * 5}', *lines, '']
 
 
 def main() -> None:

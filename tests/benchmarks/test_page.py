@@ -40,7 +40,7 @@ def test_expectation_is_made_of_the_figures_of_the_main_table(results):
     assert 'with SE 1.06 and 1.05, with CBAM 1.32 and 1.19 (A Processor, 2 threads, 2026-01-02)' in text
     assert 'needs +160 MB of memory, SE +116 MB, CBAM +226 MB' in text
     assert 'launches 4 kernels forward and 6 backward; SE 7; 10, CBAM 19; 33' in text
-    assert 'have not been run on a GPU' in text
+    assert 'No network has been timed on a GPU' in text
     assert text.count('![') == 1
 
 
@@ -75,18 +75,20 @@ def test_figures_of_a_gpu_replace_the_statement_that_there_are_none(results):
     write(results / 'cost_resnet50_800x1344_b8_cuda_bf16.csv',
           [dict(one, device='cuda', dtype='bf16', machine='A Card', train_ratio=1.5) for one in ROWS])
     text = page(results)
-    assert 'have not been run on a GPU' not in text
+    assert 'No network has been timed on a GPU' not in text
     assert 'On A Card in bf16 the ratios are SE 1.50; 1.05, CBAM 1.50; 1.19, DMSCA 1.50; 1.08.' in text
 
 
-def test_bytes_of_the_launches_are_a_section_where_they_were_computed(results):
-    assert 'Bytes that each launch moves' not in page(results)
-    write(results / 'gpu_traffic.csv', [dict(kernel='reduce', read_mb=34.4, written_mb=0.3, command='make traffic',
-                                             date='2026-01-03')])
+def test_times_of_the_gpu_kernels_are_added_up_beside_copies_of_the_map(results):
+    assert 'The kernels on a GPU' not in page(results)
+    made = dict(card='A Card', torch='2.11', date='2026-01-03', dtype='bf16')
+    write(results / 'gpu_launches.csv', [
+        dict(made, shape='2x256x8x8', launch='reduce', us=20.0, launches=1),
+        dict(made, shape='2x256x8x8', launch='means', us=5.0, launches=2),
+        dict(made, shape='2x256x8x8', launch='copy', us=2.5, launches=1)])
     text = page(results)
-    assert '| kernel | read_mb | written_mb |' in text
-    assert '| reduce | 34.4 | 0.3 |' in text
-    assert 'Computed from the plan of the launches and not measured: `make traffic`, 2026-01-03.' in text
+    assert '| 2x256x8x8 | bf16 | 30 | 10 | 3.0 |' in text
+    assert '`python benchmarks/gpu_launches.py`, 2026-01-03, A Card, torch 2.11' in text
 
 
 def test_without_the_main_table_or_its_figures_the_error_names_the_remedy(results):

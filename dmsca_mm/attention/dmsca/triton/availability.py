@@ -10,7 +10,7 @@ from torch import Tensor
 from ..signature import Parameters
 
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
-OLDEST_TRITON = (3, 2)
+OLDEST_TRITON = (3, 3)
 OLDEST_CAPABILITY = (8, 0)
 MOST_MAPS = 65535  # of a grid's second axis
 MOST_ELEMENTS = 2 ** 31 - 1  # offsets within a map, a weight or a small tensor are 32-bit

@@ -15,8 +15,9 @@ import triton.language as tl
 
 from .element_kernels import scalar, sigmoid, sigmoid_slope, vector, with_nan
 
-UNROLL = tl.constexpr(2)
-"""Tiles under way at a time."""
+STAGES = tl.constexpr(3)
+"""Tiles under way at a time: the next ones are on their way to shared memory while one is computed with. Loads alone
+would wait for the stores of the tile before, which might go to the same memory for all that the compiler knows."""
 
 
 @triton.jit
@@ -56,7 +57,7 @@ def reduce_forward(x_ptr,  # (N, C, H·W) or, with CHANNELS_LAST, (N, H·W, C)
     d_v = tl.zeros((BLOCK_C, BLOCK_P), tl.float32)
     d_w = tl.zeros((BLOCK_C, BLOCK_P), tl.float32)
     largest = tl.full((BLOCK_C, BLOCK_P), float('-inf'), tl.float32)
-    for first in tl.range(0, channels, BLOCK_C, loop_unroll_factor=UNROLL):
+    for first in tl.range(0, channels, BLOCK_C, num_stages=STAGES):
         c = first + tl.arange(0, BLOCK_C)
         at, inside = _tile(c, p, channels, pixels, CHANNELS_LAST)
         x = tl.load(x_ptr + at, inside, other=0.0).to(tl.float32)
@@ -110,7 +111,7 @@ def apply(x_ptr, y_ptr,  # (N, C, H·W) or, with CHANNELS_LAST, (N, H·W, C)
     else:
         sum_u = tl.zeros((BLOCK_C, BLOCK_P), tl.float32)
         sum_w = tl.zeros((BLOCK_C, BLOCK_P), tl.float32)
-        for first in tl.range(0, channels, BLOCK_C, loop_unroll_factor=UNROLL):
+        for first in tl.range(0, channels, BLOCK_C, num_stages=STAGES):
             c = first + tl.arange(0, BLOCK_C)
             at, inside = _tile(c, p, channels, pixels, CHANNELS_LAST)
             x = tl.load(x_ptr + at, inside, other=0.0).to(tl.float32)
@@ -121,7 +122,7 @@ def apply(x_ptr, y_ptr,  # (N, C, H·W) or, with CHANNELS_LAST, (N, H·W, C)
                                         activation_bias_ptr, scale)
         by_channel, by_pixel = activation * gate, activation * rest
         last = (channels - 1) // BLOCK_C * BLOCK_C
-        for back in tl.range(0, channels, BLOCK_C, loop_unroll_factor=UNROLL):
+        for back in tl.range(0, channels, BLOCK_C, num_stages=STAGES):
             c = last - back + tl.arange(0, BLOCK_C)  # backwards: what was read last is still in the cache
             at, inside = _tile(c, p, channels, pixels, CHANNELS_LAST)
             x = tl.load(x_ptr + at, inside, other=0.0).to(tl.float32)
@@ -159,7 +160,7 @@ def apply_backward(x_ptr, dy_ptr,  # (N, C, H·W) or, with CHANNELS_LAST, (N, H�
     sum_p = tl.zeros((BLOCK_C, BLOCK_P), tl.float32)
     sum_q = tl.zeros((BLOCK_C, BLOCK_P), tl.float32)
     equals = tl.zeros((BLOCK_C, BLOCK_P), tl.float32)
-    for first in tl.range(0, channels, BLOCK_C, loop_unroll_factor=UNROLL):
+    for first in tl.range(0, channels, BLOCK_C, num_stages=STAGES):
         c = first + tl.arange(0, BLOCK_C)
         at, inside = _tile(c, p, channels, pixels, CHANNELS_LAST)
         x = tl.load(x_ptr + at, inside, other=0.0).to(tl.float32)
@@ -200,7 +201,7 @@ def apply_backward(x_ptr, dy_ptr,  # (N, C, H·W) or, with CHANNELS_LAST, (N, H�
 
     sums_ptr += of_strip * 5 * channels
     last = (channels - 1) // BLOCK_C * BLOCK_C
-    for back in tl.range(0, channels, BLOCK_C, loop_unroll_factor=UNROLL):
+    for back in tl.range(0, channels, BLOCK_C, num_stages=STAGES):
         c = last - back + tl.arange(0, BLOCK_C)  # backwards: what was read last is still in the cache
         at, inside = _tile(c, p, channels, pixels, CHANNELS_LAST)
         x = tl.load(x_ptr + at, inside, other=0.0).to(tl.float32)
@@ -226,7 +227,9 @@ def input_gradient(x_ptr, dy_ptr, dx_ptr,  # (N, C, H·W) or, with CHANNELS_LAST
                    layers_ptr, d_layers_ptr,  # (N, 2, H·W)
                    maps_ptr,  # (N, 8, H·W), as apply_backward writes them
                    gate_weight_ptr, activation_weight_ptr,
-                   channels, groups, GROUP: tl.constexpr, CHANNELS_LAST: tl.constexpr,
+                   channels, groups,
+                   channels_at_once,  # of a program, a multiple of BLOCK_C
+                   GROUP: tl.constexpr, CHANNELS_LAST: tl.constexpr,
                    BLOCK_C: tl.constexpr, BLOCK_P: tl.constexpr):
     """dX: through Y, through the dot products and means, which are of rank one each, and through both maxima."""
     strip, n = tl.program_id(0), tl.program_id(1).to(tl.int64)
@@ -248,7 +251,8 @@ def input_gradient(x_ptr, dy_ptr, dx_ptr,  # (N, C, H·W) or, with CHANNELS_LAST
     # Equal maxima share their gradient evenly, as amax's own backward does.
     to_channel_max = vector(d_layers_ptr + pixels, p, pixels) / vector(maps_ptr + 7 * pixels, p, pixels)
     to_all = vector(d_layers_ptr, p, pixels) / channels
-    for first in tl.range(0, channels, BLOCK_C, loop_unroll_factor=UNROLL):
+    begin = tl.program_id(2) * channels_at_once
+    for first in tl.range(begin, tl.minimum(begin + channels_at_once, channels), BLOCK_C, num_stages=STAGES):
         c = first + tl.arange(0, BLOCK_C)
         at, inside = _tile(c, p, channels, pixels, CHANNELS_LAST)
         x = tl.load(x_ptr + at, inside, other=0.0).to(tl.float32)

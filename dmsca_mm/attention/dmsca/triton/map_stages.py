@@ -35,7 +35,7 @@ class MapGradients(NamedTuple):
 def reduce_forward(x: Tensor, parameters: Parameters) -> Reduced:
     """D, the fixed dot products, and the sums and maxima of strips."""
     n, c, h, w = x.shape
-    strips = plan.strips(x.shape, _channels_last(x))
+    strips = plan.strips(x.shape, _channels_last(x), _tile_elements(x))
     reduced = Reduced(new(x, n, 2, h, w), new(x, n, 2, h, w), *(new(x, n, strips.count, c) for _ in range(2)))
     launch(map_kernels.reduce_forward, (strips.count, n), x, parameters.dff_gate_weight, parameters.aa_conv_weight,
            *reduced, *_sizes(x), **_tile(x, strips))
@@ -45,7 +45,8 @@ def reduce_forward(x: Tensor, parameters: Parameters) -> Reduced:
 def apply(x: Tensor, channel: Tensor, spatial: Tensor, dots: Tensor, parameters: Parameters, scale: float) -> Tensor:
     """Y from X, A_c, (N, C), A_s, (N, H, W), and the fixed dot products."""
     held = x.shape[1] <= plan.HELD_CHANNELS
-    strips = plan.held_strips(x.shape) if held else plan.strips(x.shape, _channels_last(x), x.element_size())
+    strips = (plan.held_strips(x.shape) if held else
+              plan.strips(x.shape, _channels_last(x), _tile_elements(x), x.element_size()))
     y = torch.empty_like(x)
     launch(map_kernels.apply, (strips.count, len(x)), x, y, channel, spatial, dots, *_blend(parameters), scale,
            *_sizes(x), HELD=held, **_tile(x, strips))
@@ -56,7 +57,7 @@ def apply_backward(dy: Tensor, x: Tensor, stats: ForwardStats, spatial: Tensor, 
                    scale: float) -> MapGradients:
     """Back through Y and the blend."""
     n, c, h, w = x.shape
-    strips = plan.strips(x.shape, _channels_last(x), 2 * x.element_size())
+    strips = plan.summed_strips(x.shape, _channels_last(x), x.element_size())
     by_map = MapGradients(new(x, n, 8, h, w), new(x, n, strips.count, 5, c), new(x, n, strips.count, 2))
     launch(map_kernels.apply_backward, (strips.count, n), x, dy, stats.channel, stats.spatial_max, spatial,
            stats.layers, *_blend(parameters), *by_map, scale, *_sizes(x), **_tile(x, strips))
@@ -73,16 +74,21 @@ def input_gradient(dy: Tensor, x: Tensor, stats: ForwardStats, maps: Tensor, equ
         equals: how many pixels of a channel equal its maximum, (N, C).
         d_pooled, d_layers: gradients of pooled, (N, C), and of D, (N, 2, H, W).
     """
-    strips = plan.strips(x.shape, _channels_last(x))
+    strips, channels = plan.chunks(x.shape, _channels_last(x), _tile_elements(x))
     dx = torch.empty_like(x)
-    launch(map_kernels.input_gradient, (strips.count, len(x)), x, dy, dx, stats.channel, stats.spatial_max, equals,
-           d_pooled, stats.layers, d_layers, maps, parameters.dff_gate_weight, parameters.aa_conv_weight, *_sizes(x),
+    grid = strips.count, len(x), plan.cdiv(x.shape[1], channels)
+    launch(map_kernels.input_gradient, grid, x, dy, dx, stats.channel, stats.spatial_max, equals, d_pooled,
+           stats.layers, d_layers, maps, parameters.dff_gate_weight, parameters.aa_conv_weight, *_sizes(x), channels,
            **_tile(x, strips))
     return dx
 
 
 def _channels_last(x: Tensor) -> bool:
     return not x.is_contiguous()
+
+
+def _tile_elements(x: Tensor) -> int:
+    return plan.TILE_BYTES // x.element_size()
 
 
 def _sizes(x: Tensor) -> tuple[int, int]:

@@ -7,19 +7,27 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-TILE = 1024
-"""Elements of a tile of the map: eight for each thread of four warps, one load of 16-bit numbers."""
+TILE_BYTES = 4096
+"""Of a tile of X: two loads of sixteen bytes for each thread of four warps."""
+SUMS_TILE, SUMS_PIXELS = 1024, 64
+"""Elements of a tile of ``apply_backward``, which keeps seven sums for each of them in registers; twice as many in NCHW
+where a strip has at most so many pixels."""
 TILE_WARPS = 4
-WIDEST, WIDEST_LAST, NARROWEST = 256, 64, 32
+WIDEST, WIDEST_LAST, NARROWEST = 128, 64, 16
 """Pixels of a strip, in NCHW and in channels_last, where more channels lie together. Wide strips leave fewer sums to
 write; a small map gets narrow ones, to be shared by enough programs."""
-PROGRAMS = 512
-"""About four for each multiprocessor of a large card."""
+CHUNK_WIDEST, CHUNK_NARROWEST = 256, 64
+"""Pixels of a strip of ``input_gradient``, whose programs share the channels, too."""
+PROGRAMS, PROGRAMS_LAST = 512, 256
+"""About four for each multiprocessor of a large card, and in channels_last, where narrow strips cost more, two."""
 CACHED_BYTES = 128 * 1024
 """What a program reads twice. Registers allow three such programs on a multiprocessor, 42 MB on an A100 and 52 MB on an
 H100: about their L2 caches of 40 and 50 MB; the second time goes backwards, from what was read last."""
-HELD_CHANNELS, HELD_TILE, HELD_NARROWEST = 1024, 8192, 16
-"""Up to so many channels ``apply`` keeps a strip in registers between its dot products and its output."""
+HELD_CHANNELS, HELD_TILE, HELD_OF_A_WARP = 2048, 8192, 2048
+"""Up to so many channels ``apply`` keeps a strip in registers between its dot products and its output: the elements of
+the strip, and those of a warp."""
+HELD_WIDEST, HELD_NARROWEST = 64, 16
+"""Pixels of such a strip."""
 
 LINE, ACROSS = 64, 8
 """A tile where rows or columns are summed: along the memory and across it; also a block of a long vector."""
@@ -60,27 +68,59 @@ def power_of_2(size: int) -> int:
     return 1 << (size - 1).bit_length()
 
 
-def strips(shape: tuple[int, ...], channels_last: bool, bytes_twice: int = 0) -> Strips:
+def strips(shape: tuple[int, ...], channels_last: bool, tile: int, bytes_twice: int = 0) -> Strips:
     """Strips for a kernel.
 
     Args:
         shape: (N, C, H, W).
         channels_last: X's memory format.
+        tile: elements of a tile.
         bytes_twice: what a program reads twice of each element of the map, in bytes.
     """
     n, c, h, w = shape
-    width = WIDEST_LAST if channels_last else WIDEST
-    while width > NARROWEST and (n * cdiv(h * w, width) < PROGRAMS or width * c * bytes_twice > CACHED_BYTES):
+    width, programs = (WIDEST_LAST, PROGRAMS_LAST) if channels_last else (WIDEST, PROGRAMS)
+    while width > NARROWEST and (n * cdiv(h * w, width) < programs or width * c * bytes_twice > CACHED_BYTES):
         width //= 2
-    return Strips(cdiv(h * w, width), width, min(TILE // width, power_of_2(c)), TILE_WARPS)
+    return _tiled(shape, width, tile)
+
+
+def summed_strips(shape: tuple[int, ...], channels_last: bool, itemsize: int) -> Strips:
+    """Strips of ``apply_backward``.
+
+    Args:
+        shape, channels_last: as for :func:`strips`.
+        itemsize: bytes of an element of X.
+    """
+    found = strips(shape, channels_last, SUMS_TILE, 2 * itemsize)
+    return found if channels_last or found.pixels > SUMS_PIXELS else _tiled(shape, found.pixels, 2 * SUMS_TILE)
+
+
+def chunks(shape: tuple[int, ...], channels_last: bool, tile: int) -> tuple[Strips, int]:
+    """Strips of ``input_gradient``, which sums nothing, and the channels that one program takes.
+
+    Args:
+        shape, channels_last, tile: as for :func:`strips`.
+    """
+    n, c, h, w = shape
+    width = WIDEST_LAST if channels_last else CHUNK_WIDEST
+    while width > CHUNK_NARROWEST and n * cdiv(h * w, width) < PROGRAMS:
+        width //= 2
+    found, channels = _tiled(shape, width, tile), power_of_2(c)
+    while channels > found.channels and n * found.count * cdiv(c, channels) < PROGRAMS:
+        channels //= 2
+    return found, channels
+
+
+def _tiled(shape: tuple[int, ...], width: int, tile: int) -> Strips:
+    return Strips(cdiv(shape[2] * shape[3], width), width, min(tile // width, power_of_2(shape[1])), TILE_WARPS)
 
 
 def held_strips(shape: tuple[int, ...]) -> Strips:
     """Strips of ``apply`` where a tile has all channels, so that X is read once."""
     _, c, h, w = shape
     channels = power_of_2(c)
-    pixels = max(min(HELD_TILE // channels, WIDEST), HELD_NARROWEST)
-    return Strips(cdiv(h * w, pixels), pixels, channels, max(4, min(channels * pixels // 1024, 16)))
+    pixels = max(min(HELD_TILE // channels, HELD_WIDEST), HELD_NARROWEST)
+    return Strips(cdiv(h * w, pixels), pixels, channels, max(4, channels * pixels // HELD_OF_A_WARP))
 
 
 def group(pixels: int) -> int:
@@ -143,8 +183,8 @@ def traffic(shape: tuple[int, ...], itemsize: int, parameter_itemsize: int = 4, 
     convolutions = sum(2 * size ** 2 + 1 for size in kernel_sizes)
     folded, directions, linear_weight = 2 * largest ** 2 + 1, 2 * (2 * direction + 1), c * units
     blend = 3 * c + 2
-    forward_strips = n * strips(shape, channels_last).count
-    backward_strips = n * strips(shape, channels_last, 2 * itemsize).count
+    forward_strips = n * strips(shape, channels_last, TILE_BYTES // itemsize).count
+    backward_strips = n * summed_strips(shape, channels_last, itemsize).count
     parts = n * cdiv(pixels, span(n, pixels, power_of_2(largest))[0]) * 2 * largest ** 2
     held = c <= HELD_CHANNELS
 

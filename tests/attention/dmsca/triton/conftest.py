@@ -15,6 +15,12 @@ def _quiet():
         yield
 
 
+@pytest.fixture(autouse=True)
+def _exact(monkeypatch):
+    """What the kernels are compared with would round the inputs of convolutions on a GPU to TF32."""
+    monkeypatch.setattr(torch.backends.cudnn, 'allow_tf32', False)
+
+
 @pytest.fixture(scope='session')
 def device():
     return 'cuda' if torch.cuda.is_available() else 'cpu'

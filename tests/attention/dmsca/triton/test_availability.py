@@ -58,7 +58,7 @@ def test_large_kernels_and_weights_are_named():
 
 
 @pytest.mark.parametrize(('found', 'words'), [
-    ('2.3.1', 'Triton 2.3.1 is older than 3.2'), (None, 'pip install triton'), ('3.2.0', None), ('10.0', None)])
+    ('2.3.1', 'Triton 2.3.1 is older than 3.3'), (None, 'pip install triton'), ('3.3.0', None), ('10.0', None)])
 def test_old_or_missing_triton_is_named(found, words, monkeypatch):
     def version(name):
         if found is None:

@@ -6,7 +6,7 @@ from recording import record
 from stages import SMALL, Case
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from dmsca_mm.attention.dmsca.triton import gate_stages, map_stages, passes, plan
+from dmsca_mm.attention.dmsca.triton import gate_stages, launcher, map_stages, passes, plan
 
 
 class Counter(TorchDispatchMode):
@@ -52,3 +52,50 @@ def test_a_launch_stores_every_element_once_reads_none_of_them_and_moves_what_is
                                          direction=arguments['direction_kernel_size'])
         for planned, found in zip(forward + backward, launches, strict=True):
             assert (planned.reads, planned.writes) == (found.read_bytes, found.written_bytes), planned.launch
+
+
+class Kernel:
+    """Notes what it is compiled for and launched with, as Triton's kernels are."""
+    arg_names = ('x', 'count', 'scale', 'BLOCK')
+
+    def __init__(self):
+        self.compiled, self.launched = [], []
+
+    def __getitem__(self, grid):
+        def compile_(*arguments, **options):
+            self.compiled.append((grid, arguments, options))
+            return Compiled(self.launched)
+        return compile_
+
+
+class Compiled:
+    def __init__(self, launched):
+        self.launched = launched
+
+    def __getitem__(self, grid):
+        return lambda *arguments: self.launched.append((grid, arguments))
+
+
+@pytest.fixture
+def kernel(monkeypatch):
+    monkeypatch.setattr(launcher, '_compiled', {})
+    return Kernel()
+
+
+def test_a_kernel_compiled_for_arguments_of_their_kind_is_launched_with_addresses_and_constants(kernel):
+    x, y = torch.zeros(2, 64).unbind()
+    launcher.launch(kernel, (3, 2), x, 32, 2.0, BLOCK=8, num_warps=4)
+    launcher.launch(kernel, (5,), y, 48, 3.0, BLOCK=8, num_warps=4)
+    assert len(kernel.compiled) == 1
+    assert kernel.launched == [((5, 1, 1), (y.data_ptr(), 48, 3.0, 8))]
+
+
+@pytest.mark.parametrize('changed', [
+    dict(x=torch.zeros(65)[1:]), dict(x=torch.zeros(64, dtype=torch.half)), dict(count=33), dict(count=1),
+    dict(BLOCK=16), dict(num_warps=8)], ids=str)
+def test_what_triton_would_compile_anew_is_compiled_anew(kernel, changed):
+    for options in ({}, changed):
+        values = dict(dict(x=torch.zeros(64), count=32, scale=2.0, BLOCK=8, num_warps=4), **options)
+        launcher.launch(kernel, (1,), *(values.pop(name) for name in ('x', 'count', 'scale')), **values)
+    assert len(kernel.compiled) == 2
+    assert not kernel.launched

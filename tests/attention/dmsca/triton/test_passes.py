@@ -200,7 +200,7 @@ def test_backbone_compiles_as_one_graph():
     from mmengine.registry import MODELS
     with contextlib.redirect_stdout(io.StringIO()):
         backbone = MODELS.build(dict(type='mmdet.ResNet', depth=50, plugins=[
-            dict(cfg=dict(type='DMSCA'), stages=(True,) * 4, position='after_conv3')])).cuda()
+            dict(cfg=dict(type='DMSCA'), stages=(True,) * 4, position='after_conv3')])).cuda().eval()
     x = torch.randn(2, 3, 64, 64, device='cuda')
     expected = backbone(x)
     found = torch.compile(backbone, fullgraph=True)(x)

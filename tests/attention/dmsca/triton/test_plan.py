@@ -26,20 +26,29 @@ def test_floor_counts_the_maps():
 @pytest.mark.parametrize('stage', STAGES)
 def test_traffic_stays_near_the_floor(stage, batch, channels_last):
     shape = batch, *stage
+    most = 1.2 if stage in STAGES[:2] else 1.4  # small maps are shared out in narrow strips, which leave more sums
     for launches, least in zip(plan.traffic(shape, 2, channels_last=channels_last), plan.floor(shape, 2), strict=True):
-        assert least < sum(launch.reads + launch.writes for launch in launches) < 1.25 * least
+        assert least < sum(launch.reads + launch.writes for launch in launches) < most * least
 
 
 @pytest.mark.parametrize('shape', [(1, 1, 1, 1), (2, 256, 200, 336), (3, 2048, 7, 7), (1, 5000, 1, 3)])
 @pytest.mark.parametrize('channels_last', [False, True])
 def test_strips_cover_the_map_with_tiles_that_fit(shape, channels_last):
-    for strips in (plan.strips(shape, channels_last), plan.strips(shape, channels_last, 8), plan.held_strips(shape)):
+    wide, narrow = plan.strips(shape, channels_last, 2048), plan.summed_strips(shape, channels_last, 4)
+    chunks, channels = plan.chunks(shape, channels_last, 2048)
+    for strips in (wide, narrow, chunks, plan.held_strips(shape)):
         pixels = shape[2] * shape[3]
         assert (strips.count - 1) * strips.pixels < pixels <= strips.count * strips.pixels
         assert strips.channels & (strips.channels - 1) == strips.pixels & (strips.pixels - 1) == 0
     assert plan.held_strips(shape).channels >= shape[1]
-    narrow = plan.strips(shape, channels_last, 8)
     assert narrow.pixels == plan.NARROWEST or narrow.pixels * shape[1] * 8 <= plan.CACHED_BYTES
+    assert channels % chunks.channels == 0
+
+
+@pytest.mark.parametrize('shape', [(2, 1024, 50, 84), (2, 2048, 25, 42), (1, 2048, 25, 42)])
+def test_programs_share_the_channels_of_small_maps(shape):
+    strips, channels = plan.chunks(shape, False, 2048)
+    assert shape[0] * strips.count * plan.cdiv(shape[1], channels) >= plan.PROGRAMS
 
 
 @pytest.mark.parametrize(('pixels', 'group'), [(25 * 42, 2), (50 * 84, 8), (16 * 16, 16), (5 * 5, 1)])
