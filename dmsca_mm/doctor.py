@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import platform
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, distributions, version
@@ -14,7 +13,6 @@ import torch
 from .attention.dmsca.cpu import compile_kernels, library
 from .attention.dmsca.triton.availability import no_triton, old_card
 from .compat import requirements
-from .errors import UsageError
 from .version import __version__
 
 OLDEST_TORCH = {'operator': (2, 4), 'tools': (2, 6)}
@@ -27,12 +25,14 @@ class Finding:
     Attributes:
         what: such as ``'mmcv'``.
         found: such as its version.
-        remedy: the command that mends it; empty where nothing is wrong.
+        fault: what is wrong; empty where nothing is.
+        command: mends it.
     """
 
     what: str
     found: str
-    remedy: str = ''
+    fault: str = ''
+    command: str = ''
 
 
 def examine() -> list[Finding]:
@@ -51,7 +51,7 @@ def abilities(findings: list[Finding]) -> list[Finding]:
     Returns:
         For each ability ``'yes'``, or ``'no'`` and what is missing.
     """
-    broken = {finding.what for finding in findings if finding.remedy}
+    broken = {finding.what for finding in findings if finding.fault}
     old = ('torch',) if _too_old('operator') else ()
     base = ('torch', 'mmengine', 'mmcv', 'setuptools')
     gpu = [] if torch.cuda.is_available() else ['GPU']
@@ -73,8 +73,8 @@ def report(findings: list[Finding]) -> str:
     """
     lines = [f'{"dmsca_mm":<16}{__version__}', *(f'{each.what:<16}{each.found}' for each in findings), '',
              *(f'{each.what:<16}{each.found}' for each in abilities(findings))]
-    remedies = [f'{each.what}: {each.remedy}' for each in findings if each.remedy]
-    return '\n'.join([*lines, *(['', 'To mend:', *remedies] if remedies else [])])
+    faults = [f'{each.what}: {each.fault}\n    {each.command}' for each in findings if each.fault]
+    return '\n'.join([*lines, *(['', 'To mend:', *faults] if faults else [])])
 
 
 def main() -> int:
@@ -95,8 +95,10 @@ def _python() -> Finding:
 
 def _torch() -> Finding:
     needed = [f'{what} {".".join(map(str, oldest))}' for what, oldest in OLDEST_TORCH.items() if _too_old(what)]
-    remedy = f'pip install --upgrade torch, then build mmcv again (needed: {", ".join(needed)})' if needed else ''
-    return Finding('torch', torch.__version__, remedy)
+    if not needed:
+        return Finding('torch', torch.__version__)
+    return Finding('torch', torch.__version__, f'too old, needed: {", ".join(needed)}',
+                   f'pip install --upgrade torch && {requirements.building_mmcv()}')
 
 
 def _too_old(what: str) -> bool:
@@ -110,8 +112,9 @@ def _gpu() -> Finding:
     if shutil.which('nvidia-smi') is None:
         return Finding('GPU', 'none: no driver')
     how = f'built for CUDA {torch.version.cuda}' if torch.version.cuda else 'built without CUDA'
-    return Finding('GPU', f'not usable: there is a driver, and torch is {how}',
-                   'install a build of torch for your driver: https://pytorch.org/get-started/locally')
+    return Finding('GPU', f'not usable: there is a driver, and torch is {how}', 'torch and the driver do not fit',
+                   'pip install --force-reinstall torch --index-url ADDRESS, which '
+                   'https://pytorch.org/get-started/locally names for your driver')
 
 
 def _library(name: str) -> Finding:
@@ -120,40 +123,28 @@ def _library(name: str) -> Finding:
     found = next((f'{package} {number}' for package, number in requirements.versions().items()
                   if package.removeprefix('onedl-') in (what, {'mmdet': 'mmdetection'}.get(what))), 'not installed')
 
-    def need() -> None:
-        if name == 'mmengine':
-            import_module(name)
-        else:
-            requirements.require(*({name} - {'mmcv'}))
-            import_module(name)
-    fault = _fault(need)
-    if fault:
-        return Finding(what, found, fault)
-    return Finding(what, f'{found}, with its operators' if name == 'mmcv' else found)
-
-
-def _fault(need: Callable[[], None]) -> str:
-    """Why something cannot be imported, with the command of its error where there is one."""
     try:
-        need()
-    except UsageError as error:
-        return str(error)
+        if name != 'mmengine':
+            requirements.require(*({name} - {'mmcv'}))
+        import_module(name)
+    except requirements.BrokenLibraryError as error:
+        return Finding(what, found, error.reason, error.command)
     except (ImportError, AssertionError, RuntimeError, AttributeError) as error:  # asserts the version of mmcv
-        return f'{" ".join(str(error).split()) or type(error).__name__}; "make setup" installs versions that fit'
-    return ''
+        reason = ' '.join(str(error).split()) or type(error).__name__
+        return Finding(what, found, reason, requirements.installing(name))
+    return Finding(what, f'{found}, with its operators' if name == 'mmcv' else found)
 
 
 def _opencv() -> Finding:
     found = sorted({f'{each.name} {each.version}' for each in distributions()
                     if (each.name or '').startswith('opencv-')})
-    remedy = ''
+    fault = command = ''
     if len({each.split()[1] for each in found}) > 1:  # the forks need two builds; of one version they agree
-        names = ' '.join(each.split()[0] for each in found)
-        remedy = ('builds of several versions overwrite each other: '
-                  f'pip uninstall -y {names} && pip install opencv-python')
+        fault = 'builds of several versions overwrite each other'
+        command = f'pip uninstall -y {" ".join(each.split()[0] for each in found)} && pip install opencv-python'
     elif not found and find_spec('cv2') is None:
-        remedy = 'pip install opencv-python'
-    return Finding('OpenCV', ', '.join(found) or 'not installed', remedy)
+        fault, command = 'the data sets need it', 'pip install opencv-python'
+    return Finding('OpenCV', ', '.join(found) or 'not installed', fault, command)
 
 
 def _setuptools() -> Finding:
@@ -161,17 +152,18 @@ def _setuptools() -> Finding:
         found = version('setuptools')
     except PackageNotFoundError:
         found = 'not installed'
-    missing = find_spec('pkg_resources') is None
-    remedy = 'pip install "setuptools<81" (the libraries import its pkg_resources)' if missing else ''
-    return Finding('setuptools', found, remedy)
+    if find_spec('pkg_resources') is not None:
+        return Finding('setuptools', found)
+    return Finding('setuptools', found, 'the libraries import its pkg_resources', 'pip install "setuptools<81"')
 
 
 def _cpu_kernels() -> Finding:
     try:
         library.load()
     except library.LoadError as error:
-        compiler = '' if shutil.which('c++') else ' after installing a C++ compiler (g++)'
-        return Finding('CPU kernels', str(error), f'{compile_kernels.COMMAND}{compiler}; until then PyTorch computes')
+        compiler = '' if shutil.which('c++') else ', after installing a C++ compiler (g++)'
+        return Finding('CPU kernels', 'not usable', f'{error.reason}; until then PyTorch computes',
+                       f'{compile_kernels.COMMAND}{compiler}')
     return Finding('CPU kernels', f'{compile_kernels.LIBRARY.name}, current')
 
 
@@ -179,7 +171,9 @@ def _triton() -> Finding:
     if not torch.cuda.is_available():
         return Finding('Triton', 'not needed without a GPU')
     fault = no_triton() or old_card(torch.device('cuda'))
-    return Finding('Triton', fault or version('triton'), 'pip install --upgrade triton' if fault else '')
+    if fault:
+        return Finding('Triton', 'not usable', fault, 'pip install --upgrade triton')
+    return Finding('Triton', version('triton'))
 
 
 def _optional(package: str) -> Finding:
@@ -187,6 +181,6 @@ def _optional(package: str) -> Finding:
     try:
         return Finding(package, version(package))
     except PackageNotFoundError:
-        needed = {'torchvision': 'not installed; mmpretrain does without for classification'}
-        return Finding(package, needed.get(package, 'not installed'),
-                       '' if package in needed else f'pip install {package}')
+        if package == 'torchvision':
+            return Finding(package, 'not installed; mmpretrain does without for classification')
+        return Finding(package, 'not installed', 'ONNX export needs it', f'pip install {package}')

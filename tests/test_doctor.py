@@ -1,5 +1,6 @@
 """``python -m dmsca_mm`` names what is broken, with the command that mends it."""
 import os
+import re
 import subprocess
 import sys
 from importlib import metadata
@@ -21,7 +22,7 @@ def healthy():
 
 
 def test_what_the_tests_run_in_is_found_healthy(healthy):
-    assert {finding.what: finding.remedy for finding in healthy if finding.remedy} == {}
+    assert [finding for finding in healthy if finding.fault or finding.command] == []
     found = by_name(doctor.abilities(healthy))
     assert [found[what].found for what in ('the operator', 'detectors', 'segmenters', 'classifiers')] == ['yes'] * 4
     assert f'torch           {torch.__version__}' in doctor.report(healthy).splitlines()
@@ -47,11 +48,13 @@ def test_broken_packages_are_named_and_nothing_can_be_trained(tmp_path):
     assert ended.returncode == 1, ended.stderr
     assert 'Traceback' not in ended.stderr
     lines = ended.stdout.splitlines()
-    remedies = dict(line.split(': ', 1) for line in lines[lines.index('To mend:') + 1:])
-    assert 'no usable compiled operators' in remedies['mmcv']
-    assert 'pip install --force-reinstall' in remedies['mmcv']
-    assert 'no usable compiled operators' in remedies['mmdet'], 'its first fault'
-    assert 'pip uninstall -y opencv-python opencv-python-headless' in remedies['OpenCV']
+    listed = lines[lines.index('To mend:') + 1:]
+    faults = {line.split(': ')[0]: (line, command.strip())
+              for line, command in zip(listed[::2], listed[1::2], strict=True)}
+    assert 'no usable compiled operators' in faults['mmcv'][0]
+    assert faults['mmcv'][1].startswith('pip install --force-reinstall')
+    assert 'no usable compiled operators' in faults['mmdet'][0], 'its first fault'
+    assert faults['OpenCV'][1].startswith('pip uninstall -y opencv-python opencv-python-headless')
     assert 'detectors       no: mmcv, mmdet' in lines
     assert 'the operator    yes' in lines
 
@@ -61,7 +64,7 @@ def test_two_builds_of_opencv_of_one_version_are_no_fault(tmp_path, monkeypatch)
     distribution(tmp_path, 'opencv-python-headless', '5.0')
     monkeypatch.setattr(doctor, 'distributions', lambda: metadata.distributions(path=[str(tmp_path)]))
     finding = by_name(doctor.examine())['OpenCV']
-    assert (finding.found, finding.remedy) == ('opencv-python 5.0, opencv-python-headless 5.0', '')
+    assert (finding.found, finding.fault) == ('opencv-python 5.0, opencv-python-headless 5.0', '')
 
 
 def test_an_mmdet_that_refuses_its_mmcv_is_named(monkeypatch):
@@ -69,8 +72,8 @@ def test_an_mmdet_that_refuses_its_mmcv_is_named(monkeypatch):
         raise AssertionError('MMCV==2.2.0 is used but incompatible. Please install mmcv>=2.0.0rc4, <2.2.0.')
     monkeypatch.setattr(doctor, 'import_module', refuse)
     finding = by_name(doctor.examine())['mmdet']
-    assert finding.remedy.startswith('MMCV==2.2.0 is used but incompatible')
-    assert finding.remedy.endswith('"make setup" installs versions that fit')
+    assert finding.fault.startswith('MMCV==2.2.0 is used but incompatible')
+    assert re.fullmatch(r'pip install --no-build-isolation (onedl-)?mmcv==\S+ (onedl-)?mmdet\S*==\S+', finding.command)
 
 
 @pytest.mark.parametrize(('version', 'operator', 'detectors'), [('2.3.1', 'no: torch', 'no: torch'),
@@ -78,21 +81,23 @@ def test_an_mmdet_that_refuses_its_mmcv_is_named(monkeypatch):
 def test_an_old_torch_is_named(version, operator, detectors, monkeypatch):
     monkeypatch.setattr(torch, '__version__', version)
     found = doctor.examine()
-    assert 'pip install --upgrade torch' in by_name(found)['torch'].remedy
+    assert by_name(found)['torch'].command.startswith('pip install --upgrade torch')
     able = by_name(doctor.abilities(found))
     assert (able['the operator'].found, able['detectors'].found) == (operator, detectors)
 
 
 def test_missing_pkg_resources_is_named(monkeypatch):
     monkeypatch.setattr(doctor, 'find_spec', lambda name: None)
-    assert 'pip install "setuptools<81"' in by_name(doctor.examine())['setuptools'].remedy
+    assert by_name(doctor.examine())['setuptools'].command == 'pip install "setuptools<81"'
 
 
 def test_kernels_that_are_not_built_are_named_with_the_command(monkeypatch):
     def missing():
         raise library.LoadError('libdmsca-x86_64.so is not built')
     monkeypatch.setattr(library, 'load', missing)
-    assert by_name(doctor.examine())['CPU kernels'].remedy.startswith('python -m dmsca_mm.native')
+    finding = by_name(doctor.examine())['CPU kernels']
+    assert finding.fault.startswith('libdmsca-x86_64.so is not built')
+    assert finding.command.startswith('python -m dmsca_mm.native')
 
 
 def test_a_torch_without_cuda_beside_a_driver_is_named(monkeypatch):
@@ -101,4 +106,4 @@ def test_a_torch_without_cuda_beside_a_driver_is_named(monkeypatch):
     monkeypatch.setattr(doctor.shutil, 'which', lambda name: '/usr/bin/nvidia-smi')
     finding = by_name(doctor.examine())['GPU']
     assert finding.found.startswith('not usable: there is a driver, and torch is built')
-    assert 'pytorch.org' in finding.remedy
+    assert 'pytorch.org' in finding.command

@@ -22,6 +22,20 @@ _DISTRIBUTIONS = ('mmengine', 'mmcv', 'mmdet', 'mmsegmentation', 'mmpretrain',
                   'onedl-mmengine', 'onedl-mmcv', 'onedl-mmdetection', 'onedl-mmsegmentation', 'onedl-mmpretrain')
 
 
+class BrokenLibraryError(UsageError):
+    """A library that cannot be used.
+
+    Args:
+        reason: why.
+        command: mends it.
+        otherwise: another way out, for the message.
+    """
+
+    def __init__(self, reason: str, command: str, otherwise: str = '') -> None:
+        super().__init__(f'{reason}: run "{command}"{otherwise}')
+        self.reason, self.command = reason, command
+
+
 def require(*libraries: str) -> None:
     """Check that OpenMMLab libraries can be used; they are looked up by import name, so any build of them will do.
 
@@ -30,23 +44,39 @@ def require(*libraries: str) -> None:
             well, and mmpretrain is imported, with torchvision or without.
 
     Raises:
-        UsageError: one is missing, mmcv came without its operators, or mmpretrain lacks something that it needs.
+        BrokenLibraryError: one is missing, mmcv came without its operators, or mmpretrain lacks something that it
+            needs.
     """
-    packages = _FORKS if forks.installed('onedl-mmengine') else _PACKAGES
     for library in ('mmcv', *libraries):
         if find_spec(library) is None:
-            how = f'pip install {packages.get(library) or MODULE2PACKAGE.get(library, library)}'
-            if library == 'mmcv':
-                how = f'pip install --no-build-isolation {packages[library]} (after torch and "setuptools<81")'
-            raise UsageError(f'{library} is not installed: run "{how}", or "make setup" for the whole tested set')
+            raise BrokenLibraryError(f'{library} is not installed', installing(library),
+                                     ', or "make setup" for the whole tested set')
     try:
         import_module('mmcv._ext')
     except ImportError as error:
-        raise UsageError(f'mmcv has no usable compiled operators ({error}): torch has to be there when mmcv is built; '
-                         'run "pip install --force-reinstall --no-deps --no-cache-dir --no-build-isolation '
-                         f'{packages["mmcv"]}"') from None
+        raise BrokenLibraryError(f'mmcv has no usable compiled operators ({error})', building_mmcv()) from None
     if 'mmpretrain' in libraries:
-        _import_mmpretrain(packages['mmpretrain'])
+        _import_mmpretrain()
+
+
+def installing(library: str) -> str:
+    """The command that installs a library, in a version that fits the tested mmcv, and that mmcv where it is another.
+
+    Args:
+        library: its import name.
+    """
+    packages = _packages()
+    package = packages.get(library) or MODULE2PACKAGE.get(library, library)
+    return f'pip install --no-build-isolation {" ".join(dict.fromkeys((packages["mmcv"], package)))}'
+
+
+def building_mmcv() -> str:
+    """The command that builds mmcv anew, for the torch that is there."""
+    return f'pip install --force-reinstall --no-deps --no-cache-dir --no-build-isolation {_packages()["mmcv"]}'
+
+
+def _packages() -> dict[str, str]:
+    return _FORKS if forks.installed('onedl-mmengine') else _PACKAGES
 
 
 def versions(*packages: str) -> dict[str, str]:
@@ -62,11 +92,11 @@ def versions(*packages: str) -> dict[str, str]:
     return found
 
 
-def _import_mmpretrain(package: str) -> None:
+def _import_mmpretrain() -> None:
     """Import every part that registers something: it asks for torchvision then, and hardly ever again."""
     try:
         with torchvision.stand_ins():
             for part in ('models', 'datasets', 'engine', 'evaluation', 'visualization'):
                 import_module(f'mmpretrain.{part}')
     except (ImportError, AssertionError) as error:  # it asserts which mmcv it takes
-        raise UsageError(f'mmpretrain cannot be imported ({error}): run "pip install {package}"') from None
+        raise BrokenLibraryError(f'mmpretrain cannot be imported ({error})', installing('mmpretrain')) from None

@@ -32,8 +32,8 @@ def attend(x: Tensor, parameters: Parameters, scale: float) -> Tensor:
         scale: s, the upper end of A_c, A_s and α.
     """
     # An exported graph has to run without this package; the transforms of torch.func and forward-mode derivatives have
-    # rules for PyTorch's operators alone. The flag is what is_exporting() returns, and what torch.compile of torch 2.11
-    # reads as true, exporting or not.
+    # rules for PyTorch's operators alone. The flag is what is_exporting() returns, which torch.compile of torch 2.11
+    # takes for true, exporting or not.
     if (torch.compiler._is_exporting_flag or torch.jit.is_tracing() or torch._C._are_functorch_transforms_active()
             or forward_ad._current_level >= 0):
         return rearranged.attend(x, parameters, scale)[0]

@@ -24,7 +24,15 @@ _DIRECTION = Parameters._fields.index('dii_conv_h_weight') - len(Parameters._fie
 
 
 class LoadError(Exception):
-    """Why the library cannot be used, in one line."""
+    """The library cannot be used; the message is one line, with the command that builds it.
+
+    Args:
+        reason: why.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f'{reason}: run "{compile_kernels.COMMAND}"')
+        self.reason = reason
 
 
 @cache
@@ -34,21 +42,21 @@ def load() -> ctypes.CDLL:
     Raises:
         LoadError: it is missing, truncated, for another machine or built from other sources.
     """
-    path, remedy = compile_kernels.LIBRARY, f'run "{compile_kernels.COMMAND}"'
+    path = compile_kernels.LIBRARY
     if not path.exists():
-        raise LoadError(f'{path.name} is not built: {remedy}')
+        raise LoadError(f'{path.name} is not built')
     try:
         if not compile_kernels.is_complete(path):
-            raise LoadError(f'{path.name} is truncated: {remedy}')
+            raise LoadError(f'{path.name} is truncated')
         library = ctypes.CDLL(str(path))
         library.dmsca_sources.restype = library.dmsca_variant.restype = ctypes.c_char_p
         library.dmsca_attend.argtypes = library.dmsca_scratch.argtypes = (ctypes.c_char_p, ctypes.c_int)
         library.dmsca_attend.restype, library.dmsca_scratch.restype = None, ctypes.c_int64
         sources = library.dmsca_sources().decode()
     except (OSError, AttributeError) as error:
-        raise LoadError(f'{path.name} does not load ({error}): {remedy}') from None
+        raise LoadError(f'{path.name} does not load ({error})') from None
     if sources != compile_kernels.sources_hash():
-        raise LoadError(f'{path.name} is of another version, built from sources {sources}: {remedy}')
+        raise LoadError(f'{path.name} is of another version, built from sources {sources}')
     return library
 
 

@@ -1,0 +1,93 @@
+"""The commands that ``python -m dmsca_mm`` prints mend what it found: set-ups broken on purpose, and the commands run."""
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dmsca_mm.compat import forks
+
+pytestmark = pytest.mark.slow
+ROOT = Path(__file__).parents[2]
+UPSTREAM = pytest.mark.skipif(forks.installed('onedl-mmengine'), reason='the forks are here; this breaks the upstream set')
+
+
+def link(source, target):
+    """A second name of a file, or a copy on another disk."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
+class Environment:
+    """A copy of the one that runs the tests; its files are linked, and replaced when pip changes them.
+
+    Args:
+        folder: for the copy.
+    """
+
+    def __init__(self, folder):
+        shutil.copytree(sys.prefix, folder, symlinks=True, copy_function=link)
+        self.bin = folder / 'bin'
+        for script in self.bin.iterdir():  # they name the interpreter that they were installed for
+            if script.is_file() and not script.is_symlink() and script.read_bytes().startswith(b'#!'):
+                text = script.read_text().replace(f'#!{sys.prefix}/bin/', f'#!{self.bin}/', 1)
+                script.unlink()
+                script.write_text(text)
+                script.chmod(0o755)
+
+    def shell(self, command):
+        """What a command prints and its exit code, with this environment's programs first."""
+        path = os.pathsep.join((str(self.bin), os.environ['PATH']))
+        return subprocess.run(['bash', '-c', command], cwd=ROOT, text=True, capture_output=True, timeout=1200,
+                              env={**os.environ, 'PATH': path, 'VIRTUAL_ENV': str(self.bin.parent)})
+
+    def do(self, command):
+        """Run a command that must succeed."""
+        done = self.shell(command)
+        assert done.returncode == 0, f'{command}: {done.stdout[-2000:]}{done.stderr[-2000:]}'
+
+    def faults(self):
+        """What the doctor finds: for each thing the command that mends it."""
+        lines = self.shell('python -m dmsca_mm').stdout.splitlines()
+        assert any(line.startswith('torch ') for line in lines), lines
+        listed = lines[lines.index('To mend:') + 1:] if 'To mend:' in lines else []
+        return {line.split(': ')[0]: command.strip() for line, command in zip(listed[::2], listed[1::2], strict=True)}
+
+
+@pytest.fixture
+def environment(tmp_path):
+    if sys.prefix == sys.base_prefix or not Path(sys.prefix, 'bin/pip').exists():
+        pytest.skip('needs an environment of its own with pip, such as that of "make setup"')
+    made = Environment(tmp_path / 'environment')
+    if made.shell(f'pip download -q --no-deps -d {tmp_path}/reached termcolor==3.3.0').returncode:
+        pytest.skip('no package registry can be reached')
+    return made
+
+
+@pytest.mark.parametrize(('broken', 'what'), [
+    ('pip install -q "setuptools>=82"', 'setuptools'),
+    pytest.param('pip install -q --no-deps opencv-python-headless==4.10.0.84', 'OpenCV', marks=UPSTREAM),
+    pytest.param('pip install -q --no-deps mmdet==3.1.0', 'mmdet', marks=UPSTREAM),
+    pytest.param('pip uninstall -q -y mmpretrain', 'mmpretrain', marks=UPSTREAM),
+    ('pip uninstall -q -y onnxscript', 'onnxscript'),
+    pytest.param('rm $(python -c "import mmcv._ext; print(mmcv._ext.__file__)")', 'mmcv', marks=pytest.mark.soak)])
+def test_the_command_mends_it(broken, what, environment):
+    environment.do(broken)
+    found = environment.faults()
+    assert what in found
+    environment.do(found[what])
+    assert environment.faults() == {}
+
+
+def test_the_copy_leaves_the_environment_of_the_tests_alone(environment):
+    before = re.findall(r'^termcolor.*', environment.shell('pip freeze').stdout, re.MULTILINE)
+    assert before
+    environment.do('pip uninstall -q -y termcolor')
+    here = subprocess.run([sys.executable, '-m', 'pip', 'freeze'], capture_output=True, text=True, check=True).stdout
+    assert before[0] in here.splitlines()
+    assert 'termcolor' not in environment.shell('pip freeze').stdout
