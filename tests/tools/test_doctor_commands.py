@@ -1,4 +1,4 @@
-"""The commands that ``python -m dmsca_mm`` prints mend what it found: set-ups broken on purpose, and the commands run."""
+"""The commands that ``python -m dmsca_mm`` prints mend what it found: broken on purpose, then the commands run."""
 import os
 import re
 import shutil
@@ -12,7 +12,8 @@ from dmsca_mm.compat import forks
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
-UPSTREAM = pytest.mark.skipif(forks.installed('onedl-mmengine'), reason='the forks are here; this breaks the upstream set')
+REASON = 'breaks the upstream packages; the forks are here'
+UPSTREAM = pytest.mark.skipif(forks.installed('onedl-mmengine'), reason=REASON)
 
 
 def link(source, target):
