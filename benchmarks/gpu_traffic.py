@@ -14,7 +14,7 @@ from pathlib import Path
 from cost import stage_shapes, write_csv
 from measure import Row
 
-from dmsca_mm.attention.dmsca.triton import plan
+from dmsca_mm.attention.dmsca.triton import traffic
 
 ROOT = Path(__file__).parents[1]
 IMAGES, BATCHES = (800, 1344), (2, 8)
@@ -27,13 +27,13 @@ def rows(shapes: list[tuple[int, ...]]) -> list[Row]:
     Args:
         shapes: of X, (N, C, H, W).
     """
-    planned = {'x'.join(map(str, shape)): (plan.traffic(shape, ITEMSIZE), plan.floor(shape, ITEMSIZE))
+    planned = {'x'.join(map(str, shape)): (traffic.traffic(shape, ITEMSIZE), traffic.floor(shape, ITEMSIZE))
                for shape in shapes}
     return [row for index, name in enumerate(('forward', 'backward')) for row in _pass_rows(name, {
         shape: (launches[index], floors[index]) for shape, (launches, floors) in planned.items()})]
 
 
-def _pass_rows(name: str, planned: dict[str, tuple[list[plan.Traffic], int]]) -> list[Row]:
+def _pass_rows(name: str, planned: dict[str, tuple[list[traffic.Traffic], int]]) -> list[Row]:
     def row(launch: str, quantity: str, values: list[float], digits: int = 2) -> Row:
         return {'pass': name, 'launch': launch, 'quantity': quantity,
                 **{shape: f'{value:.{digits}f}' for shape, value in zip(planned, values, strict=True)}}

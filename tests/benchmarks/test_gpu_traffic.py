@@ -7,13 +7,13 @@ import pytest
 from cost import stage_shapes
 from gpu_traffic import BATCHES, IMAGES, rows
 
-from dmsca_mm.attention.dmsca.triton import plan
+from dmsca_mm.attention.dmsca.triton.traffic import floor, traffic
 
 
 def test_a_launch_has_what_it_reads_and_writes_and_a_pass_its_sum():
     shape = 8, 256, 200, 336
     found = rows([shape])
-    for name, launches, least in zip(('forward', 'backward'), plan.traffic(shape, 2), plan.floor(shape, 2),
+    for name, launches, least in zip(('forward', 'backward'), traffic(shape, 2), floor(shape, 2),
                                      strict=True):
         values = {(row['launch'], row['quantity']): float(row['8x256x200x336']) for row in found
                   if row['pass'] == name}

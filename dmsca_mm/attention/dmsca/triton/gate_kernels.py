@@ -4,8 +4,9 @@ A program does one thing for one block, by its number: below ``end_a`` the first
 so on. Each element of every output is written by exactly one program, and no program reads what its own launch writes:
 so nothing depends on the order in which programs run. Sums over images and strips have a fixed order.
 
-``channel_kernels.py`` and ``spatial_kernels.py`` hold the things to do. The scales' parameters come four at a time, in
-slots; a slot without a scale has SIZE 0 and pointers that are not used. Importing this module needs Triton.
+``channel_kernels.py``, ``spatial_kernels.py`` and the gradients' files beside them hold the things to do. The scales'
+parameters come four at a time, in slots; a slot without a scale has SIZE 0 and pointers that are not used. Importing
+this module needs Triton.
 """
 from __future__ import annotations
 
@@ -13,29 +14,25 @@ import triton
 import triton.language as tl
 
 from . import plan
-from .channel_kernels import (
+from .channel_gradient_kernels import (
     bias_gradients,
-    channel,
     context_gradient,
-    hidden,
     hidden_gradient,
     linear_gradient,
     pooled_gradient,
-    pools,
     row_gradient,
     temperature_gradient,
 )
-from .spatial_kernels import (
+from .channel_kernels import channel, hidden, pools
+from .spatial_gradient_kernels import (
     direction_weight_gradient,
     directional_gradient,
-    fold,
     fuse_gradient,
     kernel_gradient,
     layers_gradient,
-    means,
     scale_gradient,
-    spatial_gate,
 )
+from .spatial_kernels import fold, means, spatial_gate
 
 LINE, ACROSS = tl.constexpr(plan.LINE), tl.constexpr(plan.ACROSS)
 TILE_Y, TILE_X = tl.constexpr(plan.TILE_Y), tl.constexpr(plan.TILE_X)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..signature import ForwardStats, Parameters
-from . import map_kernels, plan
+from . import map_gradient_kernels, map_kernels, plan
 from .launcher import launch, new
 
 
@@ -59,7 +59,7 @@ def apply_backward(dy: Tensor, x: Tensor, stats: ForwardStats, spatial: Tensor, 
     n, c, h, w = x.shape
     strips = plan.summed_strips(x.shape, _channels_last(x), x.element_size())
     by_map = MapGradients(new(x, n, 8, h, w), new(x, n, strips.count, 5, c), new(x, n, strips.count, 2))
-    launch(map_kernels.apply_backward, (strips.count, n), x, dy, stats.channel, stats.spatial_max, spatial,
+    launch(map_gradient_kernels.apply_backward, (strips.count, n), x, dy, stats.channel, stats.spatial_max, spatial,
            stats.layers, *_blend(parameters), *by_map, scale, *_sizes(x), **_tile(x, strips))
     return by_map
 
@@ -77,7 +77,7 @@ def input_gradient(dy: Tensor, x: Tensor, stats: ForwardStats, maps: Tensor, equ
     strips, channels = plan.chunks(x.shape, _channels_last(x), _tile_elements(x))
     dx = torch.empty_like(x)
     grid = strips.count, len(x), plan.cdiv(x.shape[1], channels)
-    launch(map_kernels.input_gradient, grid, x, dy, dx, stats.channel, stats.spatial_max, equals, d_pooled,
+    launch(map_gradient_kernels.input_gradient, grid, x, dy, dx, stats.channel, stats.spatial_max, equals, d_pooled,
            stats.layers, d_layers, maps, parameters.dff_gate_weight, parameters.aa_conv_weight, *_sizes(x), channels,
            **_tile(x, strips))
     return dx

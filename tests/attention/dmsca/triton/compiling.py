@@ -25,7 +25,7 @@ def hardly_spills(entry):
 
 
 def compiled(kernels, cache, **setting):
-    """The kernels of a module, ``'map_kernels'`` or ``'gate_kernels'``, in the order of their launches.
+    """The kernels of the modules that begin with ``'map'`` or ``'gate'``, in the order of their launches.
 
     Settings: capability (80 for 8.0), dtype and parameter_dtype ('bfloat16'), shape of X, channels_last, and arguments
     of DMSCA as module.
@@ -42,7 +42,7 @@ def _main(kernels, capability, dtype, parameter_dtype, shape, channels_last=Fals
     from dmsca_mm.attention.dmsca.triton import gate_stages, map_stages, passes
 
     def launch(kernel, grid, *arguments, **options):
-        if kernel.__module__.endswith(kernels):
+        if kernel.__module__.rpartition('.')[2].startswith(kernels):
             print(json.dumps(dict(name=kernel.__name__, **_compile(kernel, capability, arguments, options))))
 
     gate_stages.launch = map_stages.launch = launch

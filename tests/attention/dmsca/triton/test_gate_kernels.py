@@ -15,7 +15,7 @@ def check(found):
 @pytest.mark.parametrize(('capability', 'parameter_dtype', 'channels_last'), [
     (80, 'float32', False), (90, 'bfloat16', True), (100, 'float16', False)])
 def test_they_compile_and_hardly_spill(capability, parameter_dtype, channels_last, tmp_path):
-    check(compiled('gate_kernels', tmp_path, capability=capability, dtype='bfloat16', parameter_dtype=parameter_dtype,
+    check(compiled('gate', tmp_path, capability=capability, dtype='bfloat16', parameter_dtype=parameter_dtype,
                    channels_last=channels_last, shape=(2, 256, 200, 336)))
 
 
@@ -25,5 +25,5 @@ def test_they_compile_and_hardly_spill(capability, parameter_dtype, channels_las
 @pytest.mark.parametrize('capability', [80, 90, 100])
 def test_they_compile_for_every_card_stage_and_kernel_size(capability, module, tmp_path):
     for shape in ((2, 256, 200, 336), (8, 512, 100, 168), (8, 1024, 50, 84), (8, 2048, 25, 42)):
-        check(compiled('gate_kernels', tmp_path, capability=capability, dtype='bfloat16', parameter_dtype='float32',
+        check(compiled('gate', tmp_path, capability=capability, dtype='bfloat16', parameter_dtype='float32',
                        shape=shape, module=module))

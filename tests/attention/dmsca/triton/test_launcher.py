@@ -7,6 +7,7 @@ from stages import SMALL, Case
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from dmsca_mm.attention.dmsca.triton import gate_stages, launcher, map_stages, passes, plan
+from dmsca_mm.attention.dmsca.triton.traffic import traffic
 
 
 class Counter(TorchDispatchMode):
@@ -48,8 +49,8 @@ def test_a_launch_stores_every_element_once_reads_none_of_them_and_moves_what_is
         assert len(np.unique(launch.stored)) == len(launch.stored), launch.name
         assert not np.intersect1d(launch.stored, launch.loaded).size, launch.name
     if len(arguments['kernel_sizes']) <= plan.SLOTS:
-        forward, backward = plan.traffic(shape, 4, channels_last=channels_last, kernel_sizes=arguments['kernel_sizes'],
-                                         direction=arguments['direction_kernel_size'])
+        forward, backward = traffic(shape, 4, channels_last=channels_last, kernel_sizes=arguments['kernel_sizes'],
+                                    direction=arguments['direction_kernel_size'])
         for planned, found in zip(forward + backward, launches, strict=True):
             assert (planned.reads, planned.writes) == (found.read_bytes, found.written_bytes), planned.launch
 

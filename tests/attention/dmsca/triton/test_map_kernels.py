@@ -17,7 +17,7 @@ def check(found, aligned):
     (80, 'float16', False, (2, 256, 200, 336)), (90, 'bfloat16', True, (8, 2048, 25, 42)),
     (100, 'float32', False, (2, 64, 37, 53))])
 def test_they_compile_and_hardly_spill(capability, dtype, channels_last, shape, tmp_path):
-    check(compiled('map_kernels', tmp_path, capability=capability, dtype=dtype, parameter_dtype='float32',
+    check(compiled('map', tmp_path, capability=capability, dtype=dtype, parameter_dtype='float32',
                    channels_last=channels_last, shape=shape), aligned=channels_last or shape[3] % 16 == 0)
 
 
@@ -27,5 +27,5 @@ def test_they_compile_and_hardly_spill(capability, dtype, channels_last, shape, 
 @pytest.mark.parametrize('capability', [80, 90, 100])
 def test_they_compile_for_every_card_type_and_layout(capability, dtype, channels_last, tmp_path):
     for shape in ((2, 256, 200, 336), (8, 512, 100, 168), (8, 1024, 50, 84), (8, 2048, 25, 42)):
-        check(compiled('map_kernels', tmp_path, capability=capability, dtype=dtype, parameter_dtype='bfloat16',
+        check(compiled('map', tmp_path, capability=capability, dtype=dtype, parameter_dtype='bfloat16',
                        channels_last=channels_last, shape=shape), aligned=channels_last or shape[3] % 16 == 0)
