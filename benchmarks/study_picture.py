@@ -39,6 +39,7 @@ def _panels(axes: list[plt.Axes], study: str, found: pd.DataFrame) -> None:
             colour = HIGHLIGHT if line.contender == 'dmsca' or line.family == 'recipe' else INK
             panel.errorbar(line['mean'], places[line.contender], xerr=line.half, fmt='o', color=colour, capsize=3,
                            markerfacecolor=colour if line.corrected < 0.05 else 'white')
+        panel.locator_params(axis='x', nbins=6)
         panel.axvline(0, color='#8b949e', linewidth=1)
         panel.set_title(f'{STUDIES[study].metric}, {quantity}')
         panel.tick_params(axis='y', length=0)
