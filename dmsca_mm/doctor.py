@@ -131,7 +131,7 @@ def _library(name: str) -> Finding:
         return Finding(what, found, error.reason, error.command)
     except (ImportError, AssertionError, RuntimeError, AttributeError) as error:  # asserts the version of mmcv
         reason = ' '.join(str(error).split()) or type(error).__name__
-        return Finding(what, found, reason, requirements.installing(name))
+        return Finding(what, found, reason, requirements.installing(*dict.fromkeys(('mmcv', name))))
     return Finding(what, f'{found}, with its operators' if name == 'mmcv' else found)
 
 

@@ -59,15 +59,15 @@ def require(*libraries: str) -> None:
         _import_mmpretrain()
 
 
-def installing(library: str) -> str:
-    """The command that installs a library, in a version that fits the tested mmcv, and that mmcv where it is another.
+def installing(*libraries: str) -> str:
+    """The command that installs libraries in versions that fit each other.
 
     Args:
-        library: its import name.
+        *libraries: their import names; where one refuses its mmcv, ``'mmcv'`` first.
     """
-    packages = _packages()
-    package = packages.get(library) or MODULE2PACKAGE.get(library, library)
-    return f'pip install --no-build-isolation {" ".join(dict.fromkeys((packages["mmcv"], package)))}'
+    packages = [_packages().get(library) or MODULE2PACKAGE.get(library, library) for library in libraries]
+    isolation = '--no-build-isolation ' if 'mmcv' in libraries else ''  # its build needs the torch that is there
+    return f'pip install {isolation}{" ".join(packages)}'
 
 
 def building_mmcv() -> str:
@@ -99,4 +99,4 @@ def _import_mmpretrain() -> None:
             for part in ('models', 'datasets', 'engine', 'evaluation', 'visualization'):
                 import_module(f'mmpretrain.{part}')
     except (ImportError, AssertionError) as error:  # it asserts which mmcv it takes
-        raise BrokenLibraryError(f'mmpretrain cannot be imported ({error})', installing('mmpretrain')) from None
+        raise BrokenLibraryError(f'mmpretrain cannot be imported ({error})', installing('mmcv', 'mmpretrain')) from None
