@@ -32,12 +32,16 @@ def attend(x: Tensor, parameters: Parameters, scale: float) -> Tensor:
         scale: s, the upper end of A_c, A_s and α.
     """
     # An exported graph has to run without this package; the transforms of torch.func and forward-mode derivatives have
-    # rules for PyTorch's operators alone. The flag is what is_exporting() returns, which torch.compile of torch 2.11
-    # takes for true, exporting or not.
-    if (torch.compiler._is_exporting_flag or torch.jit.is_tracing() or torch._C._are_functorch_transforms_active()
+    # rules for PyTorch's operators alone.
+    if (_exporting() or torch.jit.is_tracing() or torch._C._are_functorch_transforms_active()
             or forward_ad._current_level >= 0):
         return rearranged.attend(x, parameters, scale)[0]
     return torch.ops.dmsca_mm.attend.default(x, *parameters, scale)[0]
+
+
+def _exporting() -> bool:
+    """What torch.compiler.is_exporting() returns. Torch 2.4 lacks it; torch.compile of torch 2.11 takes it for true."""
+    return getattr(torch.compiler, '_is_exporting_flag', False)
 
 
 def _declare(names: tuple[str, ...], prefix: str = '') -> str:
