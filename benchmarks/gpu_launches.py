@@ -25,7 +25,7 @@ IMAGES, BATCH = (800, 1344), 2
 DTYPES = {'bf16': torch.bfloat16, 'fp32': torch.float32}
 STEPS, WARM_UP = 12, 3
 COPY = 'Memcpy'
-COLUMNS = ('shape', 'dtype', 'launch', 'us', 'launches', 'card', 'torch', 'date')
+COLUMNS = ('shape', 'dtype', 'launch', 'us', 'launches', 'card', 'torch', 'date', 'command')
 
 
 def times(module: DMSCA, x: Tensor, dy: Tensor) -> list[Row]:
@@ -60,7 +60,8 @@ def times(module: DMSCA, x: Tensor, dy: Tensor) -> list[Row]:
 @torch.no_grad()
 def rows() -> list[Row]:
     """A row for each launch, shape and type of X."""
-    made = dict(card=torch.cuda.get_device_name(), torch=torch.__version__, date=date.today().isoformat())
+    made = dict(card=torch.cuda.get_device_name(), torch=torch.__version__, date=date.today().isoformat(),
+                command='`python benchmarks/gpu_launches.py`')
     table = []
     for name, dtype in DTYPES.items():
         for shape in stage_shapes(IMAGES, BATCH):

@@ -170,7 +170,7 @@ def _gpu_kernels(results: Path) -> list[str]:
     lines = [f'| {shape} | {dtype} | {step:.0f} | {copies * copy:.0f} | {step / copy / copies:.1f} |'
              for (shape, dtype), (step, copy) in steps.items()]
     return ['## The kernels on a GPU', '',
-            f'`python benchmarks/gpu_launches.py`, {first["date"]}, {first["card"]}, torch {first["torch"]}: '
+            f'{first["command"]}, {first["date"]}, {first["card"]}, torch {first["torch"]}: '
             "microseconds that a block's kernels run in a training step, NCHW, the host's time left out. At least: "
             f'the time of {copies} copies of X, for a step reads X four times and dY twice and writes Y and dX. '
             f'[Each launch](../benchmarks/results/{LAUNCHES}); [the bytes that each moves]'

@@ -113,8 +113,7 @@ def _gpu() -> Finding:
         return Finding('GPU', 'none: no driver')
     how = f'built for CUDA {torch.version.cuda}' if torch.version.cuda else 'built without CUDA'
     return Finding('GPU', f'not usable: there is a driver, and torch is {how}', 'torch and the driver do not fit',
-                   'pip install --force-reinstall torch --index-url ADDRESS, which '
-                   'https://pytorch.org/get-started/locally names for your driver')
+                   'install a build of torch for your driver: https://pytorch.org/get-started/locally')
 
 
 def _library(name: str) -> Finding:

@@ -81,14 +81,14 @@ def test_figures_of_a_gpu_replace_the_statement_that_there_are_none(results):
 
 def test_times_of_the_gpu_kernels_are_added_up_beside_copies_of_the_map(results):
     assert 'The kernels on a GPU' not in page(results)
-    made = dict(card='A Card', torch='2.11', date='2026-01-03', dtype='bf16')
+    made = dict(card='A Card', torch='2.11', date='2026-01-03', dtype='bf16', command='`make launches`')
     write(results / 'gpu_launches.csv', [
         dict(made, shape='2x256x8x8', launch='reduce', us=20.0, launches=1),
         dict(made, shape='2x256x8x8', launch='means', us=5.0, launches=2),
         dict(made, shape='2x256x8x8', launch='copy', us=2.5, launches=1)])
     text = page(results)
     assert '| 2x256x8x8 | bf16 | 30 | 10 | 3.0 |' in text
-    assert '`python benchmarks/gpu_launches.py`, 2026-01-03, A Card, torch 2.11' in text
+    assert '`make launches`, 2026-01-03, A Card, torch 2.11' in text
 
 
 def test_without_the_main_table_or_its_figures_the_error_names_the_remedy(results):

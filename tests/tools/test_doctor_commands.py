@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -12,16 +13,7 @@ from dmsca_mm.compat import forks
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
-REASON = 'breaks the upstream packages; the forks are here'
-UPSTREAM = pytest.mark.skipif(forks.installed('onedl-mmengine'), reason=REASON)
-
-
-def link(source, target):
-    """A second name of a file, or a copy on another disk."""
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copy2(source, target)
+UPSTREAM = pytest.mark.skipif(forks.installed('onedl-mmengine'), reason='breaks upstream packages; here are the forks')
 
 
 class Environment:
@@ -32,7 +24,7 @@ class Environment:
     """
 
     def __init__(self, folder):
-        shutil.copytree(sys.prefix, folder, symlinks=True, copy_function=link)
+        shutil.copytree(sys.prefix, folder, symlinks=True, copy_function=os.link)
         self.bin = folder / 'bin'
         for script in self.bin.iterdir():  # they name the interpreter that they were installed for
             if script.is_file() and not script.is_symlink() and script.read_bytes().startswith(b'#!'):
@@ -64,10 +56,11 @@ class Environment:
 def environment(tmp_path):
     if sys.prefix == sys.base_prefix or not Path(sys.prefix, 'bin/pip').exists():
         pytest.skip('needs an environment of its own with pip, such as that of "make setup"')
-    made = Environment(tmp_path / 'environment')
-    if made.shell(f'pip download -q --no-deps -d {tmp_path}/reached termcolor==3.3.0').returncode:
-        pytest.skip('no package registry can be reached')
-    return made
+    with tempfile.TemporaryDirectory(prefix='.venv-', dir=Path(sys.prefix).parent) as folder:  # links stay on a disk
+        made = Environment(Path(folder, 'environment'))
+        if made.shell(f'pip download -q --no-deps -d {tmp_path} termcolor==3.3.0').returncode:
+            pytest.skip('no package registry can be reached')
+        yield made
 
 
 @pytest.mark.parametrize(('broken', 'what'), [
