@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from . import cpu, rearranged, triton
+from . import cpu, exported, rearranged, triton
 from .signature import LISTS, ForwardStats, Parameters
 
 SWITCH = 'DMSCA_KERNELS'
@@ -31,10 +31,10 @@ def attend(x: Tensor, parameters: Parameters, scale: float) -> Tensor:
         parameters: of the module.
         scale: s, the upper end of A_c, A_s and α.
     """
-    # An exported graph has to run without this package; the transforms of torch.func and forward-mode derivatives have
-    # rules for PyTorch's operators alone.
-    if (_exporting() or torch.jit.is_tracing() or torch._C._are_functorch_transforms_active()
-            or forward_ad._current_level >= 0):
+    if _exporting() or torch.jit.is_tracing():  # the graph has to run without this package
+        return exported.attend(x, parameters, scale)
+    # The transforms of torch.func and forward-mode derivatives have rules for PyTorch's operators alone.
+    if torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0:
         return rearranged.attend(x, parameters, scale)[0]
     return torch.ops.dmsca_mm.attend.default(x, *parameters, scale)[0]
 

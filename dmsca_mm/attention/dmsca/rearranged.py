@@ -9,8 +9,9 @@ gate's weight, w the activation's weight and x_p the channels of pixel p::
              G = σ(e_u + A_s·d_v + b);  α = s·σ(G·e_w + (1 − G)·A_s·d_w + b');  P = α·G,  Q = α·(1 − G)·A_s
              Y = X ⊙ (P ⊙ A_c + Q)
 
-The kernels in ``cpu/`` and ``triton/`` compute the same stages, forward and backward. This form serves wherever they do
-not: double precision, other devices, export. Small tensors have ``Parameters.stats_dtype``, X keeps its own type.
+``gates.py`` has A_c and A_s. The kernels in ``cpu/`` and ``triton/`` compute the same stages, forward and backward.
+This form serves wherever they do not: double precision, other devices, the transforms of torch.func. Small tensors
+have ``Parameters.stats_dtype``, X keeps its own type.
 """
 from __future__ import annotations
 
@@ -18,19 +19,9 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
-from .parts import MAX_LOG_TEMPERATURE
+from .gates import channel_gate, channel_gate_backward, sigmoid_slope, spatial_gate, spatial_gate_backward
 from .signature import ForwardStats, Parameters
-
-
-class SpatialGate(NamedTuple):
-    """A_s and what it is made of, (N, 1, H, W) unless noted."""
-
-    spatial: Tensor  # A_s
-    rows: Tensor  # σ(R), (N, 1, H, 1)
-    columns: Tensor  # σ(K), (N, 1, 1, W)
-    kernel: Tensor  # all scales re-parameterized into one convolution, (1, 2, k, k)
 
 
 class Blend(NamedTuple):
@@ -106,35 +97,17 @@ def reduce_forward(x: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tenso
     return x.mean((2, 3), dtype=dtype) + spatial_max, spatial_max, layers
 
 
-def channel_gate(pooled: Tensor, parameters: Parameters, scale: float) -> tuple[Tensor, Tensor]:
-    """relu(fc1(pooled)), (N, h), and A_c, (N, C)."""
-    hidden = functional.linear(pooled, parameters.gce_fc1_weight.flatten(1), parameters.gce_fc1_bias).relu()
-    context = functional.linear(hidden, parameters.gce_fc2_weight.flatten(1), parameters.gce_fc2_bias)
-    return hidden, scale * torch.sigmoid(context / _temperature(parameters))
-
-
-def spatial_gate(layers: Tensor, parameters: Parameters, scale: float) -> SpatialGate:
-    """A_s from D, (N, 2, H, W); the scales and their fusion are linear, so one convolution computes them."""
-    d = parameters.dii_conv_h_weight.shape[2] // 2
-    rows = functional.conv2d(layers.mean(3, keepdim=True), parameters.dii_conv_h_weight, parameters.dii_conv_h_bias,
-                             padding=(d, 0)).sigmoid()
-    columns = functional.conv2d(layers.mean(2, keepdim=True), parameters.dii_conv_w_weight, parameters.dii_conv_w_bias,
-                                padding=(0, d)).sigmoid()
-    *shares, last = parameters.msce_fuse_weight.flatten().unbind()
-    largest = max(weight.shape[2] for weight in parameters.msce_convs_weight)
-    kernel = sum(share * functional.pad(weight, ((largest - weight.shape[2]) // 2,) * 4)
-                 for share, weight in zip(shares, parameters.msce_convs_weight, strict=True))
-    bias = parameters.msce_fuse_bias + sum(share * bias for share, bias
-                                           in zip(shares, parameters.msce_convs_bias, strict=True))
-    logits = functional.conv2d(layers, kernel, bias, padding=largest // 2) + last * (rows * columns)
-    return SpatialGate(scale * torch.sigmoid(logits), rows, columns, kernel)
-
-
 def apply(x: Tensor, channel: Tensor, spatial: Tensor, parameters: Parameters, scale: float) -> Blend:
     """P and Q, by way of G and α, from X, A_c, (N, C), and A_s, (N, 1, H, W)."""
-    u, v, w = _rows(parameters)
-    e_u, e_w = _dot(torch.stack([u, w]) * channel[:, None], x).split(1, 1)
-    d_v, d_w = _dot(torch.stack([v, w]).expand(x.shape[0], -1, -1), x).split(1, 1)
+    u, v, w = weight_rows(parameters)
+    e_u, e_w = dot(torch.stack([u, w]) * channel[:, None], x).split(1, 1)
+    d_v, d_w = dot(torch.stack([v, w]).expand(x.shape[0], -1, -1), x).split(1, 1)
+    return blend_gates(e_u, e_w, d_v, d_w, spatial, parameters, scale)
+
+
+def blend_gates(e_u: Tensor, e_w: Tensor, d_v: Tensor, d_w: Tensor, spatial: Tensor, parameters: Parameters,
+                scale: float) -> Blend:
+    """P and Q from the dot products and A_s, each (N, 1, H, W)."""
     gate = torch.sigmoid(e_u + spatial * d_v + parameters.dff_gate_bias)
     rest = spatial - gate * spatial
     activation = scale * torch.sigmoid(gate * e_w + rest * d_w + parameters.aa_conv_bias)
@@ -144,10 +117,10 @@ def apply(x: Tensor, channel: Tensor, spatial: Tensor, parameters: Parameters, s
 def apply_backward(dy: Tensor, x: Tensor, channel: Tensor, spatial: Tensor, blend: Blend, parameters: Parameters,
                    scale: float) -> BackwardStats:
     """Back through Y, P, Q, α and G, to A_c, A_s, the dot products and their weights."""
-    u, _, w = _rows(parameters)
+    u, _, w = weight_rows(parameters)
     product = dy * x
-    d_by_channel, d_by_pixel = _dot(torch.stack([channel, torch.ones_like(channel)], 1), product).split(1, 1)
-    d_logit = (d_by_channel * blend.gate + d_by_pixel * blend.rest) * _sigmoid_slope(blend.activation, scale)
+    d_by_channel, d_by_pixel = dot(torch.stack([channel, torch.ones_like(channel)], 1), product).split(1, 1)
+    d_logit = (d_by_channel * blend.gate + d_by_pixel * blend.rest) * sigmoid_slope(blend.activation, scale)
     d_rest = d_by_pixel * blend.activation + d_logit * blend.d_w
     d_gate = d_by_channel * blend.activation + d_logit * blend.e_w - d_rest * spatial
     d_e_u = d_gate * blend.gate * (1 - blend.gate)
@@ -160,55 +133,11 @@ def apply_backward(dy: Tensor, x: Tensor, channel: Tensor, spatial: Tensor, blen
         (channel * by_e_w + by_d_w).sum(0).view_as(parameters.aa_conv_weight), d_logit.sum().view(1))
 
 
-def channel_gate_backward(d_channel: Tensor, stats: ForwardStats, parameters: Parameters,
-                          scale: float) -> tuple[Tensor, dict[str, Tensor]]:
-    """Gradients of pooled, (N, C), and of the parameters of gce and tca by name."""
-    d_scaled = d_channel * _sigmoid_slope(stats.channel, scale)  # of F / τ
-    d_context = d_scaled / _temperature(parameters)
-    fc1, fc2 = parameters.gce_fc1_weight.flatten(1), parameters.gce_fc2_weight.flatten(1)
-    context = functional.linear(stats.hidden, fc2, parameters.gce_fc2_bias)
-    inside = parameters.tca_log_temperature.abs() <= MAX_LOG_TEMPERATURE  # the clamp has no slope outside
-    d_hidden = (d_context @ fc2) * (stats.hidden > 0)
-    return d_hidden @ fc1, dict(
-        gce_fc1_weight=(d_hidden.T @ stats.pooled).view_as(parameters.gce_fc1_weight), gce_fc1_bias=d_hidden.sum(0),
-        gce_fc2_weight=(d_context.T @ stats.hidden).view_as(parameters.gce_fc2_weight), gce_fc2_bias=d_context.sum(0),
-        tca_log_temperature=torch.where(inside, -(d_context * context).sum(), 0.0))
-
-
-def spatial_gate_backward(d_spatial: Tensor, layers: Tensor, gate: SpatialGate, parameters: Parameters,
-                          scale: float) -> tuple[Tensor, dict[str, Tensor | list[Tensor]]]:
-    """Gradients of D, (N, 2, H, W), and of the parameters of msce and dii by name."""
-    height, width = layers.shape[2:]
-    d_logit = d_spatial * _sigmoid_slope(gate.spatial, scale)
-    d_layers, d_kernel, d_bias = _convolution_backward(d_logit, layers, gate.kernel)
-    *shares, last = parameters.msce_fuse_weight.flatten().unbind()
-    largest, d_shares, d_weights = gate.kernel.shape[2], [], []
-    for share, weight, bias in zip(shares, parameters.msce_convs_weight, parameters.msce_convs_bias, strict=True):
-        border = (largest - weight.shape[2]) // 2
-        inner = d_kernel[:, :, border:largest - border, border:largest - border]
-        d_weights.append(share * inner)
-        d_shares.append((inner * weight).sum() + d_bias.sum() * bias.sum())
-    d_shares.append((d_logit * (gate.rows * gate.columns)).sum())
-
-    d_directional = last * d_logit
-    d_rows = (d_directional * gate.columns).sum(3, keepdim=True) * _sigmoid_slope(gate.rows)
-    d_columns = (d_directional * gate.rows).sum(2, keepdim=True) * _sigmoid_slope(gate.columns)
-    by_row, d_conv_h, d_conv_h_bias = _convolution_backward(d_rows, layers.mean(3, keepdim=True),
-                                                            parameters.dii_conv_h_weight)
-    by_column, d_conv_w, d_conv_w_bias = _convolution_backward(d_columns, layers.mean(2, keepdim=True),
-                                                               parameters.dii_conv_w_weight)
-    return d_layers + by_row / width + by_column / height, dict(
-        msce_convs_weight=d_weights, msce_convs_bias=[share * d_bias for share in shares],
-        msce_fuse_weight=torch.stack(d_shares).view_as(parameters.msce_fuse_weight), msce_fuse_bias=d_bias,
-        dii_conv_h_weight=d_conv_h, dii_conv_h_bias=d_conv_h_bias, dii_conv_w_weight=d_conv_w,
-        dii_conv_w_bias=d_conv_w_bias)
-
-
 def input_gradient(dy: Tensor, x: Tensor, stats: ForwardStats, blend: Blend, back: BackwardStats, d_pooled: Tensor,
                    d_layers: Tensor, parameters: Parameters) -> Tensor:
     """dX: through Y, through the dot products and means, which are of rank one each, and through both maxima."""
     n, c, h, w = x.shape
-    u, v, w_row = _rows(parameters)
+    u, v, w_row = weight_rows(parameters)
     # Equal maxima share their gradient evenly, as amax's own backward does.
     dx = torch.eq(x, stats.layers[:, 1:].to(x.dtype)).to(x.dtype)
     dx.mul_((d_layers[:, 1:] / dx.sum(1, keepdim=True, dtype=d_layers.dtype)).to(x.dtype))
@@ -222,28 +151,12 @@ def input_gradient(dy: Tensor, x: Tensor, stats: ForwardStats, blend: Blend, bac
     return dx.addcmul_(dy, _scale(blend, stats.channel, x.dtype, out=scratch))
 
 
-def _rows(parameters: Parameters) -> tuple[Tensor, Tensor, Tensor]:
+def weight_rows(parameters: Parameters) -> tuple[Tensor, Tensor, Tensor]:
     """u, v and w, (C,)."""
     return *parameters.dff_gate_weight.flatten().chunk(2), parameters.aa_conv_weight.flatten()
 
 
-def _temperature(parameters: Parameters) -> Tensor:
-    return parameters.tca_log_temperature.clamp(-MAX_LOG_TEMPERATURE, MAX_LOG_TEMPERATURE).exp()
-
-
-def _sigmoid_slope(value: Tensor, scale: float = 1.0) -> Tensor:
-    """The derivative of ``scale·σ`` where it has this value."""
-    return value * (1 - value / scale)
-
-
-def _convolution_backward(d_output: Tensor, value: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Gradients of the input, the weight and the bias of a convolution with same padding."""
-    padding = [size // 2 for size in weight.shape[2:]]
-    return torch.ops.aten.convolution_backward(d_output, value, weight, [1], [1, 1], padding, [1, 1], False, [0, 0], 1,
-                                               [True, True, True])
-
-
-def _dot(rows: Tensor, x: Tensor) -> Tensor:
+def dot(rows: Tensor, x: Tensor) -> Tensor:
     """Dot products over channels: rows (N, R, C) with X (N, C, H, W) give (N, R, H, W), in the rows' dtype."""
     return (rows.to(x.dtype) @ x.flatten(2)).to(rows.dtype).unflatten(2, x.shape[2:])
 

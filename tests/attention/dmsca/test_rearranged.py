@@ -7,8 +7,7 @@ from forms import assert_agree, pair, run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dmsca_mm import DMSCA
-from dmsca_mm.attention.dmsca import op, rearranged
+from dmsca_mm.attention.dmsca import op
 
 
 @pytest.fixture(autouse=True, scope='module', params=['PyTorch', 'native'])
@@ -33,16 +32,6 @@ def test_forms_agree(dtype, tolerance, n, c, h, w, init, ties, seed, kernel_size
     if ties:  # several maxima along channels and over pixels share one gradient
         x = x.round()
     assert_agree(run(fast, x, dy), run(literal, x, dy), tolerance)
-
-
-@pytest.mark.parametrize('kernel_sizes', [(3, 5, 7), (1,), (5, 3)])
-def test_scales_are_re_parameterized_into_one_convolution(kernel_sizes):
-    module = DMSCA(4, kernel_sizes=kernel_sizes).double()
-    torch.nn.init.normal_(module.msce.fuse.weight)
-    layers = torch.randn(2, 2, 6, 9, dtype=torch.float64)
-    gate = rearranged.spatial_gate(layers, module.operator_arguments(), 2.0)
-    assert gate.kernel.shape == (1, 2, max(kernel_sizes), max(kernel_sizes))
-    torch.testing.assert_close(gate.spatial, module.msce(layers, module.dii(layers)), rtol=1e-12, atol=1e-12)
 
 
 def test_constant_map_shares_the_gradient_of_its_maxima_evenly():
