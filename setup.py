@@ -25,7 +25,7 @@ kernels = module_from_spec(spec)
 spec.loader.exec_module(kernels)
 
 
-class WholeBuild(build_py):
+class BuildWithKernels(build_py):
     """Puts everything into the build, or for an editable installation into the checkout."""
 
     def run(self) -> None:
@@ -63,10 +63,10 @@ def link(mim: Path) -> None:
 
 
 class PlatformDistribution(Distribution):
-    """One that holds a library."""
+    """A distribution with a compiled library."""
 
     def has_ext_modules(self) -> bool:
-        """Whether it is of one platform alone."""
+        """Makes the wheel platform-specific."""
         return True
 
 
@@ -78,4 +78,4 @@ class AnyPythonWheel(bdist_wheel):
         return 'py3', 'none', super().get_tag()[2]
 
 
-setup(cmdclass=dict(build_py=WholeBuild, bdist_wheel=AnyPythonWheel), distclass=PlatformDistribution)
+setup(cmdclass=dict(build_py=BuildWithKernels, bdist_wheel=AnyPythonWheel), distclass=PlatformDistribution)

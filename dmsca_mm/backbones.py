@@ -108,21 +108,16 @@ def plugin_resnet(base: str | type[nn.Module] = 'ResNet', small_stem: bool = Fal
     check_backbone(dict(type=base, **arguments))
     if arguments.get('plugins'):
         arguments['plugins'] = name_apart(arguments['plugins'], arguments.get('num_stages', 4))
-    return _with_plugins(backbone_class(dict(type=base)))(small_stem=small_stem, **arguments)
+    return _mixed(_ResNet, backbone_class(dict(type=base)))(small_stem=small_stem, **arguments)
 
 
 @cache
-def _with_plugins(base: type[nn.Module]) -> type[nn.Module]:
-    return type(base.__name__, (_ResNet, base), {})
-
-
-@cache
-def _block_with_plugins(base: type[nn.Module]) -> type[nn.Module]:
-    return type(base.__name__, (_BasicBlock, base), {})
+def _mixed(mixin: type, base: type[nn.Module]) -> type[nn.Module]:
+    return type(base.__name__, (mixin, base), {})
 
 
 class _ResNet:
-    """What stands before a library's ResNet."""
+    """Mixin ahead of a library's ResNet in the MRO."""
 
     def __init__(self, small_stem: bool, **arguments: Any) -> None:
         self.small_stem = small_stem  # the library's constructor makes the stem
@@ -141,12 +136,12 @@ class _ResNet:
 
     def make_res_layer(self, block: type[nn.Module], **arguments: Any) -> nn.Module:
         if block.expansion == 1:
-            block = _block_with_plugins(block)
+            block = _mixed(_BasicBlock, block)
         return super().make_res_layer(block=block, **arguments)
 
 
 class _BasicBlock:
-    """What stands before a library's BasicBlock."""
+    """Mixin ahead of a library's BasicBlock in the MRO."""
 
     def __init__(self, planes: int, plugins: Sequence[dict[str, Any]] | None = None, **arguments: Any) -> None:
         super().__init__(planes=planes, **arguments)

@@ -56,7 +56,8 @@ def put_plugin(config: Config, spec: str) -> None:
         spec: see :func:`~dmsca_mm.plugin_spec.plugins_of`; ``'none'`` takes plugins away.
 
     Raises:
-        UsageError: as ``plugins_of``; a config without a backbone, a backbone that does not take the plugins.
+        UsageError: as ``plugins_of``; a config without a backbone, a backbone that does not take the plugins or of
+            which every stage is frozen.
     """
     plugins = plugins_of(spec)
     for backbone in backbones(config):
@@ -64,6 +65,10 @@ def put_plugin(config: Config, spec: str) -> None:
         if plugins:
             frozen, number = backbone.get('frozen_stages', -1), backbone.get('num_stages', 4)
             stages = tuple(stage > frozen for stage in range(1, number + 1))
+            if not any(stages):
+                raise UsageError(f'--plugin {spec}: frozen_stages={frozen} freezes every stage, and a plugin in them '
+                                 f'would not train: unfreeze some, or name stages, as in --plugin '
+                                 f'"{spec}:stages=({"True," * number})"')
             backbone['plugins'] = [ConfigDict({'stages': stages, **plugin}) for plugin in plugins]
             check_backbone(backbone, config.get('default_scope'))
     if plugins:
@@ -104,6 +109,8 @@ def add_import(config: Config, module: str) -> None:
         config: changed in place.
         module: its full name.
     """
-    imports = config.setdefault('custom_imports', ConfigDict(imports=[], allow_failed_imports=False))
-    if module not in imports['imports']:
-        imports['imports'] = [*imports['imports'], module]
+    entry = config.get('custom_imports') or ConfigDict(allow_failed_imports=False)
+    imports = entry.get('imports') or []
+    imports = [imports] if isinstance(imports, str) else imports  # mmengine takes both
+    if module not in imports:
+        config.custom_imports = ConfigDict({**entry, 'imports': [*imports, module]})

@@ -1,4 +1,4 @@
-"""Ends that a person can understand: one line on stderr and an exit code, never a traceback."""
+"""Exit with one line on stderr and an exit code, without a traceback."""
 from __future__ import annotations
 
 import errno
@@ -22,7 +22,7 @@ class UsageError(Exception):
 
 
 class ProcessError(UsageError):
-    """What one process of a job of several may meet alone, such as a bad loss: it speaks for itself."""
+    """What one process of a job of several may meet alone, such as a bad loss: each process prints its own."""
 
 
 class ImageError(ProcessError):
@@ -77,11 +77,11 @@ def exit_on_usage_error(main: Callable[[], None]) -> None:
             sys.stdout.flush()
     except UsageError as error:
         if is_first_process() or isinstance(error, ProcessError):
-            _tell(f'error: {error}')
+            _print(f'error: {error}')
         raise SystemExit(2) from None
     except Stopped as stop:
         if is_first_process():
-            _tell(str(stop))
+            _print(str(stop))
         raise SystemExit(128 + stop.number) from None
     except KeyboardInterrupt:
         raise SystemExit(128 + signal.SIGINT) from None
@@ -93,12 +93,12 @@ def exit_on_usage_error(main: Callable[[], None]) -> None:
             raise
         _leave_stdout()
         what = error.filename or 'the output or a file'
-        _tell(f'error: {what}: {error.strerror}: mend this, or choose another place')
+        _print(f'error: {what}: {error.strerror}: mend this, or choose another place')
         raise SystemExit(2) from None
 
 
 def _leave_stdout() -> None:
-    """Where stdout takes no more text, have Python not try once more at its end."""
+    """Redirect a broken stdout to /dev/null, so that Python's flush at exit cannot fail."""
     try:
         if sys.stdout is not None:
             sys.stdout.flush()
@@ -106,5 +106,5 @@ def _leave_stdout() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _tell(message: str) -> None:
+def _print(message: str) -> None:
     print(' '.join(message.split()), file=sys.stderr, flush=True)

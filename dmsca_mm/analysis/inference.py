@@ -20,7 +20,7 @@ from ..config_tree import backbones
 from ..errors import UsageError
 from ..failures import readable_errors
 from ..preflight.classes import classes_of
-from ..preflight.weights import check_start
+from ..preflight.weights import check_initialization
 from ..runtime.config import load_config, test_pipeline
 from ..runtime.distributed import replace_sync_batch_norm
 from ..runtime.transforms import images
@@ -52,7 +52,7 @@ def open_model(name: str, weights: str, options: dict[str, Any] | None = None, p
     state = content.get('state_dict', content)
     _check_fit(model, state, weights, name)
     for backbone in backbones(config):
-        check_start(backbone, weights, content)
+        check_initialization(backbone, weights, content)
     model.load_state_dict(state)
     model.dataset_meta = _dataset_meta(config, content)
     model.to('cuda' if torch.cuda.is_available() else 'cpu')

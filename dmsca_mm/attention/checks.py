@@ -5,7 +5,7 @@ import math
 from collections.abc import Sequence
 from numbers import Integral, Real
 
-from torch import Tensor
+from torch import Tensor, fx
 
 
 def positive_int(name: str, value: object) -> int:
@@ -56,6 +56,8 @@ def one_of(name: str, value: object, allowed: tuple[str, ...]) -> str:
 
 def feature_map(x: Tensor, channels: int) -> None:
     """Refuse what is no floating point feature map of shape (N, channels, H, W) with H, W >= 1."""
+    if isinstance(x, fx.Proxy):  # it stands for a tensor of any shape while FX traces
+        return
     if not isinstance(x, Tensor):
         raise TypeError(f'expected a Tensor of shape (N, {channels}, H, W), got a value of type {type(x).__name__}')
     if x.dim() != 4 or x.shape[1] != channels:

@@ -1,4 +1,4 @@
-"""A data set's folder: made whole or not at all, and found again by the manifest in it."""
+"""A data set's folder: complete or absent, and recognized by the manifest in it."""
 from __future__ import annotations
 
 import os
@@ -11,7 +11,7 @@ from typing import ClassVar
 from ..errors import UsageError
 
 MANIFEST = 'digits.json'
-"""The file that tells what a data set was made from and with."""
+"""The file that records what a data set was made from and with."""
 
 
 @dataclass(frozen=True)
@@ -45,13 +45,13 @@ def make(root: Path, manifest: str, write: Callable[[Path], None], missing: Call
          ) -> bool:
     """Make a data set unless it exists.
 
-    It is written beside its folder and moved there when complete, so an interrupted run leaves no half data set.
+    It is written beside its folder and moved there when complete, so an interrupted run leaves no incomplete data set.
 
     Args:
         root: the folder.
         manifest: what it is made from and with; the same manifest, the same files.
         write: writes the files into a folder.
-        missing: tells in words what a folder lacks, or nothing where it is complete.
+        missing: returns what a folder lacks, ``''`` where it is complete.
         overwrite: replace another digits data set.
 
     Returns:
@@ -60,6 +60,7 @@ def make(root: Path, manifest: str, write: Callable[[Path], None], missing: Call
     Raises:
         UsageError: the folder holds anything else, or the disk refuses.
     """
+    root = root.resolve()
     partial = root.with_name(f'.{root.name}.{os.getpid()}')
     try:
         if _is_made(root, manifest, missing, overwrite):

@@ -136,23 +136,23 @@ def _box(item: ElementTree.Element, where: str, size: tuple[int, ...], classes: 
                          '--classes, or correct it')
     given = [_number(item, f'bndbox/{corner}', where) for corner in ('xmin', 'ymin', 'xmax', 'ymax')]
     left, top, right, bottom = given
+    low, high = (max(left, 1), max(top, 1)), (min(right, size[0]), min(bottom, size[1]))  # VOC counts pixels from 1
+    is_left_out = high[0] <= low[0] or high[1] <= low[1]
     box = f'{where} ({name}): the box from ({left:g}, {top:g}) to ({right:g}, {bottom:g})'
     problem = ''
     if min(given) < 0 or right > size[0] or bottom > size[1]:
         problem = f'reaches beyond the image of {size[0]}x{size[1]} pixels'
-    elif right <= left or bottom <= top:
+    elif is_left_out:
         problem = 'has no area'
     if problem and not mend_boxes:
         raise UsageError(f'{box} {problem}: correct it, or give --mend-boxes')
-    left, top, right, bottom = max(left, 1), max(top, 1), min(right, size[0]), min(bottom, size[1])
-    is_left_out = right <= left or bottom <= top
     if problem:
         warnings.append(f'{box} {problem}: {"left out" if is_left_out else "cut to the image"}')
     if is_left_out:
         return None
-    width, height = right - left + 1, bottom - top + 1
+    width, height = (end - begin + 1 for begin, end in zip(low, high, strict=True))
     difficult = item.findtext('difficult', '0').strip() == '1'
-    return dict(category_id=classes.index(name) + 1, bbox=[left - 1, top - 1, width, height], area=width * height,
+    return dict(category_id=classes.index(name) + 1, bbox=[low[0] - 1, low[1] - 1, width, height], area=width * height,
                 iscrowd=int(difficult))
 
 

@@ -61,7 +61,6 @@ def check_test(config: Config, measured: bool = True, data: bool = True) -> list
     return found
 
 
-
 @contextmanager
 def _reported_by_each_machine() -> Iterator[None]:
     """A disk can lack what another machine's has, so an error of the data is this machine's own."""

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import inspect
 import os.path as osp
+import re
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ _SOURCES = {
 }
 
 
-LABEL_MAPS = 'seg_map_path'
+_LABEL_MAPS = 'seg_map_path'
 """The folder of label maps among those of a data set's ``data_prefix``."""
 _VIDEOS, _SEGMENTATION = 'BaseVideoDataset', 'BaseSegDataset'
 """Base classes of data sets: of videos in COCO's format, of label maps."""
@@ -67,7 +68,7 @@ def check_data(config: Config, loaders: tuple[str, ...], skip_bad_images: bool =
                 continue
             family, classes, labels = _family(dataset, scope), classes_of(dataset, scope), {}
             listed = dataset.get('ann_file') and Path(osp.join(dataset.get('data_root') or '', dataset['ann_file']))
-            for path in _folders(dataset):
+            for path in _folders(dataset, loader):
                 if path not in seen:
                     _check_folder(path, dataset, loader)
                     seen.add(path)
@@ -97,10 +98,14 @@ def _family(dataset: dict[str, Any], scope: str | None) -> set[str]:
     return {name_of(dataset), *(base.__name__ for base in getattr(data_set_class(dataset, scope), '__mro__', ()))}
 
 
-def _folders(dataset: dict[str, Any]) -> list[Path]:
+def _folders(dataset: dict[str, Any], loader: str) -> list[Path]:
     """The folders of a data set's ``data_prefix``, that of label maps where they are loaded."""
+    prefix = dataset.get('data_prefix') or {}
+    if isinstance(prefix, str):
+        raise UsageError(f'{loader}: data_prefix is {prefix!r}, a string, which mmpretrain alone takes: give a dict, '
+                         f'data_prefix=dict(img={prefix!r}) for mmdet or dict(img_path={prefix!r}) for mmseg')
     return [Path(osp.join(dataset.get('data_root') or '', folder or ''))
-            for key, folder in (dataset.get('data_prefix') or {}).items() if key != LABEL_MAPS or reads_labels(dataset)]
+            for key, folder in prefix.items() if key != _LABEL_MAPS or reads_labels(dataset)]
 
 
 def _measured(path: Path, config: Config, loader: str) -> bool:
@@ -135,6 +140,6 @@ def _check_classifier(config: Config, dataset: dict[str, Any], loader: str, bad_
 
 def _source(dataset: dict[str, Any]) -> str:
     for word, how in _SOURCES.items():
-        if word in (dataset.get('data_root') or '').lower():
+        if re.search(rf'(^|/){word}', (dataset.get('data_root') or '').lower()):
             return f'{how}, or set another data_root'
     return 'check data_root, ann_file and data_prefix in the config'

@@ -54,6 +54,6 @@ def _files(evaluators: list[dict[str, Any]], key: str) -> Iterable[Path]:
         if name_of(entry) != 'CocoMetric' or not path:
             continue
         if not isinstance(path, str):
-            raise UsageError(f'{key}.ann_file is {path!r}, and must be a text')
+            raise UsageError(f'{key}.ann_file is {path!r}, must be a string')
         if '://' not in path and not entry.get('backend_args'):
             yield Path(path)

@@ -17,8 +17,8 @@ def check_maps(files: list[dict[str, Any]], pipeline: Any, built: Any, scope: st
 
     Args:
         files: the data set's list; a sample of it is read.
-        pipeline: its steps; without mmseg's LoadAnnotations nothing is read. None where they stand elsewhere: then that
-            step reads with its defaults reads.
+        pipeline: its steps; without mmseg's LoadAnnotations nothing is read. None where the pipeline is set elsewhere:
+            LoadAnnotations with its defaults is used.
         built: the data set.
         scope: the library that resolves the names of the steps.
         ignored: labels that count neither in the loss nor in the metric.

@@ -37,7 +37,7 @@ def check_masks(content: Coco, kept: list[Annotation], pipeline: Any, named: str
     left_out = [entry for entry in kept if not has_polygon(entry.segmentation)
                 and not (polygons and is_code(entry.segmentation))]
     misfits = [entry for entry in kept if is_code(entry.segmentation) and polygons
-               and list(entry.segmentation['size']) != sizes[entry.image_id]]
+               and entry.segmentation['size'] != sizes[entry.image_id]]
     if misfits:
         size = misfits[0].segmentation['size']
         raise UsageError(f'{named}: {len(misfits)} of {len(kept)} masks are of another size than their image; the '

@@ -22,8 +22,7 @@ def check_model(config: Config) -> None:
 
     Raises:
         UsageError: there is no backbone; as :func:`~dmsca_mm.backbones.check_backbone`; a plugin that the
-            backbone builds
-            for another number of channels than it gets.
+            backbone builds for another number of channels than it gets.
     """
     for backbone in backbones(config):
         check_backbone(backbone, config.get('default_scope'))
@@ -58,7 +57,7 @@ def _check_widths(model: nn.Module) -> None:
 
 
 def frozen_plugins(config: Config) -> list[str]:
-    """Warnings of plugins in stages that do not train: they would stay as they start.
+    """Warnings of plugins in stages that do not train: they would keep their initialization.
 
     Args:
         config: an OpenMMLab config whose model is checked.

@@ -26,9 +26,17 @@ def check_present(paths: Sequence[str], what: str, listed_in: str, remedy: str, 
     for path in paths:
         folder, name = osp.split(path)
         if folder not in folders:
-            folders[folder] = set(os.listdir(folder or '.')) if osp.isdir(folder or '.') else set()
+            folders[folder] = _files(folder or '.')
         if name not in folders[folder] and not osp.exists(path):
             missing.append(path)
     if missing and (len(missing) == len(paths) or not some_may_lack):
         raise UsageError(f'{what} {missing[0]} does not exist, though {listed_in} lists it ({len(missing)} of '
                          f'{len(paths)} are missing): {remedy}')
+
+
+def _files(folder: str) -> set[str]:
+    """The names of a folder's files; of a link whose target is missing there is none."""
+    if not osp.isdir(folder):
+        return set()
+    with os.scandir(folder) as entries:
+        return {entry.name for entry in entries if entry.is_file()}

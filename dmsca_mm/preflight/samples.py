@@ -62,5 +62,7 @@ def check_images(paths: list[Path], loader: str, bad_ones_pass: bool = False) ->
                 Image.open(path).close()
         except (OSError, SyntaxError, ValueError) as error:  # PIL raises the latter two for broken PNG chunks
             if not bad_ones_pass:
-                raise UsageError(f'{loader}: image {path} ({path.stat().st_size} bytes) cannot be opened '
-                                 f'({type(error).__name__}): replace it, or train with --skip-bad-images') from None
+                otherwise = ', or train with --skip-bad-images' if loader.startswith('train') else ''
+                size = f'{path.stat().st_size} bytes' if path.exists() else 'a link to a missing file'
+                raise UsageError(f'{loader}: image {path} ({size}) cannot be opened ({type(error).__name__}): replace '
+                                 f'it{otherwise}') from None

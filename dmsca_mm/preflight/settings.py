@@ -8,6 +8,7 @@ from mmengine.config import Config
 from mmengine.registry import OPTIMIZERS
 
 from ..errors import UsageError
+from .config_parts import name_of
 
 
 def check_settings(config: Config) -> None:
@@ -34,7 +35,7 @@ def check_settings(config: Config) -> None:
 
 
 def advice(config: Config, processes: int) -> list[str]:
-    """Warnings of settings that run, and not as one would think.
+    """Warnings of valid settings with an unexpected effect.
 
     Args:
         config: an OpenMMLab config for training.
@@ -70,5 +71,4 @@ def switch_on_amp(config: Config) -> None:
 
 
 def _kind(config: Config) -> str:
-    kind = (config.get('optim_wrapper') or {}).get('type', 'OptimWrapper')
-    return getattr(kind, '__name__', kind)
+    return name_of({'type': 'OptimWrapper', **(config.get('optim_wrapper') or {})})

@@ -23,7 +23,7 @@ def _or_none(rule: Rule) -> Rule:
 
 
 def _whole(lowest: int) -> Rule:
-    return (f'a whole number of at least {lowest}',
+    return (f'an integer of at least {lowest}',
             lambda value: isinstance(value, int) and not isinstance(value, bool) and value >= lowest)
 
 
@@ -47,12 +47,12 @@ DICT: Rule = ('a dict', lambda value: isinstance(value, dict))
 ENTRY: Rule = ("a dict with its type, such as dict(type='NAME')", _is_entry)
 ENTRIES: Rule = ("a list of dicts with their types, such as [dict(type='NAME')]", _is_entries)
 ENTRY_OR_ENTRIES: Rule = (f'{ENTRY[0]}, or a list of such', lambda value: _is_entry(value) or _is_entries(value))
-NAME: Rule = ('a text', lambda value: isinstance(value, str))
+NAME: Rule = ('a string', lambda value: isinstance(value, str))
 SWITCH: Rule = ('True or False', lambda value: isinstance(value, bool))
 NUMBER: Rule = ('a number', lambda value: isinstance(value, (int, float)) and not isinstance(value, bool))
 
 _DICT_OR_DICTS: Rule = ('a dict, or a list of such', _is_dict_or_dicts)
-_WEIGHTS: Rule = ('a text, True or False', lambda value: isinstance(value, (str, bool)))
+_WEIGHTS: Rule = ('a string, True or False', lambda value: isinstance(value, (str, bool)))
 _EVALUATOR: Rule = (ENTRY_OR_ENTRIES[0], lambda value: ENTRY_OR_ENTRIES[1](value) or (
     isinstance(value, dict) and 'metrics' in value and ENTRY_OR_ENTRIES[1](value['metrics'])))
 _POSITIVE: Rule = ('a number of at least 1', lambda value: NUMBER[1](value) and value >= 1)
@@ -93,7 +93,7 @@ _NEEDED = ('dataset', 'sampler')
 """What a data loader has no default for."""
 _OF_DATA: dict[str, Rule] = {
     'data_root': _or_none(NAME), 'ann_file': _or_none(NAME), 'metainfo': _or_none(DICT), 'pipeline': ENTRIES,
-    'data_prefix': ('a dict of texts, or a text', lambda value: value is None or isinstance(value, str) or (
+    'data_prefix': ('a dict of strings, or a string', lambda value: value is None or isinstance(value, str) or (
         isinstance(value, dict) and all(isinstance(one, (str, type(None))) for one in value.values())))}
 _OF_BACKBONE: dict[str, Rule] = {
     'type': ('a name or a class', _is_type),

@@ -25,8 +25,8 @@ def check_weights(config: Config) -> None:
 
     Raises:
         UsageError: a local file that is missing, cut short or holds code; one whose backbone is another than the
-            config's, or whose plugin had another start; torchvision weights without torchvision; a name under which
-            OpenMMLab publishes none; published weights of another depth.
+            config's, or whose plugin was trained with another ``init``; torchvision weights without torchvision; a
+            name under which OpenMMLab publishes none; published weights of another depth.
     """
     for name, path, owner in _pretrained(config.model):
         if '://' in name:
@@ -38,7 +38,12 @@ def check_weights(config: Config) -> None:
             raise UsageError(f'{path}: {error}') from None
     for backbone in backbones(config):
         start = backbone.get('init_cfg')
-        if isinstance(start, dict) and start.get('type') == 'Pretrained' and '://' not in start['checkpoint']:
+        if not isinstance(start, dict) or start.get('type') != 'Pretrained':
+            continue
+        if not isinstance(start.get('checkpoint'), str):
+            raise UsageError(f"model.backbone.init_cfg has checkpoint={start.get('checkpoint')!r}, must be a path or "
+                             'an address: set it, or init_cfg=None to start from scratch')
+        if '://' not in start['checkpoint']:
             _check_fit(backbone, start['checkpoint'], start.get('prefix') or '', config.get('default_scope'))
     if config.get('load_from') and '://' not in config.load_from:
         checkpoint.read(config.load_from)
@@ -81,12 +86,12 @@ def _check_name(name: str, path: str, owner: dict[str, Any], default_scope: str 
 def _check_fit(backbone: dict[str, Any], weights: str, prefix: str, default_scope: str | None) -> None:
     """Refuse weights of another backbone: mmengine would load what fits, log the rest and go on.
 
-    Plugins may be missing from the weights, for they have their own start; the classifier may be there.
+    Plugins may be missing from the weights, for they have their own initialization; the classifier may be there.
     """
     if getattr(backbone_class(backbone, default_scope), 'init_weights', None) is not BaseModule.init_weights:
         return  # it translates what it loads
     content = checkpoint.read(weights)
-    check_start(backbone, weights, content)
+    check_initialization(backbone, weights, content)
     prefix = prefix if prefix.endswith('.') or not prefix else f'{prefix}.'
     there = {name.removeprefix('module.').removeprefix(prefix): value.shape
              for name, value in content.get('state_dict', content).items()
@@ -113,10 +118,10 @@ def _check_fit(backbone: dict[str, Any], weights: str, prefix: str, default_scop
                              f'{tuple(here[name])} here, where {mine}; {remedy}')
 
 
-def check_start(backbone: dict[str, Any], weights: str, content: dict[str, Any]) -> None:
-    """Refuse weights of an operator whose gates had another range: nothing in the tensors tells it.
+def check_initialization(backbone: dict[str, Any], weights: str, content: dict[str, Any]) -> None:
+    """Refuse weights trained with another ``init``, which sets the range of the gates.
 
-    What tells it is the config that mmengine stores beside them; it is read as text and not executed.
+    The tensors do not show it; the config that mmengine stores beside them does. It is parsed, not executed.
 
     Args:
         backbone: its dict, with or without ``plugins``.

@@ -1,4 +1,4 @@
-"""Arguments that pass come back in one form; tests/attention/test_dmsca.py shows those that are refused."""
+"""Arguments that pass come back in one form; dmsca/test_module.py shows those that are refused."""
 from fractions import Fraction
 
 import numpy as np

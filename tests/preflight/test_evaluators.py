@@ -40,5 +40,5 @@ def test_a_missing_file_is_named_unless_it_is_elsewhere(files):
 
 
 def test_a_file_that_is_no_text_is_named(files):
-    with pytest.raises(UsageError, match=r"val_evaluator\.ann_file is \('x',\), and must be a text"):
+    with pytest.raises(UsageError, match=r"val_evaluator\.ann_file is \('x',\), must be a string"):
         check_evaluators([dict(type='CocoMetric', ann_file=('x',))], 'val_evaluator', [files / 'val.json'], None)

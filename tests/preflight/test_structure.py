@@ -15,17 +15,17 @@ def config(repository):
 
 
 @pytest.mark.parametrize(('key', 'value', 'wanted'), [
-    ('train_cfg', 3, 'a dict or None'), ('train_cfg.max_epochs', 'many', 'a whole number of at least 1'),
-    ('train_dataloader.batch_size', 0, 'a whole number of at least 1'), ('train_dataloader.dataset', [], 'a dict with'),
+    ('train_cfg', 3, 'a dict or None'), ('train_cfg.max_epochs', 'many', 'an integer of at least 1'),
+    ('train_dataloader.batch_size', 0, 'an integer of at least 1'), ('train_dataloader.dataset', [], 'a dict with'),
     ('val_dataloader.dataset.pipeline', dict(type='Resize'), 'a list of dicts'),
-    ('train_dataloader.dataset.data_root', 7, 'a text or None'), ('default_hooks', [], 'a dict or None'),
+    ('train_dataloader.dataset.data_root', 7, 'a string or None'), ('default_hooks', [], 'a dict or None'),
     ('default_hooks.logger', dict(interval=3), 'a dict with its type'),
     ('param_scheduler', 'cosine', 'a list of such'),
     ('custom_hooks', dict(type='EMAHook'), 'a list of dicts'), ('optim_wrapper.optimizer', 'SGD', 'a dict with'),
     ('model.backbone', dict(depth=50), 'a dict with its type'),
-    ('model.backbone.frozen_stages', 'first', 'a whole number'), ('randomness.seed', 'any', 'a whole number'),
+    ('model.backbone.frozen_stages', 'first', 'an integer'), ('randomness.seed', 'any', 'an integer'),
     ('log_level', 'LOUD', 'a level of logging'), ('env_cfg.mp_cfg.mp_start_method', 'run', 'one of fork'),
-    ('load_from', ['a.pth'], 'a text or None'), ('val_evaluator', 'mAP', 'a list of such')])
+    ('load_from', ['a.pth'], 'a string or None'), ('val_evaluator', 'mAP', 'a list of such')])
 def test_entry_of_another_kind_is_named_with_what_it_must_be(key, value, wanted, config):
     *parents, last = key.split('.')
     node = config

@@ -8,19 +8,12 @@ from torch import nn
 from .. import checks
 from .module import DMSCA
 
-PARTS = {
-    'gce': ('gce',),
-    'tca': ('tca',),
-    'msce': ('msce.convs',),
-    'dii': ('dii',),
-    'dff': ('dff',),
-    'aa': ('aa',),
-}
-"""By name of a part, the modules that are frozen, with every parameter at zero. There the part is neutral:
+PARTS = {'gce': 'gce', 'tca': 'tca', 'msce': 'msce.convs', 'dii': 'dii', 'dff': 'dff', 'aa': 'aa'}
+"""By name of a part, the module that is frozen, with every parameter at zero. There the part is neutral:
 
 - gce: F = 0, so A_c = 1: the channel branch passes X on.
 - tca: τ = 1: the channel gate has no temperature.
-- msce: no scale speaks, so A_s follows from the directional map alone.
+- msce: all scales are ablated: A_s follows from the directional map alone.
 - dii: B_dir is the same everywhere, and the bias of the fusion takes it up: A_s follows from the scales alone.
 - dff: G = 1/2: both branches count alike.
 - aa: α = 1: Y = X_out.
@@ -36,14 +29,14 @@ class DMSCAWithout(DMSCA):
     Args:
         in_channels: C of the input, at least 1.
         without: a key of ``PARTS``.
-        **arguments: DMSCA's; the start is the identity, whose gates are neutral where their logits are 0.
+        **arguments: DMSCA's; ``init='identity'``, whose gates are neutral where their logits are 0.
 
     Shapes:
         those of DMSCA.
 
     Raises:
         TypeError: an argument of a wrong type.
-        ValueError: an argument out of range; a start other than the identity.
+        ValueError: an argument out of range; ``init='paper'``.
     """
 
     def __init__(self, in_channels: int, without: str, **arguments: Any) -> None:
@@ -52,8 +45,7 @@ class DMSCAWithout(DMSCA):
         super().__init__(in_channels, **arguments)
 
     def init_weights(self) -> None:
-        """Restore the start that the constructor gave, the part held."""
+        """Restore the initialization that the constructor gave, the part held."""
         super().init_weights()
-        for name in PARTS[self.without]:
-            for parameter in self.get_submodule(name).parameters():
-                nn.init.zeros_(parameter.requires_grad_(False))
+        for parameter in self.get_submodule(PARTS[self.without]).parameters():
+            nn.init.zeros_(parameter.requires_grad_(False))

@@ -15,10 +15,10 @@ FORWARDS = (nn.Conv2d.forward, parts.GlobalContextEncoder.forward, parts.Tempera
 def are_plain(dmsca: nn.Module) -> bool:
     """Whether the children have their standard forward and no hooks, so that their parameters give the formula.
 
-    It is not so with a hook on a child, with a hook for all modules, where a convolution pads with other values than
-    zeros, and where a child is of another class, say a layer with a low-rank adapter or one that simulates
-    quantisation. It is asked in every forward, so it walks the three levels that there are by itself: ``modules()``
-    takes several times as long.
+    It is not so with a hook on a child, with a hook for all modules, where a convolution has groups, a stride, a
+    dilation or another padding than DMSCA builds it with, and where a child is of another class, say a layer with a
+    low-rank adapter or one that simulates quantisation. It is asked in every forward, so it walks the three levels
+    that there are by itself: ``modules()`` takes several times as long.
     """
     if (hooks._global_forward_hooks or hooks._global_forward_pre_hooks or hooks._global_backward_hooks
             or hooks._global_backward_pre_hooks):
@@ -35,6 +35,12 @@ def are_plain(dmsca: nn.Module) -> bool:
 
 def _is_plain(module: nn.Module) -> bool:
     return (type(module).forward in FORWARDS and 'forward' not in module.__dict__
-            and module.__dict__.get('padding_mode', 'zeros') == 'zeros'
+            and (type(module).forward is not nn.Conv2d.forward or _is_plain_convolution(module))
             and not (module._forward_hooks or module._forward_pre_hooks or module._backward_hooks
                      or module._backward_pre_hooks))
+
+
+def _is_plain_convolution(layer: nn.Conv2d) -> bool:
+    height, width = layer.kernel_size
+    return (layer.padding_mode == 'zeros' and layer.padding == (height // 2, width // 2) and layer.groups == 1
+            and layer.stride == layer.dilation == (1, 1))

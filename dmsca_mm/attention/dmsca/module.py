@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, fx, nn
+from torch import Tensor, nn
 
 from .. import checks
 from . import children, op, parts, reference
@@ -56,7 +56,8 @@ class DMSCA(nn.Module):
             It calls no child; where a child has a hook or another class than here, the literal form serves.
 
     Shapes:
-        input (N, C, H, W), floating point, N >= 0, H and W >= 1, any memory format; the output is its like.
+        input (N, C, H, W), floating point, N >= 0, H and W >= 1, any memory format; the output
+        has its shape, dtype, device and memory format.
 
     Raises:
         TypeError: an argument of a wrong type.
@@ -107,8 +108,7 @@ class DMSCA(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Y of the same shape, dtype, device and memory format as X."""
-        if not isinstance(x, fx.Proxy):  # which stands for a tensor of any shape while FX traces
-            checks.feature_map(x, self.in_channels)
+        checks.feature_map(x, self.in_channels)
         if self.form == 'literal' or not children.are_plain(self) or (
                 torch.jit.is_tracing() and torch.onnx.is_in_onnx_export()):  # for which the folded kernel has no shape
             return reference.attend(x, self).y
@@ -139,9 +139,11 @@ class DMSCA(nn.Module):
         """The intermediate maps of one forward.
 
         Args:
-            x: the module's input, (N, C, H, W).
+            x: the module's input, (N, C, H, W); in low precision, as autocast leaves it, it is computed in the
+                parameters' type.
         """
         checks.feature_map(x, self.in_channels)
+        x = x.to(self.tca.log_temperature.dtype)
         _, channel, spatial, gate, activation = reference.attend(x, self)
         scale = activation * (gate * channel.mean(1, keepdim=True) + (1 - gate) * spatial)
         return Explanation(channel=channel.flatten(1), spatial=spatial.squeeze(1), gate=gate.squeeze(1),

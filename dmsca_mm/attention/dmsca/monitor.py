@@ -1,4 +1,4 @@
-"""Numbers that tell how a DMSCA module is doing during training: temperature, gates, gradients."""
+"""Training statistics of DMSCA modules: temperature, gates, gradient norm."""
 from __future__ import annotations
 
 from collections.abc import Iterator

@@ -40,7 +40,7 @@ def attend(x: Tensor, parameters: Parameters, scale: float) -> Tensor:
 
 
 def _exporting() -> bool:
-    """What torch.compiler.is_exporting() returns. Torch 2.4 lacks it; torch.compile of torch 2.11 takes it for true."""
+    """``torch.compiler.is_exporting()``, which torch 2.4 lacks and torch.compile of torch 2.11 evaluates as true."""
     return getattr(torch.compiler, '_is_exporting_flag', False)
 
 

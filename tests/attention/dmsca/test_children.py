@@ -95,12 +95,14 @@ def test_a_weight_that_is_computed_or_masked_is_used_as_such_and_trains(change):
     assert not torch.allclose(expected[0], plain)
 
 
-def test_other_padding_of_a_convolution_is_used():
+@pytest.mark.parametrize('change', [
+    dict(padding_mode='circular', _reversed_padding_repeated_twice=[1, 1, 1, 1]),
+    dict(dilation=(2, 2), padding=(2, 2))], ids=['padding', 'dilation'])
+def test_other_settings_of_a_convolution_are_used(change):
     forms = literal, fast = pair(8, torch.float64)
     plain = step(fast)[0]
     for module in forms:
-        module.msce.convs[0].padding_mode = 'circular'
-        module.msce.convs[0]._reversed_padding_repeated_twice = [1, 1, 1, 1]
+        vars(module.msce.convs[0]).update(change)
     expected = step(literal)
     assert_agree(step(fast), expected, 1e-12)
     assert not torch.allclose(expected[0], plain)

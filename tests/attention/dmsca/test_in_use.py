@@ -45,7 +45,11 @@ def test_a_copy_has_the_same_step_and_parameters_of_its_own(copied, monkeypatch)
 def test_a_module_from_the_meta_device_starts_as_one_that_was_built_here(init):
     with torch.device('meta'):
         module = DMSCA(8, init=init, temperature=2.0)
-    assert module(torch.empty(2, 8, 5, 5, device='meta')).is_meta
+    y = module(torch.empty(2, 8, 5, 5, device='meta', requires_grad=True))
+    y.sum().backward()
+    assert y.is_meta
+    assert y.shape == (2, 8, 5, 5)
+    module.zero_grad()
     module.to_empty(device='cpu')
     for parameter in module.parameters():
         torch.nn.init.constant_(parameter, torch.nan)  # what was in that memory

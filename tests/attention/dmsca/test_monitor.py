@@ -43,6 +43,17 @@ def test_watching_changes_no_gradient_and_leaves_no_hook(model):
     assert watch.statistics() == {}
 
 
+def test_it_watches_a_step_in_mixed_precision(model):
+    with watching(model) as watch:
+        with torch.autocast('cpu', torch.bfloat16):
+            loss = model(torch.randn(2, 3, 9, 9)).square().mean()
+        loss.backward()
+    assert watch.inputs['1'].dtype is torch.bfloat16
+    found = watch.statistics()
+    assert len(found) == 2 * (2 + 2 * len(MAPS))
+    assert found['1/channel_mean'] == pytest.approx(model[1].explain(watch.inputs['1'].float()).channel.mean().item())
+
+
 def test_frozen_module_has_no_gradient_and_a_model_without_the_plugin_no_numbers(model):
     model[1].requires_grad_(False)
     with watching(model) as watch:

@@ -11,11 +11,14 @@ from dmsca_mm.attention.dmsca import op
 
 
 @pytest.fixture(autouse=True, scope='module', params=['PyTorch', 'native'])
-def _form(request):
-    """Every test for the rearranged form in PyTorch's operators, and for the native kernels where they cover it."""
+def form(request):
+    """Every test for the rearranged form in PyTorch's operators, and for the native kernels where they cover it.
+
+    Gives a type that is covered, and the tolerance in it.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(op.SWITCH, str(int(request.param == 'native')))
-        yield
+        yield (torch.float32, 2e-5) if request.param == 'native' else (torch.float64, 1e-12)
 
 
 SIZES = dict(n=st.integers(0, 3), c=st.integers(1, 20), h=st.integers(1, 9), w=st.integers(1, 9))
@@ -34,10 +37,11 @@ def test_forms_agree(dtype, tolerance, n, c, h, w, init, ties, seed, kernel_size
     assert_agree(run(fast, x, dy), run(literal, x, dy), tolerance)
 
 
-def test_constant_map_shares_the_gradient_of_its_maxima_evenly():
-    literal, fast = pair(6, torch.float64)
-    x, dy = torch.ones(2, 6, 4, 5, dtype=torch.float64), torch.randn(2, 6, 4, 5, dtype=torch.float64)
-    assert_agree(run(fast, x, dy), run(literal, x, dy), 1e-12)
+def test_constant_map_shares_the_gradient_of_its_maxima_evenly(form):
+    dtype, tolerance = form
+    literal, fast = pair(6, dtype)
+    x, dy = torch.ones(2, 6, 4, 5, dtype=dtype), torch.randn(2, 6, 4, 5, dtype=dtype)
+    assert_agree(run(fast, x, dy), run(literal, x, dy), tolerance)
 
 
 @pytest.mark.parametrize('dtype', [torch.float64, torch.float32])
@@ -51,9 +55,10 @@ def test_single_parameters_agree_with_double_precision(dtype):
 
 
 @pytest.mark.parametrize('layout', ['channels_last', 'sliced', 'expanded', 'expanded dy'])
-def test_gradients_in_any_layout(layout):
-    literal, fast = pair(8, torch.float64)
-    x, dy = torch.randn(2, 8, 6, 4, dtype=torch.float64), torch.randn(2, 8, 6, 4, dtype=torch.float64)
+def test_gradients_in_any_layout(layout, form):
+    dtype, tolerance = form
+    literal, fast = pair(8, dtype)
+    x, dy = torch.randn(2, 8, 6, 4, dtype=dtype), torch.randn(2, 8, 6, 4, dtype=dtype)
     expected = run(literal, x, dy)
     if layout == 'channels_last':
         x = x.to(memory_format=torch.channels_last)
@@ -63,10 +68,10 @@ def test_gradients_in_any_layout(layout):
         x = x[:1].expand(2, -1, -1, -1)
         expected = run(literal, x.contiguous(), dy)
     else:
-        dy = torch.ones((), dtype=torch.float64).expand_as(x)
+        dy = torch.ones((), dtype=dtype).expand_as(x)
         expected = run(literal, x, dy.contiguous())
     found = run(fast, x, dy)
-    assert_agree(found, expected, 1e-12)
+    assert_agree(found, expected, tolerance)
     if layout == 'channels_last':
         assert found[0].is_contiguous(memory_format=torch.channels_last)
         assert found[1].is_contiguous(memory_format=torch.channels_last)
@@ -105,10 +110,11 @@ def test_training_keeps_the_input_and_two_maps():
 
 
 @pytest.mark.parametrize('way', ['functional_call', 'kept elsewhere'])
-def test_parameters_and_saved_tensors_may_be_others_in_backward(way):
-    literal, fast = pair(8, torch.float64)
+def test_parameters_and_saved_tensors_may_be_others_in_backward(way, form):
+    dtype, tolerance = form
+    literal, fast = pair(8, dtype)
     random = torch.Generator().manual_seed(1)
-    x, dy = (torch.randn(2, 8, 5, 5, dtype=torch.float64, generator=random) for _ in range(2))
+    x, dy = (torch.randn(2, 8, 5, 5, dtype=dtype, generator=random) for _ in range(2))
     expected = run(literal, x, dy)
     if way == 'functional_call':
         values = {name: parameter.detach().clone().requires_grad_() for name, parameter in fast.named_parameters()}
@@ -122,12 +128,13 @@ def test_parameters_and_saved_tensors_may_be_others_in_backward(way):
     else:
         with torch.autograd.graph.saved_tensors_hooks(torch.clone, lambda tensor: tensor):
             found = run(fast, x, dy)
-    assert_agree(found, expected, 1e-12)
+    assert_agree(found, expected, tolerance)
 
 
-def test_addition_in_place_on_the_output_as_a_bottleneck_does_it():
-    literal, fast = pair(8, torch.float64)
-    x = torch.randn(2, 8, 5, 5, dtype=torch.float64)
+def test_addition_in_place_on_the_output_as_a_bottleneck_does_it(form):
+    dtype, tolerance = form
+    literal, fast = pair(8, dtype)
+    x = torch.randn(2, 8, 5, 5, dtype=dtype)
     gradients = []
     for module in (literal, fast):
         leaf = x.clone().requires_grad_()
@@ -135,32 +142,24 @@ def test_addition_in_place_on_the_output_as_a_bottleneck_does_it():
         y += leaf
         y.relu_().square().sum().backward()
         gradients.append(leaf.grad)
-    torch.testing.assert_close(gradients[1], gradients[0], rtol=1e-12, atol=1e-12)
+    largest = gradients[0].abs().max().item()
+    torch.testing.assert_close(gradients[1], gradients[0], rtol=tolerance, atol=tolerance * largest)
 
 
-def test_backward_twice_on_a_kept_graph_gives_the_same():
-    _, fast = pair(8, torch.float64)
-    x = torch.randn(2, 8, 5, 5, dtype=torch.float64, requires_grad=True)
+def test_backward_twice_on_a_kept_graph_gives_the_same(form):
+    _, fast = pair(8, form[0])
+    x = torch.randn(2, 8, 5, 5, dtype=form[0], requires_grad=True)
     y = fast(x).square().sum()
     first = torch.autograd.grad(y, [x, *fast.parameters()], retain_graph=True)
     second = torch.autograd.grad(y, [x, *fast.parameters()])
     assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
 
 
-def test_second_derivative_is_refused_in_words_and_literal_has_it():
-    literal, fast = pair(4, torch.float64)
-    x = torch.randn(1, 4, 3, 3, dtype=torch.float64, requires_grad=True)
-    with pytest.raises(RuntimeError, match="no second derivative: use form='literal'"):
-        torch.autograd.grad(fast(x).sum(), x, create_graph=True)
-    gradient, = torch.autograd.grad(literal(x).sum(), x, create_graph=True)
-    gradient.square().sum().backward()
-    assert x.grad.isfinite().all()
-
-
 @pytest.mark.parametrize('frozen', ['input', 'all parameters', 'biases'])
-def test_what_is_frozen_gets_no_gradient_and_the_rest_its_own(frozen):
-    literal, fast = pair(8, torch.float64)
-    x, dy = torch.randn(2, 8, 5, 5, dtype=torch.float64), torch.randn(2, 8, 5, 5, dtype=torch.float64)
+def test_what_is_frozen_gets_no_gradient_and_the_rest_its_own(frozen, form):
+    dtype, tolerance = form
+    literal, fast = pair(8, dtype)
+    x, dy = torch.randn(2, 8, 5, 5, dtype=dtype), torch.randn(2, 8, 5, 5, dtype=dtype)
     _, d_x, d_parameters = run(literal, x, dy)
     names = [name for name, _ in fast.named_parameters()]
     for name, parameter in fast.named_parameters():
@@ -170,12 +169,18 @@ def test_what_is_frozen_gets_no_gradient_and_the_rest_its_own(frozen):
     if frozen == 'input':
         assert leaf.grad is None
     else:
-        torch.testing.assert_close(leaf.grad, d_x, rtol=1e-12, atol=1e-12)
+        torch.testing.assert_close(leaf.grad, d_x, rtol=tolerance, atol=tolerance * d_x.abs().max().item())
+    largest = max(gradient.abs().max().item() for gradient in d_parameters)
     for name, parameter, expected in zip(names, fast.parameters(), d_parameters, strict=True):
         if parameter.requires_grad:
-            torch.testing.assert_close(parameter.grad, expected, rtol=1e-12, atol=1e-10, msg=name)
+            torch.testing.assert_close(parameter.grad, expected, rtol=tolerance, atol=tolerance * largest, msg=name)
         else:
             assert parameter.grad is None
+
+
+def test_no_gradient_is_asked_of_a_frozen_module_on_a_plain_input(form):
+    fast = pair(4, form[0])[1].requires_grad_(False)
+    assert not fast(torch.randn(1, 4, 3, 3, dtype=form[0])).requires_grad
 
 
 def test_inference_and_training_give_the_same_bits():

@@ -27,7 +27,7 @@ FLAGS = ['-std=c++17', '-O3', '-fPIC', '-fopenmp', '-fno-math-errno', '-fno-trap
 _X86 = {'avx512': (16, ['-mavx512f', '-mavx512bw', '-mavx512dq', '-mavx512vl', '-mavx2', '-mfma',
                         '-mprefer-vector-width=512']),
         'avx2': (8, ['-mavx2', '-mfma'])}
-VARIANTS = {**(_X86 if platform.machine() in ('x86_64', 'AMD64') else {}), 'baseline': (4, [])}
+VARIANTS = {**(_X86 if platform.machine() == 'x86_64' else {}), 'baseline': (4, [])}
 """Lanes of a vector and the compiler's flags, by name."""
 
 
@@ -36,7 +36,7 @@ class BuildError(Exception):
 
 
 def sources_hash() -> str:
-    """What the sources amount to; a library carries that of those it was built from."""
+    """Hash of the C++ sources; a library contains the hash of those it was built from."""
     digest = hashlib.sha256()
     for path in sorted(SOURCES.iterdir()):
         digest.update(path.name.encode() + b'\0' + path.read_bytes())

@@ -92,7 +92,9 @@ def attend_backward(dy: Tensor, x: Tensor, stats: ForwardStats, parameters: Para
     dx, flat = torch.empty_like(x), _plain(parameters)
     gradients = [torch.empty_like(tensor) for tensor in flat]
     _run(x, dy, dx, stats, flat, gradients, scale)
-    return dx, parameters.nest(gradients).to(parameters.gce_fc1_bias.dtype)
+    return dx, parameters.nest([
+        gradient if gradient.dtype == own.dtype and own.is_contiguous() else torch.empty_like(own).copy_(gradient)
+        for gradient, own in zip(gradients, parameters.flat(), strict=True)])
 
 
 def _plain(parameters: Parameters) -> list[Tensor]:

@@ -1,7 +1,7 @@
 """The channel branch, gce and tca: what a program of ``gate_kernels.py`` does for it, forward.
 
 ``program`` counts the programs of one function from 0; each writes its own block of the outputs. Small tensors are
-fp32, parameters keep their type, Importing this module needs Triton.
+fp32, parameters keep their type. Importing this module needs Triton.
 """
 from __future__ import annotations
 

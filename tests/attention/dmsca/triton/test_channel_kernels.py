@@ -5,7 +5,7 @@ import pytest
 import torch
 from stages import Case, close
 
-from dmsca_mm.attention.dmsca import rearranged
+from dmsca_mm.attention.dmsca import gates
 from dmsca_mm.attention.dmsca.triton import gate_stages
 from dmsca_mm.attention.dmsca.triton.map_stages import MapGradients, Reduced
 
@@ -48,7 +48,7 @@ def backward(case, strips=3):
     d_hidden, _ = gate_stages.parameters_layers_backward(by_map.maps, by_gate, stats, context, case.parameters,
                                                          case.gradients)
     d_pooled = gate_stages.pooled_fc1_backward(d_hidden, by_gate.context, stats, case.parameters, case.gradients)
-    expected = rearranged.channel_gate_backward(sums.double().sum(1)[:, 0], exact, case.double()[2], case.scale)
+    expected = gates.channel_gate_backward(sums.double().sum(1)[:, 0], exact, case.double()[2], case.scale)
     return by_map, by_gate, d_pooled, expected
 
 

@@ -2,7 +2,7 @@
 import torch
 from stages import SMALL, Case, close
 
-from dmsca_mm.attention.dmsca import rearranged
+from dmsca_mm.attention.dmsca import gates, rearranged
 from dmsca_mm.attention.dmsca.triton import gate_stages, map_stages
 
 
@@ -16,7 +16,7 @@ def test_forward_stages_in_a_row(device):
     close(pooled, exact.pooled)
     close(spatial_max, exact.spatial_max)
     close(hidden, exact.hidden)
-    close(spatial, rearranged.spatial_gate(exact.layers, parameters, case.scale).spatial[:, 0])
+    close(spatial, gates.spatial_gate(exact.layers, parameters, case.scale).spatial[:, 0])
 
 
 def test_further_scales_leave_the_means_alone(device):

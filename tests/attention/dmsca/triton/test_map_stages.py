@@ -3,7 +3,7 @@ import pytest
 import torch
 from stages import Case, close
 
-from dmsca_mm.attention.dmsca import rearranged
+from dmsca_mm.attention.dmsca import gates, rearranged
 from dmsca_mm.attention.dmsca.triton import map_stages, plan
 
 SHAPES = [(1, 1, 1, 1), (2, 5, 3, 7), (1, 40, 9, 31)]
@@ -19,7 +19,7 @@ def test_reduce_forward(shape, channels_last, device):
     assert torch.equal(reduced.maxima.amax(1), case.x.amax((2, 3)))
     close(reduced.layers[:, 0], x.mean(1))
     assert torch.equal(reduced.layers[:, 1], case.x.amax(1))
-    _, v, w = rearranged._rows(parameters)
+    _, v, w = rearranged.weight_rows(parameters)
     close(reduced.dots, torch.einsum('rc,nchw->nrhw', torch.stack([v, w]), x))
 
 
@@ -27,7 +27,7 @@ def forward(case):
     """A_s and the blend by the rearranged form, and the two dot products that ``apply`` is given."""
     x, _, parameters = case.double()
     exact, stats = case.stats()
-    spatial = rearranged.spatial_gate(exact.layers, parameters, case.scale).spatial
+    spatial = gates.spatial_gate(exact.layers, parameters, case.scale).spatial
     blend = rearranged.apply(x, exact.channel, spatial, parameters, case.scale)
     return exact, stats, spatial, blend, torch.cat([blend.d_v, blend.d_w], 1).float()
 

@@ -3,7 +3,7 @@ import pytest
 import torch
 from stages import SMALL, Case, close
 
-from dmsca_mm.attention.dmsca import rearranged
+from dmsca_mm.attention.dmsca import gates
 from dmsca_mm.attention.dmsca.triton import gate_stages
 from dmsca_mm.attention.dmsca.triton.map_stages import MapGradients
 
@@ -17,7 +17,7 @@ CASES = [((1, 1, 1, 1), SMALL), ((2, 3, 3, 70), SMALL), ((1, 2, 70, 3), SMALL),
 def test_forward(shape, arguments, device):
     case = Case(shape, device, **arguments)
     exact, stats = case.stats()
-    gate = rearranged.spatial_gate(exact.layers, case.double()[2], case.scale)
+    gate = gates.spatial_gate(exact.layers, case.double()[2], case.scale)
     context = gate_stages.means_fold(stats.layers, case.parameters)
     close(context.row_means, exact.layers.mean(3))
     close(context.column_means, exact.layers.mean(2))
@@ -42,9 +42,9 @@ def test_backward(shape, arguments, device):
     case = Case(shape, device, **arguments)
     exact, stats = case.stats()
     parameters = case.double()[2]
-    gate = rearranged.spatial_gate(exact.layers, parameters, case.scale)
+    gate = gates.spatial_gate(exact.layers, parameters, case.scale)
     d_spatial = torch.randn_like(gate.spatial)
-    expected, gradients = rearranged.spatial_gate_backward(d_spatial, exact.layers, gate, parameters, case.scale)
+    expected, gradients = gates.spatial_gate_backward(d_spatial, exact.layers, gate, parameters, case.scale)
     close(backward(case, stats, d_spatial, gate.spatial), expected)
     for name, gradient in gradients.items():
         found = getattr(case.gradients, name)
