@@ -65,10 +65,10 @@ def put_plugin(config: Config, spec: str) -> None:
         if plugins:
             frozen, number = backbone.get('frozen_stages', -1), backbone.get('num_stages', 4)
             stages = tuple(stage > frozen for stage in range(1, number + 1))
-            if not any(stages):
+            if not any(stages) and not all('stages' in plugin for plugin in plugins):
                 raise UsageError(f'--plugin {spec}: frozen_stages={frozen} freezes every stage, and a plugin in them '
-                                 f'would not train: unfreeze some, or name stages, as in --plugin '
-                                 f'"{spec}:stages=({"True," * number})"')
+                                 f'would not train: set model.backbone.frozen_stages, or name the stages, as in '
+                                 f'--plugin "{spec.split(":")[0]}:stages=({"True," * number})"')
             backbone['plugins'] = [ConfigDict({'stages': stages, **plugin}) for plugin in plugins]
             check_backbone(backbone, config.get('default_scope'))
     if plugins:

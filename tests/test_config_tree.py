@@ -2,7 +2,7 @@
 import pytest
 from mmengine.config import Config
 
-from dmsca_mm.config_tree import put_plugin, walk
+from dmsca_mm.config_tree import add_import, put_plugin, walk
 from dmsca_mm.errors import UsageError
 
 
@@ -36,6 +36,22 @@ def test_put_plugin_reaches_nested_backbones():
     config = Config(dict(model=dict(type='SoftTeacher', detector=dict(backbone=backbone))))
     put_plugin(config, 'dmsca')
     assert config.model.detector.backbone.plugins[0].stages == (False, True, True)
+
+
+def test_plugins_of_a_frozen_backbone_are_refused():
+    config = Config(dict(model=dict(backbone=dict(type='mmdet.ResNet', depth=50, frozen_stages=4))))
+    with pytest.raises(UsageError, match='--plugin dmsca: frozen_stages=4 freezes every stage'):
+        put_plugin(config, 'dmsca')
+    put_plugin(config, 'dmsca:stages=(True,True,True,True)')
+
+
+@pytest.mark.parametrize(('entry', 'expected'), [
+    ({}, ['own']), (dict(custom_imports=None), ['own']), (dict(custom_imports=dict(imports='other')), ['other', 'own']),
+    (dict(custom_imports=dict(imports=['other', 'own'])), ['other', 'own'])])
+def test_an_import_is_added_to_what_mmengine_takes_as_imports(entry, expected):
+    config = Config(entry)
+    add_import(config, 'own')
+    assert config.custom_imports['imports'] == expected
 
 
 @pytest.mark.parametrize('config', [dict(), dict(model=dict(type='X')), dict(model=None)])

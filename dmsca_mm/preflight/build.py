@@ -30,6 +30,7 @@ from ..backbones import takes_argument
 from ..config_tree import walk
 from ..errors import UsageError
 from ..failures import readable_errors
+from .config_parts import registered
 
 SPLITS = ('train', 'val', 'test')
 _REGISTERED: tuple[tuple[str, Registry], ...] = (
@@ -68,7 +69,7 @@ def check_build(config: Config, splits: tuple[str, ...] = SPLITS) -> nn.Module:
     with readable_errors(config):
         for path, part in walk(config.model, 'model'):  # mmcv's own error does not tell the name
             if path.split('.')[-1] in ('norm_cfg', 'conv_cfg', 'act_cfg'):
-                _check_name(part.get('type'), path, MODELS, config.get('default_scope'))
+                registered(part.get('type'), path, MODELS, config.get('default_scope'))
         for path, registry in _REGISTERED:
             split = 'train' if path == 'param_scheduler' else path.split('_')[0]
             if split not in {*SPLITS} - {*splits}:
@@ -134,7 +135,7 @@ def _unread(node: Any, scope: str | None) -> Any:
     if not isinstance(node, dict):
         return node
     result = {key: _unread(value, scope) if key in ('dataset', 'datasets') else value for key, value in node.items()}
-    kind = _check_name(node.get('type'), 'dataset', DATASETS, scope)
+    kind = registered(node.get('type'), 'dataset', DATASETS, scope)
     return {**result, 'lazy_init': True} if inspect.isclass(kind) and takes_argument(kind, 'lazy_init') else result
 
 
@@ -145,7 +146,7 @@ def _check_part(config: Config, path: str, registry: Registry) -> None:
     if isinstance(node, dict) and 'metrics' in node:  # of an evaluator of its own kind
         node = node['metrics']
     for entry in node if isinstance(node, (list, tuple)) else [node]:
-        kind = _check_name((entry or {}).get('type', _DEFAULTS.get(path)), path, registry, config.get('default_scope'))
+        kind = registered((entry or {}).get('type', _DEFAULTS.get(path)), path, registry, config.get('default_scope'))
         if not entry or not inspect.isclass(kind):
             continue
         known = inspect.signature(kind).parameters
@@ -155,16 +156,3 @@ def _check_part(config: Config, path: str, registry: Registry) -> None:
         for argument in entry:
             if argument not in taken:
                 raise UsageError(f'{path}: {kind.__name__} takes no argument {argument!r}')
-
-
-def _check_name(kind: Any, path: str, registry: Registry, scope: str | None) -> Any:
-    """What a name stands for."""
-    if not isinstance(kind, str):
-        return kind
-    with registry.switch_scope_and_registry(scope) as scoped:
-        found = scoped.get(kind)
-        if found is None:
-            way = 'check its name, and custom_imports if it is your own' if scope else (
-                f"the config sets no default_scope, such as 'mmdet': set it, or name the library, as in 'mmdet.{kind}'")
-            raise UsageError(f'{path}: {kind!r} is registered nowhere: {way}')
-        return found

@@ -2,16 +2,15 @@
 from __future__ import annotations
 
 import inspect
-from importlib import import_module
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.registry import DATASETS
 
-from ..compat.requirements import LIBRARIES
 from ..errors import UsageError
-from .config_parts import heads
+from .config_parts import heads, registered
 
-HEADS = ('bbox_head', 'mask_head', 'decode_head', 'head')
+_HEADS = ('bbox_head', 'mask_head', 'decode_head', 'head')
 """Heads that decide among the classes of the data; others, such as rpn_head, have classes of their own."""
 
 
@@ -20,12 +19,17 @@ def classes_of(dataset: dict[str, Any], scope: str | None) -> tuple[str, ...] | 
 
     Args:
         dataset: its config.
-        scope: the library that resolves its type, of :data:`~dmsca_mm.compat.requirements.LIBRARIES`.
+        scope: the library that resolves a plain name of its type, a config's ``default_scope``.
     """
-    named = (dataset.get('metainfo') or {}).get('classes', dataset.get('classes'))
+    named = named_classes(dataset)
     if isinstance(named, (list, tuple)):
         return tuple(named)
     return own_classes(dataset, scope) if named is None else None
+
+
+def named_classes(dataset: dict[str, Any]) -> Any:
+    """What a data set's config gives as its classes, a sequence or a file; None where it gives nothing."""
+    return (dataset.get('metainfo') or {}).get('classes', dataset.get('classes'))
 
 
 def own_classes(dataset: dict[str, Any], scope: str | None) -> tuple[str, ...] | None:
@@ -67,24 +71,16 @@ def argument_of(dataset: dict[str, Any], name: str, scope: str | None) -> Any:
 
 
 def data_set_class(dataset: dict[str, Any], scope: str | None) -> Any:
-    """The class of a data set; its name where the scope is of a library that is not known here.
+    """The class of a data set.
 
     Args:
         dataset: its config.
         scope: see :func:`classes_of`.
 
     Raises:
-        UsageError: it is registered nowhere in the library.
+        UsageError: it is registered nowhere.
     """
-    kind = dataset.get('type')
-    if isinstance(kind, str) and scope in LIBRARIES:
-        import_module(f'{scope}.datasets')
-        found = import_module(f'{scope}.registry').DATASETS.get(kind.removeprefix(f'{scope}.'))
-        if found is None:
-            raise UsageError(f'data set {kind!r} is registered nowhere in {scope}: check its name, and custom_imports '
-                             'if it is your own')
-        return found
-    return kind
+    return registered(dataset.get('type'), 'dataset', DATASETS, scope)
 
 
 def check_heads(config: Config, classes: int, loader: str) -> list[str]:
@@ -102,7 +98,7 @@ def check_heads(config: Config, classes: int, loader: str) -> list[str]:
         UsageError: a head has fewer.
     """
     found = []
-    for path, head in heads(config.get('model'), 'model', HEADS):
+    for path, head in heads(config, _HEADS):
         number = head['num_classes']
         if head.get('class_agnostic'):
             continue

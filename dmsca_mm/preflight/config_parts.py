@@ -1,24 +1,48 @@
-"""Where the heads, data sets and metrics stand in a config."""
+"""Where the heads, data sets and metrics stand in a config, and what their names stand for."""
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.registry import Registry
 
 from ..config_tree import walk
+from ..errors import UsageError
 
 
-def heads(node: Any, path: str, names: tuple[str, ...]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The heads in a model that have a number of classes, each with its path.
+def registered(kind: Any, path: str, registry: Registry, scope: str | None) -> Any:
+    """The class or function that a name stands for.
 
     Args:
-        node: the model's config, or a part of it.
-        path: its own.
+        kind: a name, with or without its library; anything else is returned.
+        path: of the entry in the config, for the error.
+        registry: of its kind.
+        scope: the library that resolves a plain name, a config's ``default_scope``.
+
+    Raises:
+        UsageError: it is registered nowhere.
+    """
+    if not isinstance(kind, str):
+        return kind
+    with registry.switch_scope_and_registry(scope) as scoped:
+        found = scoped.get(kind)
+    if found is None:
+        way = 'check its name, and custom_imports if it is your own' if scope else (
+            f"the config sets no default_scope, such as 'mmdet': set it, or name the library, as in 'mmdet.{kind}'")
+        raise UsageError(f'{path}: {kind!r} is registered nowhere: {way}')
+    return found
+
+
+def heads(config: Config, names: tuple[str, ...]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The heads of a config's model that have a number of classes, each with its path.
+
+    Args:
+        config: an OpenMMLab config.
         names: keys under which heads stand, one or a list.
     """
-    for where, part in walk(node, path):
-        keys = [key for key in where.removeprefix(path).split('.') if not key.isdecimal()]
+    for where, part in walk(config.get('model'), 'model'):
+        keys = [key for key in where.split('.')[1:] if not key.isdecimal()]
         if keys[-1:] and keys[-1] in names and isinstance(part.get('num_classes'), int):
             yield where, part
 

@@ -1,7 +1,6 @@
 """The data that a run reads: files there, annotations in order, images that open, classes that fit the heads."""
 from __future__ import annotations
 
-import inspect
 import os.path as osp
 import re
 from pathlib import Path
@@ -82,7 +81,7 @@ def check_data(config: Config, loaders: tuple[str, ...], skip_bad_images: bool =
                 files.append(listed)
             elif listed and _VIDEOS in family:
                 read_coco(listed, f'{loader}: annotation file {listed}', annotations=False)
-            elif _SEGMENTATION in family and inspect.isclass(data_set_class(dataset, scope)):
+            elif _SEGMENTATION in family:
                 of_files, labels = check_segmentation(dataset, data_set_class(dataset, scope), scope,
                                                       set(ignored_labels(config)), loader, bad_ones_pass)
                 found += of_files

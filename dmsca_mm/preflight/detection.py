@@ -9,7 +9,7 @@ from typing import Any
 from ..errors import UsageError
 from .annotations import check_coco
 from .categories import check_categories
-from .classes import classes_of
+from .classes import classes_of, named_classes
 from .coco import Coco, Image, read_coco
 from .kept import check_left, usable
 from .masks import check_masks
@@ -24,7 +24,7 @@ def check_detection(path: Path, dataset: dict[str, Any], kind: Any, scope: str |
     Args:
         path: of the file, which exists.
         dataset: the config of the data set that reads it.
-        kind: its class, or its name; of others than mmdet's CocoDataset and its own nothing is checked, and of those
+        kind: its class; of others than mmdet's CocoDataset and its own nothing is checked, and of those
             that read entries in their own way only categories and images.
         scope: see :func:`~.classes.classes_of`.
         loader: the key of the data loader that reads it.
@@ -42,10 +42,10 @@ def check_detection(path: Path, dataset: dict[str, Any], kind: Any, scope: str |
     if base is None:
         return []
     named = f'{loader}: annotation file {path}'
-    classes, chosen = classes_of(dataset, scope), _names_classes(dataset)
-    plain = isinstance(kind, str) or reads_as_mmdet(kind)
+    classes, chosen = classes_of(dataset, scope), named_classes(dataset) is not None
+    plain = reads_as_mmdet(kind)
     content = read_coco(path, named, annotations=plain)
-    if (isinstance(kind, str) or kind.__init__ is base.__init__) and 'img' not in (dataset.get('data_prefix') or {}):
+    if kind.__init__ is base.__init__ and 'img' not in (dataset.get('data_prefix') or {}):
         raise UsageError(f'{loader}: data_prefix has no img, the folder of the images that {path} lists: set '
                          "data_prefix=dict(img='...')")
     found = check_coco(content, named, for_metrics=measured) if plain else []
@@ -72,14 +72,8 @@ def reads_as_mmdet(kind: Any) -> bool:
 
 def _coco_dataset(kind: Any) -> Any:
     """mmdet's CocoDataset where a data set is of it, else None."""
-    if isinstance(kind, str):
-        return kind if kind.removeprefix('mmdet.') == 'CocoDataset' else None
     bases = kind.__mro__ if inspect.isclass(kind) else ()
     return next((base for base in bases if base.__name__ == 'CocoDataset'), None)
-
-
-def _names_classes(dataset: dict[str, Any]) -> bool:
-    return (dataset.get('metainfo') or {}).get('classes', dataset.get('classes')) is not None
 
 
 def _check_images(content: Coco, path: Path, dataset: dict[str, Any], loader: str, bad_ones_pass: bool

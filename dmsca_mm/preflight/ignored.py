@@ -104,7 +104,7 @@ def _check_training(config: Config, label: int, fault: str) -> list[str]:
 
 
 def _heads_of(config: Config) -> Iterator[tuple[str, dict[str, Any]]]:
-    for where, head in heads(config.get('model'), 'model', _HEADS):
+    for where, head in heads(config, _HEADS):
         if name_of(head) != _OF_BOUNDARIES:
             yield where, head
 

@@ -12,7 +12,7 @@ from mmengine.config import Config
 from mmengine.registry import DATASETS, DefaultScope
 
 from dmsca_mm.datasets import digit_classes, digits
-from dmsca_mm.datasets.composing import Sample, compose, material
+from dmsca_mm.datasets.composing import Sample, material
 from dmsca_mm.datasets.digit_classes import DigitClassesParameters, make_digit_classes, samples
 from dmsca_mm.errors import UsageError
 
@@ -71,15 +71,6 @@ def test_classes_take_turns_and_lie_in_folders_of_their_names(made):
     for split, wanted in (('training', [3] * 10), ('validation', [2] + [1] * 9)):
         assert [len(list((made / split / str(digit)).iterdir())) for digit in range(10)] == wanted
     assert cv2.imread(str(made / 'training/7/000017.jpg')).shape == (64, 64, 3)
-
-
-@pytest.mark.slow
-def test_digits_have_about_the_size_that_they_have_for_detection():
-    tall = {}
-    for name, size, scales in (('detection', 160, digits.SCALES), ('classes', 64, digit_classes.SCALES)):
-        tall[name] = np.median([compose(np.random.default_rng(index), *material('training'), 1, size, scales)
-                                .boxes[0]['bbox'][3] for index in range(60)])
-    assert 0.8 < tall['classes'] / tall['detection'] < 1.1
 
 
 def test_loader_of_mmpretrain_gives_the_classes(made, repository):

@@ -1,8 +1,6 @@
 """The built-in data set: same bytes, honest split, boxes that fit the labels, readable by the real loaders."""
 import hashlib
 import json
-import subprocess
-import sys
 from dataclasses import replace
 
 import cv2
@@ -109,12 +107,6 @@ def test_ade_loader_gives_background_and_ten_digits(made, repository):
             assert np.array_equal(labels, expected)
 
 
-def test_a_made_data_set_is_reused_untouched(made):
-    before = {path: path.stat().st_mtime_ns for path in made.rglob('*')}
-    assert make_digits(made, SMALL) is False
-    assert before == {path: path.stat().st_mtime_ns for path in made.rglob('*')}
-
-
 def test_other_parameters_need_overwrite(tmp_path):
     root, other = tmp_path / 'digits', replace(SMALL, training=2, seed=9)
     make_digits(root, replace(SMALL, training=2))
@@ -134,49 +126,3 @@ def test_missing_files_are_noticed(tmp_path, name):
     (tmp_path / 'digits' / name).unlink()
     with pytest.raises(UsageError, match='is incomplete'):
         make_digits(tmp_path / 'digits', replace(SMALL, training=2))
-
-
-def test_a_folder_of_something_else_is_never_replaced(tmp_path):
-    (tmp_path / 'mine.txt').write_text('keep')
-    with pytest.raises(UsageError, match='is not a digits data set'):
-        make_digits(tmp_path, SMALL, overwrite=True)
-    assert [path.name for path in tmp_path.iterdir()] == ['mine.txt']
-
-
-def test_an_interrupted_run_leaves_nothing(tmp_path, monkeypatch):
-    def interrupted(split, parameters):
-        yield next(complete(split, parameters))
-        raise KeyboardInterrupt
-    complete = digits.samples
-    monkeypatch.setattr(digits, 'samples', interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        make_digits(tmp_path / 'digits', SMALL)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_disk_that_refuses_is_said(tmp_path):
-    (tmp_path / 'file').write_text('')
-    with pytest.raises(UsageError, match=r'cannot write the digits data set to .*file/digits'):
-        make_digits(tmp_path / 'file' / 'digits', SMALL)
-
-
-@pytest.mark.parametrize('wrong', [
-    dict(training=0), dict(validation=-1), dict(size=100), dict(size=64), dict(seed=-1)])
-def test_a_parameter_out_of_range_is_named(wrong):
-    (name, value), = wrong.items()
-    with pytest.raises(UsageError, match=f'digits: {name} is {value}, must be'):
-        DigitsParameters(**wrong)
-
-
-@pytest.mark.slow
-def test_the_command_makes_finds_and_refuses(tmp_path, repository):
-    def run(*arguments):
-        command = [sys.executable, str(repository / 'tools/make_digits.py'), '--training', '2', '--validation', '1']
-        return subprocess.run([*command, *arguments], cwd=tmp_path, capture_output=True, text=True,
-                              env={'PYTHONPATH': str(repository), 'PATH': '/usr/bin:/bin'})
-    assert 'made, 2 training and 1 validation images in data/digits' in run().stdout
-    assert 'already there' in run().stdout
-    refused = run('--seed', '1')
-    assert refused.returncode == 2
-    assert len(refused.stderr.strip().splitlines()) == 1
-    assert '--overwrite' in refused.stderr

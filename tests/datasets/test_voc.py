@@ -93,7 +93,7 @@ def test_a_box_counted_from_zero_begins_at_the_border(voc, out):
 
 
 @pytest.mark.parametrize(('box', 'words'), [
-    ((10, 10, 10, 30), 'has no area'), ((30, 10, 10, 30), 'has no area'),
+    ((10, 10, 10, 30), 'has no area'), ((0, 10, 1, 30), 'has no area'), ((30, 10, 10, 30), 'has no area'),
     ((10, 10, 65, 30), 'reaches beyond the image of 64x48'), ((-3, 10, 20, 30), 'reaches beyond the image of 64x48'),
     ((10, 10, 20, 'many'), "bndbox/ymax is 'many', it must be a number"), ((10, 'nan', 20, 30), "bndbox/ymin is 'nan'"),
     ((10, '', 20, 30), 'has no bndbox/ymin')])

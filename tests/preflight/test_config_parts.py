@@ -7,7 +7,8 @@ from dmsca_mm.preflight.config_parts import datasets, heads, metrics, name_of
 def test_heads_are_found_alone_in_lists_and_inside_others():
     model = dict(decode_head=[dict(num_classes=3), dict(num_classes=4)], neck=dict(), rpn_head=dict(num_classes=1),
                  segmenter=dict(decode_head=dict(num_classes=5)))
-    assert [(where, head['num_classes']) for where, head in heads(model, 'model', ('decode_head',))] == [
+    config = Config(dict(model=model))
+    assert [(where, head['num_classes']) for where, head in heads(config, ('decode_head',))] == [
         ('model.decode_head.0', 3), ('model.decode_head.1', 4), ('model.segmenter.decode_head', 5)]
 
 

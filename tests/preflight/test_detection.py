@@ -14,7 +14,9 @@ from dmsca_mm.preflight.detection import check_detection
 def check(tmp_path, repository):
     own_data.detector(tmp_path, repository)
 
-    def run(kind, **options):
+    def run(kind=None, **options):
+        from mmdet.datasets import CocoDataset
+        kind = kind or CocoDataset
         dataset = dict(type=kind, metainfo=dict(classes=own_data.CLASSES), data_root=str(tmp_path),
                        ann_file='train.json', data_prefix=dict(img='images'))
         return check_detection(tmp_path / 'train.json', {**dataset, **options}, kind, 'mmdet', 'train_dataloader',
@@ -34,7 +36,7 @@ def test_data_sets_of_coco_are_checked_and_others_left_to_the_library(check, tmp
 
     own_data.change(tmp_path / 'train.json', annotations=[])
     assert len(check(Own)) == 1
-    assert len(check('CocoDataset')) == 1
+    assert len(check()) == 1
     assert check(Otherwise) == [], 'its entries may be of any kind'
     (tmp_path / 'train.json').write_text('{}')
     assert check(BaseDetDataset) == []
@@ -47,27 +49,27 @@ def test_a_photograph_that_its_header_turns_has_the_size_that_is_trained_on(chec
     header[0x0112] = 6  # turned by 90 degrees
     width, height = own_data.SIZE
     Image.new('RGB', (height, width)).save(tmp_path / 'images/0.jpg', exif=header)
-    assert check('CocoDataset') == []
+    assert check() == []
     Image.new('RGB', (width, height)).save(tmp_path / 'images/0.jpg', exif=header)
-    assert f'{height}×{width} pixels, listed as {width}×{height}' in check('CocoDataset')[0]
+    assert f'{height}×{width} pixels, listed as {width}×{height}' in check()[0]
 
 
 def test_a_test_filters_nothing(check, tmp_path):
     filters = dict(min_size=1000)
     with pytest.raises(UsageError, match='leaves no image'):
-        check('CocoDataset', filter_cfg=filters)
-    assert check('CocoDataset', filter_cfg=filters, test_mode=True) == []
+        check(filter_cfg=filters)
+    assert check(filter_cfg=filters, test_mode=True) == []
 
 
 def test_a_set_whose_truth_is_kept_back_can_be_tested_on(check, tmp_path):
     content = json.loads((tmp_path / 'train.json').read_text())
     del content['annotations']
     (tmp_path / 'train.json').write_text(json.dumps(content))
-    assert check('CocoDataset', test_mode=True) == []
-    assert 'no box to learn from, of 0 annotations' in check('CocoDataset')[0]
+    assert check(test_mode=True) == []
+    assert 'no box to learn from, of 0 annotations' in check()[0]
 
 
 def test_classes_in_a_file_are_left_to_mmengine(check, tmp_path):
     content = json.loads((tmp_path / 'train.json').read_text())
     assert len(content['categories']) == 2
-    assert check('CocoDataset', metainfo=Config(dict(classes='names.txt'))._cfg_dict) == []
+    assert check(metainfo=Config(dict(classes='names.txt'))._cfg_dict) == []

@@ -6,7 +6,6 @@ from PIL import Image
 
 from dmsca_mm.errors import UsageError
 from dmsca_mm.preflight.label_maps import check_maps
-from dmsca_mm.preflight.samples import SAMPLE
 
 PIPELINE = [dict(type='LoadImageFromFile'), dict(type='LoadAnnotations')]
 
@@ -28,19 +27,6 @@ def make(root, number, **options):
     own_data.pictures(root / 'images', [f'{place:04d}.jpg' for place in range(number)])
     for place in range(number):
         own_data.label_map(root / f'labels/{place:04d}.png', place, **options)
-
-
-def test_the_sample_is_bounded_and_spread(check, tmp_path, monkeypatch):
-    from mmseg.datasets.transforms import LoadAnnotations
-    make(tmp_path, 5 * SAMPLE - 3)
-    loaded = []
-    plain = LoadAnnotations.transform
-    monkeypatch.setattr(LoadAnnotations, 'transform',
-                        lambda self, results: loaded.append(results['seg_map_path']) or plain(self, results))
-    assert check() == []
-    assert len(loaded) == SAMPLE
-    assert loaded[0].endswith('0000.png')
-    assert loaded[-1].endswith(f'{5 * (SAMPLE - 1):04d}.png')
 
 
 def test_colours_are_named_and_a_palette_is_none(check, tmp_path):
