@@ -169,9 +169,10 @@ def _cpu_kernels() -> Finding:
 def _triton() -> Finding:
     if not torch.cuda.is_available():
         return Finding('Triton', 'not needed without a GPU')
-    fault = no_triton() or old_card(torch.device('cuda'))
-    if fault:
+    if fault := no_triton():
         return Finding('Triton', 'not usable', fault, 'pip install --upgrade triton')
+    if reason := old_card(torch.device('cuda')):
+        return Finding('Triton', f'not used, {reason}')
     return Finding('Triton', version('triton'))
 
 

@@ -76,7 +76,7 @@ def runner(work_dir, resume=None, loop='SameEpochLoop', workers=0, interval=5, p
 
     Args:
         work_dir: of the run.
-        resume: checkpoint to go on from.
+        resume: checkpoint to go on from; True for the newest of the work directory.
         loop: name of the training loop.
         workers: data workers.
         interval: iterations from one checkpoint to the next.
@@ -95,7 +95,7 @@ def runner(work_dir, resume=None, loop='SameEpochLoop', workers=0, interval=5, p
     model = Model(pause)
     model.register_buffer('padding', torch.zeros(padding * 250_000))
     return Runner(
-        model, str(work_dir), load_from=resume, resume=resume is not None,
+        model, str(work_dir), load_from=None if resume is True else resume, resume=resume is not None,
         train_cfg=dict(type=getattr(loops, loop), **length),
         train_dataloader=dict(dataset=Noisy(), batch_size=BATCH, drop_last=True, **workers_stay,
                               sampler=dict(type='DefaultSampler' if 'Epoch' in loop else 'InfiniteSampler')),

@@ -76,7 +76,8 @@ def test_stack_is_that_which_works_on_the_python(setup, tmp_path, version, asked
     ({'PYTHON': 'another'}, False), ({'STACK': 'upstream'}, False)])
 def test_second_call_keeps_the_environment_that_was_asked_for(setup, asked, does_nothing):
     checkout, _ = setup(PYTHON='none-such')
-    (checkout / '.venv').mkdir()
+    (checkout / '.venv/bin').mkdir(parents=True)
+    (checkout / '.venv/bin/python').symlink_to('/bin/true')
     parts = (checkout / 'requirements.txt', *sorted((checkout / 'requirements').glob('*.txt')),
              checkout / 'pyproject.toml', checkout / 'tools/setup.sh')
     digest = hashlib.sha256(b''.join(path.read_bytes() for path in parts)).hexdigest()
@@ -85,6 +86,15 @@ def test_second_call_keeps_the_environment_that_was_asked_for(setup, asked, does
                         CXX='none-such')
     assert finished.returncode == (0 if does_nothing else 2), finished.stderr
     assert finished.stdout == ''
+
+
+def test_an_environment_whose_python_is_gone_is_made_again(setup):
+    checkout, _ = setup(PYTHON='none-such')
+    (checkout / '.venv/bin').mkdir(parents=True)
+    (checkout / '.venv/bin/python').symlink_to('/gone/python')
+    (checkout / '.venv/complete').touch()
+    _, finished = setup({'py': python(3.12)}, PYTHON='py', CXX='none-such')
+    assert 'no C++ compiler' in finished.stderr
 
 
 def pins(repository, name):

@@ -17,13 +17,11 @@ venv=${VENV:-.venv}
 stamp="$venv/complete"
 wanted=$(cat requirements.txt requirements/*.txt pyproject.toml tools/setup.sh | sha256sum | cut -d ' ' -f 1)
 kernels=dmsca_mm/attention/dmsca/cpu/compile_kernels.py
-# What was asked for, if anything, must be what was made.
-if [ -f "$stamp" ] && read -r made made_version made_stack < "$stamp" && [ "$made" = "$wanted" ] &&
+# Return early where the environment matches requirements and options.
+if [ -x "$venv/bin/python" ] && [ -f "$stamp" ] && read -r made made_version made_stack < "$stamp" && [ "$made" = "$wanted" ] &&
     [ "${STACK:-$made_stack}" = "$made_stack" ] &&
     { [ -z "${PYTHON:-}" ] || [ "$(version_of "$PYTHON")" = "$made_version" ]; }; then
-    if [ -x "$venv/bin/python" ]; then  # the CPU kernels anew where their sources have changed
-        "$venv/bin/python" "$kernels" --quiet || true
-    fi
+    "$venv/bin/python" "$kernels" --quiet || true  # anew where their sources have changed
     exit 0
 fi
 
@@ -64,7 +62,7 @@ say() { echo "setup: $1 ($((SECONDS - started)) s)"; }
 say "making $venv with Python $version and the $stack packages ($reason)"
 rm -f "$stamp"
 "$python" -m venv --clear "$venv"
-log="$PWD/$venv/setup.log"
+log="$venv/setup.log"
 install=("$venv/bin/python" -m pip --disable-pip-version-check install --no-build-isolation)
 again=(--no-cache-dir --force-reinstall)
 if command -v uv > /dev/null; then  # it does not read pip's settings

@@ -5,6 +5,7 @@ import hashlib
 import os
 import pickle
 import re
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -75,12 +76,15 @@ def read(path: str | Path, map_location: Any = 'cpu', mapped: bool = True) -> An
     try:
         if path.suffix == '.safetensors':
             return dict(state_dict=_safetensors(path))
-        content = torch.load(path, map_location=map_location, weights_only=True, mmap=mapped and _is_zip(path))
+        content = torch.load(path, map_location=map_location, weights_only=True,
+                             mmap=mapped and zipfile.is_zipfile(path))
     except pickle.UnpicklingError as error:
         if 'Unsupported operand' in str(error):  # no pickle at all
             raise UsageError(_broken(path, error)) from None
         raise UsageError(f'checkpoint {path} holds more than weights and training state and was not loaded: '
                          f'{_culprit(error)}. Use one saved as plain weights') from None
+    except (UsageError, PermissionError):
+        raise
     except Exception as error:  # bytes that are no pickle can fail the reader in any way
         raise UsageError(_broken(path, error)) from None
     if not isinstance(content, dict):
@@ -144,11 +148,6 @@ def seed(path: str | Path) -> int:
         raise UsageError(f'checkpoint {path} holds no state of a training to resume (no {missing[0]}): start a new run '
                          f'from its weights with --cfg-options load_from={path}')
     return content['meta']['seed']
-
-
-def _is_zip(path: Path) -> bool:
-    with path.open('rb') as file:
-        return file.read(4) == b'PK\x03\x04'
 
 
 def _broken(path: Path, error: Exception) -> str:

@@ -1,21 +1,20 @@
-"""How mmengine opens weights by name, a path or an address: all of it through :func:`reading.read`."""
+"""How mmengine opens weights by path, address or name: through :func:`reading.read`, names of ``mmcls://`` excepted."""
 from __future__ import annotations
 
 import os
 import socket
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
 
 import torch
 import torch.distributed as dist
 from mmengine.dist import get_rank
 from mmengine.runner import CheckpointLoader
-from mmengine.runner.checkpoint import get_deprecated_model_names, get_external_models, get_torchvision_models
+from mmengine.runner.checkpoint import get_torchvision_models
 
 from ..config_tree import walk
 from ..errors import UsageError
-from . import reading
+from . import model_zoo, reading
 
 PATIENCE = 60
 """Seconds without a byte after which a download has failed."""
@@ -27,9 +26,8 @@ def install() -> None:
     So safetensors files load too, and a hash in a file's name is checked.
     """
     reading.load_weights_only()
-    for prefixes, loader in (('', _local), (('http://', 'https://'), _remote),
-                             (('torchvision://', 'modelzoo://'), _of_torchvision),
-                             (('open-mmlab://', 'openmmlab://'), _of_openmmlab)):
+    names = tuple(f'{zoo}://' for zoo in (*model_zoo.TORCHVISION, *model_zoo.OPENMMLAB))
+    for prefixes, loader in (('', _local), (('http://', 'https://'), _remote), (names, _named)):
         CheckpointLoader.register_scheme(prefixes, loader, force=True)
 
 
@@ -60,13 +58,9 @@ def _remote(filename: str, map_location: Any = None) -> Any:
     return reading.read(path, map_location, mapped=False)
 
 
-def _of_torchvision(filename: str, map_location: Any = None) -> Any:
-    return _remote(get_torchvision_models()[filename.split('://')[1]], map_location)
-
-
-def _of_openmmlab(filename: str, map_location: Any = None) -> Any:
-    name = filename.split('://')[1]
-    return _remote(get_external_models()[get_deprecated_model_names().get(name, name)], map_location)
+def _named(filename: str, map_location: Any = None) -> Any:
+    """Of mmengine's tables, which need no torchvision; of torchvision where they lack the name."""
+    return _remote(model_zoo.address(filename) or get_torchvision_models()[filename.split('://')[1]], map_location)
 
 
 def _fetch(address: str, path: Path) -> None:
@@ -77,7 +71,7 @@ def _fetch(address: str, path: Path) -> None:
     socket.setdefaulttimeout(PATIENCE)
     try:
         torch.hub.download_url_to_file(address, str(path), progress=False)
-    except (URLError, OSError) as error:
+    except OSError as error:  # URLError is one
         reason = getattr(error, 'reason', error)
         raise UsageError(f'weights {address} could not be fetched ({reason}): fetch them by hand and name the local '
                          'file in init_cfg or load_from') from None

@@ -1,6 +1,7 @@
 """Files that are complete or absent: an atomic write through a temporary file, fsync and rename."""
 from __future__ import annotations
 
+import errno
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -11,6 +12,8 @@ from ..errors import UsageError
 
 PART = '.part'
 """What the name of a file that is still being written ends with."""
+FULL = errno.ENOSPC, errno.EDQUOT, errno.EFBIG
+"""Refusals of the system for want of room."""
 INTERRUPTED = 'interrupted.pth'
 """The checkpoint of an interrupted run. The next regular checkpoint replaces it."""
 
@@ -39,12 +42,13 @@ def write_whole(content: bytes | memoryview, path: str | Path, remedy: str = 'go
         with suppress(OSError):
             part.unlink()
         old = 'its earlier content is' if path.exists() else 'earlier files are'
-        raise UsageError(f'{path} could not be written ({len(content) / 1e6:.1f} MB: {error.strerror}); {old} whole: '
-                         f'make room, then {remedy}') from error
+        first = 'make room' if error.errno in FULL else 'mend this'
+        raise UsageError(f'{path} could not be written ({len(content) / 1e6:.1f} MB: {error.strerror}); {old} '
+                         f'unchanged: {first}, then {remedy}') from error
 
 
 class WholeFiles(LocalBackend):
-    """mmengine's access to local files, with :func:`write_whole` for what it writes."""
+    """mmengine's access to local files; what it puts there, such as checkpoints, is written atomically."""
 
     def put(self, obj: bytes | memoryview, filepath: str | Path) -> None:
         """Write a file atomically."""

@@ -35,7 +35,8 @@ def readable_errors(config: Any = None, log_dir: str | Path | None = None) -> It
     try:
         yield
     except MemoryError as error:
-        raise ProcessError(f'the memory is full ({_first(error)}): lower train_dataloader.batch_size, num_workers, '
+        reason = f' ({_first(error)})' if str(error) else ''
+        raise ProcessError(f'the memory is full{reason}: lower train_dataloader.batch_size, num_workers, '
                            'or the size of the images') from error
     except torch.OutOfMemoryError as error:
         raise ProcessError(f'the GPU memory is full ({_first(error)}): lower train_dataloader.batch_size, or give '

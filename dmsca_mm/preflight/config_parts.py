@@ -34,6 +34,18 @@ def registered(kind: Any, path: str, registry: Registry, scope: str | None) -> A
     return found
 
 
+def stands_for(kind: Any, wanted: type) -> bool:
+    """Whether a type in a config is a class, given as itself or by its name, with its library or without.
+
+    Args:
+        kind: the type.
+        wanted: the class.
+    """
+    names = kind.split('.') if isinstance(kind, str) else ('',)
+    return kind is wanted or (names[-1] == wanted.__name__
+                              and names[0] in (wanted.__name__, wanted.__module__.split('.')[0]))
+
+
 def heads(config: Config, names: tuple[str, ...]) -> Iterator[tuple[str, dict[str, Any]]]:
     """The heads of a config's model that have a number of classes, each with its path.
 

@@ -70,7 +70,8 @@ def _check_name(name: str, path: str, owner: dict[str, Any], default_scope: str 
     if found := model_zoo.address(fitting or name):
         what = f'those of {kind.__name__} of depth {backbone["depth"]}' if fitting else 'the same weights'
         way = f'name {what} by address or local file with --cfg-options {path}={found}, or {way}'
-    if name.split('://')[0] in model_zoo.TORCHVISION and find_spec('torchvision') is None:
+    of_torchvision = name.split('://')[0] in model_zoo.TORCHVISION and not model_zoo.address(name)
+    if of_torchvision and find_spec('torchvision') is None:
         raise UsageError(f'{name} needs torchvision, which is not installed: install it, or {way}')
     if model_zoo.is_unknown(name):
         near = model_zoo.near(name)

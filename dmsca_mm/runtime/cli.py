@@ -13,7 +13,7 @@ from ..plugins import PLUGINS
 
 
 class _Options(DictAction):
-    """``KEY=VALUE`` pairs; what is none ends as argparse's error, not as a traceback."""
+    """``KEY=VALUE`` pairs; an invalid one ends as argparse's error, not as a traceback."""
 
     def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any,
                  option_string: str | None = None) -> None:
@@ -33,7 +33,7 @@ def parser(description: str) -> argparse.ArgumentParser:
     """
     result = _with_config(description)
     result.add_argument('--work-dir', help='folder for logs and checkpoints; default work_dirs/NAME_OF_CONFIG')
-    result.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='job launcher')
+    result.add_argument('--launcher', choices=['none', 'pytorch', 'slurm'], default='none', help='job launcher')
     result.add_argument('--local-rank', '--local_rank', type=int, default=0, help=argparse.SUPPRESS)
     return result
 
@@ -50,7 +50,7 @@ def inspection_parser(description: str) -> argparse.ArgumentParser:
 
 
 def _spec(text: str) -> str:
-    """A plugin as it was given; what is none ends as argparse's error."""
+    """A plugin as it was given; an invalid one ends as argparse's error."""
     try:
         plugins_of(text)
     except UsageError as error:

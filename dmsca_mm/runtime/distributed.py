@@ -42,12 +42,12 @@ def processes(launcher: str) -> int:
     """How many processes a job has, from the launcher's environment.
 
     Args:
-        launcher: ``'none'``, ``'pytorch'``, ``'slurm'`` or ``'mpi'``.
+        launcher: ``'none'``, ``'pytorch'`` or ``'slurm'``.
 
     Raises:
         ProcessError: the variable holds no number.
     """
-    variable = {'pytorch': 'WORLD_SIZE', 'slurm': 'SLURM_NTASKS', 'mpi': 'OMPI_COMM_WORLD_SIZE'}.get(launcher)
+    variable = {'pytorch': 'WORLD_SIZE', 'slurm': 'SLURM_NTASKS'}.get(launcher)
     return _number(variable, '1') if variable else 1
 
 
@@ -60,7 +60,7 @@ def checks_data(launcher: str) -> bool:
     Raises:
         ProcessError: the variable holds no number.
     """
-    variable = {'pytorch': 'LOCAL_RANK', 'slurm': 'SLURM_LOCALID', 'mpi': 'OMPI_COMM_WORLD_LOCAL_RANK'}.get(launcher)
+    variable = {'pytorch': 'LOCAL_RANK', 'slurm': 'SLURM_LOCALID'}.get(launcher)
     return variable is None or _number(variable, '0') == 0
 
 
@@ -68,7 +68,7 @@ def _number(variable: str, default: str = '') -> int:
     """An integer of the environment."""
     text = os.environ.get(variable, default)
     if not text.isascii() or not text.isdigit():
-        raise ProcessError(f'{variable}={text} of the environment is no whole number: start with tools/dist_train.sh, '
+        raise ProcessError(f'{variable}={text} of the environment is no integer: start with tools/dist_train.sh, '
                            'tools/dist_test.sh or their Slurm counterparts, which set it')
     return int(text)
 
@@ -90,10 +90,6 @@ def prepare(config: Config) -> None:
     if config.launcher == 'none':
         return
     settings = (config.get('env_cfg') or {}).get('dist_cfg') or {}
-    if torch.cuda.is_available():
-        init_dist(config.launcher, **{'backend': 'nccl', **settings})  # as the Runner does, which makes folders first
-        dist.barrier()
-        return
     if config.launcher == 'slurm':
         environment_from_slurm(config)
     missing = [name for name in _ENVIRONMENT if name not in os.environ]
@@ -102,6 +98,10 @@ def prepare(config: Config) -> None:
                          'tools/dist_train.sh, tools/dist_test.sh or their Slurm counterparts')
     for name in ('RANK', 'WORLD_SIZE', 'MASTER_PORT'):
         _number(name)
+    if torch.cuda.is_available():
+        init_dist(config.launcher, **{'backend': 'nccl', **settings})  # as the Runner does, which makes folders first
+        dist.barrier()
+        return
     seconds = settings.get('timeout')
     try:
         dist.init_process_group('gloo', timeout=seconds and timedelta(seconds=seconds))

@@ -28,7 +28,8 @@ def launch(script: str, processes: int, arguments: list[str]) -> None:
 
     Raises:
         UsageError: too many processes, or a PORT that is taken.
-        SystemExit: the code of the first process that failed; 128 and its number after a signal.
+        SystemExit: the code of the first process that failed, 1 where a signal ended it; 128 and the number of a
+            signal to the launcher.
     """
     gpus = torch.cuda.device_count()
     if gpus and processes > gpus:
@@ -85,7 +86,7 @@ def positive_number(name: str, text: str) -> int:
 def _number(name: str, default: int, lowest: int) -> int:
     text = os.environ.get(name, str(default))
     if not text.isascii() or not text.isdigit() or int(text) < lowest or int(text) > 65535:
-        raise UsageError(f'{name} must be a whole number from {lowest} to 65535, got {text!r}')
+        raise UsageError(f'{name} must be an integer from {lowest} to 65535, got {text!r}')
     return int(text)
 
 

@@ -36,7 +36,7 @@ def train(config: str, work_dir: str | None = None, resume: str | None = None, o
         amp: mixed precision; needs a GPU.
         auto_scale_lr: scale the learning rate by the real batch size over the config's base batch size.
         cfg_options: entries that override the config's.
-        launcher: ``'none'``, ``'pytorch'``, ``'slurm'`` or ``'mpi'``.
+        launcher: ``'none'``, ``'pytorch'`` or ``'slurm'``.
         plugin: see :func:`config.load_config`.
         skip_bad_images: leave out training images that are broken, and count them, where else the first one ends the
             run.

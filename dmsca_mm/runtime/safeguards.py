@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 from mmengine.config import Config
-from mmengine.hooks import Hook
 
 from ..config_tree import REGISTRY, add_import
 from .hooks import checkpoint
@@ -29,9 +28,5 @@ def install(config: Config, skip_bad_images: bool = False) -> None:
             quiet = loader.pop('disable_subprocess_warning', False)
             loader.setdefault('worker_init_fn', dict(type=start_worker.__name__, quiet=quiet))
     add_import(config, REGISTRY)
-    for hook in (StopOnBadNumbers, SaveOnSignal, StoreProcesses):
-        _add_hook(config, hook)
-
-
-def _add_hook(config: Config, hook: type[Hook]) -> None:
-    config.custom_hooks = [*(config.get('custom_hooks') or []), dict(type=hook.__name__)]
+    config.custom_hooks = [*(config.get('custom_hooks') or []), *(
+        dict(type=hook.__name__) for hook in (StopOnBadNumbers, SaveOnSignal, StoreProcesses))]

@@ -13,6 +13,8 @@ from ..checkpoint import sources
 from ..compat import logger
 from ..errors import UsageError
 from ..failures import readable_errors
+from ..preflight.config_parts import metrics as metrics_of
+from ..preflight.config_parts import name_of
 from . import distributed
 from .intervals import of_few
 from .main_metric import MAIN_METRICS, is_percent
@@ -35,7 +37,7 @@ def test(config: str, checkpoint: str, work_dir: str | None = None, out: str | N
         wait_time: seconds that a window stays.
         tta: test-time augmentation; the config must have ``tta_model`` and ``tta_pipeline``.
         cfg_options: entries that override the config's.
-        launcher: ``'none'``, ``'pytorch'``, ``'slurm'`` or ``'mpi'``.
+        launcher: ``'none'``, ``'pytorch'`` or ``'slurm'``.
         plugin: see :func:`config.load_config`.
 
     Returns:
@@ -59,7 +61,10 @@ def test(config: str, checkpoint: str, work_dir: str | None = None, out: str | N
         cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
         cfg.model = ConfigDict(**cfg.tta_model, module=cfg.model)
     if out is not None and segments:
-        cfg.test_evaluator.update(output_dir=out, keep_results=True)
+        iou = [metric for metric in metrics_of(cfg, 'test_dataloader') if name_of(metric) == 'IoUMetric']
+        if not iou:
+            raise UsageError('--out needs an IoUMetric in test_evaluator, which writes the label maps')
+        iou[0].update(output_dir=out, keep_results=True)
     from .transforms import images
     images.install(cfg, skip=False)
     logger.write_in_one_process()
@@ -81,8 +86,8 @@ def test(config: str, checkpoint: str, work_dir: str | None = None, out: str | N
     with readable_errors(cfg, runner.log_dir):
         metrics = runner.test()
     figures = [metrics[name] for name in MAIN_METRICS if name in metrics]
-    images = len(runner.test_dataloader.dataset)
-    warn(words for figure in figures if (words := of_few(figure, is_percent(cfg), images)))
+    tested = len(runner.test_dataloader.dataset)
+    warn(words for figure in figures if (words := of_few(figure, is_percent(cfg), tested)))
     return metrics
 
 

@@ -75,7 +75,11 @@ def install(config: Config, tracker: str, goes_on: bool) -> None:
 def _earlier(directory: Path, kind: str) -> dict[str, Any] | None:
     """The backend in the config that an earlier part of the run has left in its work directory."""
     for path in directory.glob('*.py'):
-        backends = (Config.fromfile(path).get('visualizer') or {}).get('vis_backends') or []
+        try:
+            backends = (Config.fromfile(path).get('visualizer') or {}).get('vis_backends') or []
+        except Exception as error:  # a config is a program
+            raise UsageError(f'{path}, which may name the run to go on in, cannot be read ({error}): move it '
+                             'away') from None
         for backend in backends:
             if backend.get('type') == kind:
                 return backend.to_dict()

@@ -38,6 +38,9 @@ def test_every_backbone_that_is_named_has_an_address():
     (dict(depth=50, base_channels=128, expansion=2), 'ResNet', 'torchvision://wide_resnet50_2'),
     (dict(depth=50, deep_stem=True), 'ResNet', 'open-mmlab://resnet50_v1c'),
     (dict(depth=50, groups=32, width_per_group=4), 'ResNeXt', 'torchvision://resnext50_32x4d'),
+    (dict(depth=101, groups=64), 'ResNeXt', 'open-mmlab://resnext101_64x4d'),
+    (dict(depth=101, groups=32, base_width=8), 'ResNeXt', 'torchvision://resnext101_32x8d'),
+    (dict(depth=50, style='caffe'), 'ResNet', 'open-mmlab://detectron2/resnet50_caffe'),
     (dict(depth=50, base_channels=16), 'ResNet', None), (dict(depth=18, small_stem=True), 'ResNet', None),
     (dict(depth=50, norm_cfg=dict(type='GN')), 'ResNet', None), (dict(depth=50, avg_down=True), 'ResNet', None),
     (dict(depth=50), 'ResNetV1d', None), (dict(depth=34), 'ResNetV1c', None), (dict(), 'SwinTransformer', None)])

@@ -118,6 +118,13 @@ def test_what_is_no_checkpoint_is_named(content, tmp_path):
     assert str(path) in str(caught.value)
 
 
+def test_what_hinders_reading_is_not_taken_for_a_truncated_file(tmp_path, monkeypatch):
+    (tmp_path / 'net.safetensors').touch()
+    monkeypatch.setitem(sys.modules, 'safetensors', None)
+    with pytest.raises(UsageError, match=r'net\.safetensors needs the package safetensors: pip install'):
+        checkpoint.read(tmp_path / 'net.safetensors')
+
+
 @pytest.mark.parametrize('share', [0.1, 0.5, 0.9, 0.999])
 def test_cut_checkpoint_is_named(share, tmp_path):
     path = tmp_path / 'cut.pth'

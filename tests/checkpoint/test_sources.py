@@ -89,13 +89,8 @@ def test_hostile_file_from_an_address_executes_nothing(served, tmp_path):
 def test_name_of_a_model_is_fetched_from_its_librarys_address(prefix, served, monkeypatch):
     folder, address = served
     path = stored(folder)
-    for library in ('torchvision', 'external'):
-        monkeypatch.setattr(sources, f'get_{library}_models', lambda: {'resnet50': f'{address}/{path.name}'})
+    monkeypatch.setattr(sources.model_zoo, '_table', lambda zoo: {'resnet50': f'{address}/{path.name}'})
     assert 'state_dict' in CheckpointLoader.load_checkpoint(f'{prefix}://resnet50')
-
-
-def test_name_of_a_model_of_the_headline_segmenter_is_known():
-    assert sources.get_external_models()['resnet50_v1c'].endswith('.pth')
 
 
 @pytest.mark.parametrize('name', ['none.pth', 'http://127.0.0.1:9/none.pth'])

@@ -1,7 +1,7 @@
 """The parts of a config are found wherever it has them."""
 from mmengine.config import Config
 
-from dmsca_mm.preflight.config_parts import datasets, heads, metrics, name_of
+from dmsca_mm.preflight.config_parts import datasets, heads, metrics, name_of, stands_for
 
 
 def test_heads_are_found_alone_in_lists_and_inside_others():
@@ -24,6 +24,13 @@ def test_metrics_are_found_alone_in_lists_and_in_an_evaluator():
     for evaluator, expected in ((one, [one]), ([one, other], [one, other]), (dict(metrics=[one]), [one]),
                                 (dict(type='Evaluator', metrics=one), [one]), (None, [])):
         assert metrics(Config(dict(val_evaluator=evaluator)), 'val_dataloader') == expected
+
+
+def test_a_class_is_known_by_its_names_and_as_itself():
+    class Own(Config):
+        pass
+    assert all(stands_for(kind, Config) for kind in (Config, 'Config', 'mmengine.Config', 'mmengine.config.Config'))
+    assert not any(stands_for(kind, Config) for kind in (Own, 'Own', 'other.Config', 'mmengine.ConfigDict', None))
 
 
 def test_a_type_has_its_name_with_a_library_and_as_a_class():

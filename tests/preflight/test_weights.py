@@ -15,10 +15,6 @@ def model(**backbone):
     return Config(dict(model=dict(backbone=dict(type='mmdet.ResNet', depth=50, **backbone))))
 
 
-TORCHVISION = 'https://download.pytorch.org/models/'
-OPENMMLAB = '/pretrain/third_party/'  # on a host of the libraries' own, another for the forks
-
-
 def start(name):
     return dict(type='Pretrained', checkpoint=name)
 
@@ -28,26 +24,14 @@ def no_torchvision(monkeypatch):
     monkeypatch.setattr(weights, 'find_spec', lambda name: None)
 
 
-@pytest.mark.parametrize(('backbone', 'name', 'expected'), [
-    (dict(type='mmdet.ResNet', depth=18), 'resnet18', f'{TORCHVISION}resnet18-f37072fd.pth'),
-    (dict(type='mmdet.ResNet', depth=34), 'resnet34', f'{TORCHVISION}resnet34-b627a593.pth'),
-    (dict(type='mmdet.ResNet', depth=50), 'resnet50', f'{TORCHVISION}resnet50-0676ba61.pth'),
-    (dict(type='mmdet.ResNet', depth=101), 'resnet101', f'{TORCHVISION}resnet101-63fe2227.pth'),
-    (dict(type='mmseg.ResNet', depth=152), 'resnet152', f'{TORCHVISION}resnet152-394f9c45.pth'),
-    (dict(type='mmdet.ResNet', depth=18), 'resnet50', f'{TORCHVISION}resnet18-f37072fd.pth'),
-    (dict(type='mmdet.ResNet', depth=50), 'resnet50.imagenet1k_v2', f'{TORCHVISION}resnet50-0676ba61.pth'),
-    (dict(type='PluginResNet', base='mmdet.ResNet', depth=18, plugins=[dmsca]), 'resnet18', 'resnet18-f37072fd.pth'),
-    (dict(type='mmdet.ResNeXt', depth=50, groups=32), 'resnext50_32x4d', f'{TORCHVISION}resnext50_32x4d-7cdf4587.pth'),
-    (dict(type='mmdet.ResNeXt', depth=101, groups=64), 'resnet50', f'{OPENMMLAB}resnext101_64x4d-ee2c6f71.pth'),
-    (dict(type='mmdet.ResNeXt', depth=101, groups=32, base_width=8), 'resnet50', 'resnext101_32x8d-8ba56ff5.pth'),
-    (dict(type='mmseg.ResNetV1c', depth=18), 'resnet18', f'{OPENMMLAB}resnet18_v1c-b5776b93.pth'),
-    (dict(type='mmseg.ResNetV1c', depth=101), 'resnet50', f'{OPENMMLAB}resnet101_v1c-e67eebb6.pth'),
-    (dict(type='mmdet.ResNet', depth=50, style='caffe'), 'resnet50', f'{OPENMMLAB}resnet50_msra-5891d200.pth'),
-    (dict(type='mmdet.SwinTransformer'), 'wide_resnet50_2', f'{TORCHVISION}wide_resnet50_2-95faca4d.pth')])
+@pytest.mark.parametrize(('backbone', 'expected'), [
+    (dict(type='mmdet.ResNet', depth=50), 'resnet50-0676ba61.pth'),
+    (dict(type='PluginResNet', base='mmdet.ResNet', depth=18, plugins=[dmsca]), 'resnet18-f37072fd.pth'),
+    (dict(type='mmseg.ResNetV1c', depth=101), 'resnet101_v1c-e67eebb6.pth')])
 @pytest.mark.parametrize('where', ['init_cfg', 'pretrained', 'model'])
-def test_torchvision_weights_without_torchvision_name_those_of_the_backbone(backbone, name, expected, where,
-                                                                            no_torchvision):
-    name = f'torchvision://{name}'
+def test_weights_that_need_torchvision_without_it_name_those_of_the_backbone(backbone, expected, where,
+                                                                             no_torchvision):
+    name = 'torchvision://resnet50.imagenet1k_v2'
     inner = {'init_cfg': dict(init_cfg=start(name)), 'pretrained': dict(pretrained=name)}.get(where, {})
     outer = dict(pretrained=name) if where == 'model' else {}
     key = {'init_cfg': 'backbone.init_cfg.checkpoint', 'pretrained': 'backbone.pretrained'}.get(where, 'pretrained')
@@ -58,10 +42,8 @@ def test_torchvision_weights_without_torchvision_name_those_of_the_backbone(back
     assert f'--cfg-options model.{key.removesuffix(".checkpoint")}=None' in str(caught.value)
 
 
-def test_thin_network_is_not_offered_the_weights_of_a_wide_one(no_torchvision):
-    with pytest.raises(UsageError, match='or name the same weights by address or local file') as caught:
-        weights.check_weights(model(init_cfg=start('torchvision://resnet50'), base_channels=16))
-    assert 'depth 50' not in str(caught.value)
+def test_weights_in_mmengines_table_need_no_torchvision(no_torchvision):
+    weights.check_weights(model(init_cfg=start('torchvision://resnet50')))
 
 
 def test_name_in_no_table_offers_no_address(no_torchvision):

@@ -35,7 +35,10 @@ def test_one_process_is_left_alone():
 
 @pytest.mark.parametrize(('launcher', 'variable', 'script'), [
     ('pytorch', 'MASTER_ADDR', 'dist_train.sh'), ('slurm', 'SLURM_PROCID', 'slurm_train.sh')])
-def test_launcher_without_its_environment_is_refused(launcher, variable, script, bare_environment):
+@pytest.mark.parametrize('has_gpu', [False, True])
+def test_launcher_without_its_environment_is_refused(has_gpu, launcher, variable, script, bare_environment,
+                                                     monkeypatch):
+    monkeypatch.setattr(distributed.torch.cuda, 'is_available', lambda: has_gpu)
     with pytest.raises(UsageError, match=variable) as caught:
         distributed.prepare(config(launcher))
     assert script in str(caught.value)
@@ -57,7 +60,7 @@ def test_slurm_variables_become_torch_variables(bare_environment, monkeypatch, t
 
 
 @pytest.mark.parametrize(('launcher', 'variable'), [('pytorch', 'LOCAL_RANK'), ('slurm', 'SLURM_LOCALID'),
-                                                    ('mpi', 'OMPI_COMM_WORLD_LOCAL_RANK'), ('none', 'LOCAL_RANK')])
+                                                    ('none', 'LOCAL_RANK')])
 def test_first_process_of_each_machine_checks_the_data(launcher, variable, monkeypatch):
     monkeypatch.delenv(variable, raising=False)
     assert distributed.checks_data(launcher)
@@ -73,6 +76,8 @@ def test_with_a_gpu_the_processes_meet_before_the_runner_makes_folders(monkeypat
     monkeypatch.setattr(distributed.torch.cuda, 'is_available', lambda: True)
     monkeypatch.setattr(distributed, 'init_dist', lambda launcher, **options: called.append((launcher, options)))
     monkeypatch.setattr(distributed.dist, 'barrier', lambda: called.append('barrier'))
+    for name, value in dict(RANK='0', WORLD_SIZE='2', MASTER_ADDR='localhost', MASTER_PORT='29500').items():
+        monkeypatch.setenv(name, value)
     several = config('pytorch')
     several.env_cfg = dict(dist_cfg=dict(backend='nccl', timeout=60))
     distributed.prepare(several)

@@ -23,6 +23,14 @@ def test_segmenter_writes_label_maps_to_a_folder(kept, tmp_path):
     assert config.visualizer.save_dir == str(Path('pictures').absolute())
 
 
+def test_label_maps_are_written_by_the_metric_of_a_list(kept, repository, tmp_path):
+    own = tmp_path / 'own.py'
+    own.write_text(f"_base_ = '{repository}/configs/digits/upernet_r50_dmsca_digits.py'\n"
+                   "test_evaluator = [dict(type='IoUMetric', iou_metrics=['mIoU'])]\n")
+    config = kept(testing.test, str(own), 'x.pth', work_dir=str(tmp_path), out='maps')
+    assert config.test_evaluator[0].output_dir == 'maps'
+
+
 def test_test_time_augmentation_needs_a_config_for_it(tmp_path):
     with pytest.raises(UsageError, match='--tta needs tta_model'):
         testing.test(RETINANET, 'x.pth', work_dir=str(tmp_path), tta=True, cfg_options=dict(tta_model=None))

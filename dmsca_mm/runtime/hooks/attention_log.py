@@ -60,6 +60,6 @@ def install(config: Config) -> None:
         config: changed in place.
     """
     logger = (config.get('default_hooks') or {}).get('logger') or {}
-    hook = dict(type=LogAttention.__name__, interval=logger.get('interval', 50))
+    hook = dict(type=LogAttention.__name__, interval=logger.get('interval', 10))
     config.custom_hooks = [*(config.get('custom_hooks') or []), hook]
     add_import(config, REGISTRY)

@@ -14,6 +14,7 @@ from mmengine.runner import Runner
 from ...checkpoint import writing
 from ...checkpoint.writing import INTERRUPTED, WholeFiles
 from ...config_tree import REGISTRY, add_import
+from ...preflight.config_parts import stands_for
 
 
 @HOOKS.register_module()
@@ -48,6 +49,19 @@ class WholeCheckpointHook(CheckpointHook):
         (Path(runner.work_dir) / INTERRUPTED).unlink(missing_ok=True)
 
 
+    def _save_best_checkpoint(self, runner: Runner, metrics: dict[str, Any]) -> None:
+        backend, outdated = self.file_backend, []
+        backend.remove = outdated.append
+        try:
+            super()._save_best_checkpoint(runner, metrics)
+        finally:
+            del backend.remove
+        newest = {getattr(self, 'best_ckpt_path', None), *getattr(self, 'best_ckpt_path_dict', {}).values()}
+        for path in outdated:
+            if path not in newest:  # a resumed run can write the same name again
+                backend.remove(path)
+
+
 def install(config: Config) -> None:
     """Have a run write its files atomically.
 
@@ -56,6 +70,6 @@ def install(config: Config) -> None:
     """
     register_backend('local', WholeFiles, force=True, prefixes='')
     hook = (config.get('default_hooks') or {}).get('checkpoint')
-    if hook and hook.get('type') in ('CheckpointHook', CheckpointHook):
+    if hook and stands_for(hook.get('type'), CheckpointHook):
         hook['type'] = WholeCheckpointHook.__name__
         add_import(config, REGISTRY)

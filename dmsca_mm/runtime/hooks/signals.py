@@ -12,6 +12,7 @@ import torch
 import torch.distributed as dist
 from mmengine.device import get_device
 from mmengine.hooks import Hook
+from mmengine.optim import OptimWrapperDict
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
@@ -38,12 +39,12 @@ class SaveOnSignal(Hook):
         self.before: dict[int, Any] = {}
 
     def before_train(self, runner: Runner) -> None:
-        """Listen."""
+        """Install the signal handlers."""
         for number in (signal.SIGTERM, signal.SIGINT):
             self.before[number] = signal.signal(number, self._receive)
 
     def after_train(self, runner: Runner) -> None:
-        """Listen no more."""
+        """Restore the earlier handlers."""
         while self.before:
             signal.signal(*self.before.popitem())
 
@@ -54,13 +55,15 @@ class SaveOnSignal(Hook):
         elif not self.received:
             self.received, self.at = number, time.monotonic()
             if is_first_process():
-                print(f'{signal.Signals(number).name}: the iteration is finished and saved; the same signal again '
+                print(f'{signal.Signals(number).name}: saving after this iteration; the same signal after {SAME} s '
                       'ends at once', file=sys.stderr, flush=True)
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None,
                          outputs: dict[str, torch.Tensor] | None = None) -> None:
         """Stop where any process of the job got a signal and no accumulation of gradients is unfinished."""
-        if self._told_to_any(runner) and runner.optim_wrapper.should_update():
+        wrapper = runner.optim_wrapper
+        wrappers = wrapper.values() if isinstance(wrapper, OptimWrapperDict) else [wrapper]
+        if self._any_received(runner) and all(each.should_update() for each in wrappers):
             self._save(runner, dict(epoch=runner.epoch, iter=runner.iter + 1))
             if runner.distributed:
                 dist.barrier()  # a process that ends earlier has the launcher end the one that saves
@@ -72,7 +75,7 @@ class SaveOnSignal(Hook):
             self._save(runner, dict(epoch=runner.epoch, iter=runner.iter))
             raise self._stopped(runner, runner.iter)
 
-    def _told_to_any(self, runner: Runner) -> int:
+    def _any_received(self, runner: Runner) -> int:
         if not runner.distributed:
             return self.received
         flag = torch.tensor(self.received, device='cpu' if dist.get_backend() == 'gloo' else get_device())

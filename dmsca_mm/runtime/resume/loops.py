@@ -7,11 +7,12 @@ from typing import Any
 
 from mmengine.config import Config
 from mmengine.registry import LOOPS
-from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
+from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner, find_latest_checkpoint
 from torch.utils.data import DataLoader
 
 from ... import checkpoint
 from ...config_tree import REGISTRY, add_import
+from ...preflight.config_parts import stands_for
 from .sampler import Batches, seed_all
 
 
@@ -95,7 +96,7 @@ class _Left:
         """Skip nothing."""
 
 
-_LOOPS = {'EpochBasedTrainLoop': SameEpochLoop, 'IterBasedTrainLoop': SameIterLoop}
+_LOOPS = {EpochBasedTrainLoop: SameEpochLoop, IterBasedTrainLoop: SameIterLoop}
 
 
 def install(config: Config) -> None:
@@ -107,10 +108,10 @@ def install(config: Config) -> None:
     loop = config.get('train_cfg') or {}
     if 'by_epoch' in loop:
         loop['type'] = 'EpochBasedTrainLoop' if loop.pop('by_epoch') else 'IterBasedTrainLoop'
-    name = getattr(loop.get('type'), '__name__', loop.get('type'))
-    if name in _LOOPS:
-        loop['type'] = _LOOPS[name].__name__
-        add_import(config, REGISTRY)
+    for plain, own in _LOOPS.items():
+        if stands_for(loop.get('type'), plain):
+            loop['type'] = own.__name__
+            add_import(config, REGISTRY)
 
 
 def _repeatable(runner: Runner, loader: DataLoader | dict[str, Any], **options: Any) -> DataLoader | dict[str, Any]:
@@ -130,7 +131,9 @@ def _resumed(runner: Runner) -> tuple[dict[str, Any], dict[str, Any]]:
 
     mmengine resumes after it has built the loop, and its loop over iterations starts loading when it is built.
     """
-    if not runner._resume or runner._load_from is None or '://' in runner._load_from:
+    # Without a path mmengine takes the newest of the work directory.
+    path = (runner._load_from or find_latest_checkpoint(runner.work_dir)) if runner._resume else None
+    if path is None or '://' in path:
         return {}, {}
-    content = checkpoint.read(runner._load_from)
+    content = checkpoint.read(path)
     return content['meta'], content['message_hub']['runtime_info']

@@ -15,6 +15,7 @@ from PIL import Image, UnidentifiedImageError
 
 from ...config_tree import REGISTRY, add_import, walk
 from ...errors import ImageError
+from ...preflight.config_parts import stands_for
 
 SKIPPED = 'skipped_images.txt'
 """File of the work directory that names the images left out, a line each with the reason."""
@@ -70,7 +71,7 @@ class LoadWholeImage(LoadImageFromFile):
         return image
 
     def _check_label_map(self, path: str, size: tuple[int, int]) -> None:
-        content = self._content(path)
+        content = self._content(path, 'label map')
         try:
             with Image.open(BytesIO(content)) as label_map:
                 width, height = label_map.size
@@ -79,15 +80,15 @@ class LoadWholeImage(LoadImageFromFile):
         if (height, width) != size:
             raise ImageError(f'label map {path} has {width}×{height} pixels, its image {size[1]}×{size[0]}')
 
-    def _content(self, path: str) -> bytes:
+    def _content(self, path: str, what: str = 'image') -> bytes:
         try:
             content = bytes(fileio.get(path, backend_args=self.backend_args))
         except OSError as error:
-            raise ImageError(f'image {path} cannot be read ({error.strerror or error})') from None
+            raise ImageError(f'{what} {path} cannot be read ({error.strerror or error})') from None
         if not content:
-            raise ImageError(f'image {path} is empty')
+            raise ImageError(f'{what} {path} is empty')
         if is_cut_short(content):
-            raise ImageError(f'image {path} ({len(content)} bytes) is cut short')
+            raise ImageError(f'{what} {path} ({len(content)} bytes) is cut short')
         return content
 
 
@@ -98,9 +99,24 @@ def is_cut_short(content: bytes) -> bool:
         content: of the file.
     """
     if content.startswith(b'\xff\xd8'):
-        # The end mark after the last start of a scan; one before it belongs to a preview inside.
-        return content.rfind(b'\xff\xd9') < content.rfind(b'\xff\xda')
+        return not _has_jpeg_end(content)
     return content.startswith(b'\x89PNG') and b'IEND' not in content[-64:]
+
+
+def _has_jpeg_end(content: bytes) -> bool:
+    """Whether the end mark comes after the start of the first scan.
+
+    Previews are inside segments, which have a length, and are passed over; whatever follows the end does not matter.
+    """
+    place = 2
+    while place + 4 <= len(content):
+        if content[place] != 0xff:
+            return True  # no segment: left to the decoder
+        marker = content[place + 1]
+        if marker == 0xda:
+            return content.find(b'\xff\xd9', place) >= 0
+        place += 1 if marker == 0xff else 2 + int.from_bytes(content[place + 2:place + 4], 'big')
+    return False
 
 
 def install(config: Config, skip: bool) -> None:
@@ -124,7 +140,7 @@ def replace_loaders(node: Any, options: dict[str, Any]) -> None:
         options: for the new ones, beside those that the old ones have.
     """
     for _, part in walk(node):
-        if part.get('type') in ('LoadImageFromFile', LoadImageFromFile) and 'file_client_args' not in part:
+        if stands_for(part.get('type'), LoadImageFromFile) and 'file_client_args' not in part:
             part.update(type=LoadWholeImage.__name__, **options)
 
 

@@ -2,7 +2,6 @@
 from pathlib import Path
 
 import pytest
-import torch
 import toy
 from mmengine.config import Config
 from mmengine.fileio import LocalBackend, register_backend
@@ -38,6 +37,27 @@ def test_old_checkpoint_goes_after_the_new_one_has_come(tmp_path, monkeypatch):
     assert (tmp_path / 'last_checkpoint').read_text() == str(tmp_path / 'epoch_3.pth')
 
 
+def test_old_best_goes_after_the_new_one_has_come(tmp_path, monkeypatch):
+    training = toy.runner(tmp_path, epochs=1, save_best='score', rule='greater')
+    training.train()
+    hook = next(hook for hook in training.hooks if isinstance(hook, checkpoint.WholeCheckpointHook))
+    hook._save_best_checkpoint(training, dict(score=0.1))
+    old, write = Path(hook.best_ckpt_path), writing.write_whole
+
+    def fails(content, path):
+        raise UsageError('disk full')
+
+    training.train_loop._epoch += 1
+    monkeypatch.setattr(writing, 'write_whole', fails)
+    with pytest.raises(UsageError, match='disk full'):
+        hook._save_best_checkpoint(training, dict(score=0.2))
+    assert old.exists()
+    monkeypatch.setattr(writing, 'write_whole', write)
+    hook.best_ckpt_path = str(old)
+    hook._save_best_checkpoint(training, dict(score=0.3))
+    assert [path.name for path in tmp_path.glob('best_*')] == ['best_score_epoch_2.pth']
+
+
 def test_failed_write_ends_the_run_and_keeps_what_was_there(tmp_path, monkeypatch):
     training, write = toy.runner(tmp_path, max_keep_ckpts=1), writing.write_whole
 
@@ -50,17 +70,6 @@ def test_failed_write_ends_the_run_and_keeps_what_was_there(tmp_path, monkeypatc
     with pytest.raises(UsageError, match='disk full'):
         training.train()
     assert newest(tmp_path) == (str(tmp_path / 'epoch_1.pth'), [])
-
-
-def test_run_goes_on_from_the_kept_checkpoint_as_if_nothing_had_been(tmp_path):
-    uninterrupted = toy.runner(tmp_path / 'uninterrupted')
-    uninterrupted.train()
-    toy.runner(tmp_path / 'cut', epochs=2).train()
-    again = toy.runner(tmp_path / 'cut')
-    path, _ = newest(tmp_path / 'cut')
-    again.resume(path)
-    again.train()
-    assert torch.equal(again.model.weight, uninterrupted.model.weight)
 
 
 def test_install_changes_the_checkpoint_hook_of_a_config_and_dumps_its_import():

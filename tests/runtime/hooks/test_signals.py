@@ -10,6 +10,7 @@ from processes import finished, started, wait_for
 
 from dmsca_mm import checkpoint
 from dmsca_mm.errors import Stopped
+from dmsca_mm.runtime.hooks import signals
 from dmsca_mm.runtime.hooks.signals import SaveOnSignal
 
 SLOW = 'pause=0.05'
@@ -41,7 +42,7 @@ def test_signal_saves_and_the_run_goes_on_to_the_same_end(number, send, options,
     code, output = stopped(tmp_path, number, send, *options)
     assert code == 128 + number, output
     assert 'Traceback' not in output
-    assert f'{number.name}: the iteration is finished and saved' in output
+    assert f'{number.name}: saving after this iteration' in output
     last = output.splitlines()[-1]
     assert last.startswith('stopped after iteration ')
     assert last.endswith(f'saved in {tmp_path}/interrupted.pth: go on with --resume')
@@ -59,10 +60,10 @@ def test_second_signal_counts_once_the_first_cannot_be_its_double(monkeypatch):
     monkeypatch.setattr(time, 'monotonic', lambda: clock[0])
     monkeypatch.setattr(signal, 'signal', lambda number, handler: raised.append((number, handler)))
     monkeypatch.setattr(signal, 'raise_signal', lambda number: raised.append(number))
-    for clock[0] in (100.0, 100.1, 102.9):
+    for clock[0] in (100.0, 100.1, 99.9 + signals.SAME):
         hook._receive(signal.SIGINT, None)
     assert (hook.received, raised) == (signal.SIGINT, [])
-    clock[0] = 103.1
+    clock[0] = 100.1 + signals.SAME
     hook._receive(signal.SIGINT, None)
     assert raised == [(signal.SIGINT, signal.SIG_DFL), signal.SIGINT]
 

@@ -1,5 +1,6 @@
 """A run that goes on in the middle ends bit for bit where an uninterrupted one ends."""
 import random
+import shutil
 
 import noisy
 import pytest
@@ -43,6 +44,16 @@ def test_other_seed_gives_another_run(uninterrupted, tmp_path):
     assert 'state_dict/layers.0.weight' in same(noisy.outcome(tmp_path), noisy.outcome(directory))
 
 
+@pytest.mark.slow
+def test_a_librarys_own_tool_resumes_from_the_newest_checkpoint_the_same(uninterrupted, tmp_path):
+    """mmdet's and mmseg's ``--resume`` gives no path: mmengine takes the newest of the work directory."""
+    loop, directory = uninterrupted
+    shutil.copy(directory / 'iter_20.pth', tmp_path)
+    (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'iter_20.pth'))
+    noisy.runner(tmp_path, True, loop).train()
+    assert same(noisy.outcome(tmp_path), noisy.outcome(directory)) == []
+
+
 def test_save_on_the_last_iteration_of_an_epoch_resumes_into_the_next(tmp_path):
     noisy.runner(tmp_path / 'uninterrupted', interval=noisy.PER_EPOCH).train()
     path = tmp_path / 'uninterrupted' / f'iter_{noisy.PER_EPOCH * 3}.pth'
@@ -78,6 +89,7 @@ def test_other_number_of_batches_goes_on_with_the_beginning_of_the_epoch(tmp_pat
     (dict(by_epoch=True, max_epochs=2), 'SameEpochLoop'),
     (dict(by_epoch=False, max_iters=2), 'SameIterLoop'),
     (dict(type='IterBasedTrainLoop', max_iters=2), 'SameIterLoop'),
+    (dict(type='mmengine.EpochBasedTrainLoop', max_epochs=2), 'SameEpochLoop'),
     (dict(type='SomeoneElsesLoop'), 'SomeoneElsesLoop')])
 def test_install_replaces_mmengines_loops_alone(given, expected):
     config = Config(dict(train_cfg=given))
