@@ -114,7 +114,7 @@ def positive(text: str) -> int:
     return int(text)
 
 
-def parser(description: str) -> argparse.ArgumentParser:
+def parser(description: str, contenders: list[str] | None = None) -> argparse.ArgumentParser:
     """The arguments that every measurement takes."""
     result = argparse.ArgumentParser(description=description)
     result.add_argument('--device', choices=('cpu', 'cuda'), default='cpu')
@@ -122,8 +122,9 @@ def parser(description: str) -> argparse.ArgumentParser:
     result.add_argument('--memory-format', choices=MEMORY_FORMATS, default='contiguous',
                         help='of all contenders, the plain one too')
     result.add_argument('--rounds', type=positive, default=20, help='default 20')
-    result.add_argument('--contenders', nargs='+', metavar='NAME',
-                        help=f'some of {", ".join(CONTENDERS)}; default all that matter on the device')
+    result.add_argument('--contenders', nargs='+', metavar='NAME', default=contenders,
+                        help=f'some of {", ".join(CONTENDERS)}; default '
+                             f'{" ".join(contenders) if contenders else "all that matter on the device"}')
     result.add_argument('--threads', type=positive, help='of the CPU; default as torch chooses')
     result.add_argument('--out', type=Path, default=Path(__file__).parent / 'results', metavar='DIR',
                         help='folder of the table and the picture; default benchmarks/results')

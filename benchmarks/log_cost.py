@@ -37,11 +37,11 @@ def main() -> None:
     def plain() -> None:
         model.train_step(batch, optimizer)
 
-    def told() -> None:
+    def logged() -> None:
         with watching(model) as watch:
             model.train_step(batch, optimizer)
         watch.statistics()
-    seconds = {step: [] for step in (plain, told)}
+    seconds = {step: [] for step in (plain, logged)}
     for _ in range(arguments.rounds + 1):  # the first round warms up
         for step, taken in seconds.items():
             start = time.perf_counter()
@@ -49,8 +49,8 @@ def main() -> None:
             taken.append(time.perf_counter() - start)
     step = statistics.median(seconds[plain][1:])
     extra = statistics.median(b - a for a, b in zip(*(taken[1:] for taken in seconds.values()), strict=True))
-    interval = config.default_hooks.logger.get('interval', 50)
-    print(f'a step takes {1000 * step:.0f} ms; to watch it and tell takes {1000 * extra:.0f} ms more, once in '
+    interval = config.default_hooks.logger.get('interval', 10)
+    print(f'a step takes {1000 * step:.0f} ms; monitoring and logging it takes {1000 * extra:.0f} ms more, once in '
           f'{interval} steps: {100 * extra / (interval * step):.2f} % of the time')
 
 

@@ -81,13 +81,14 @@ def main() -> None:
     parser.add_argument('--size', type=int, default=256, help='side of the images in pixels')
     parser.add_argument('--batch', type=int, default=1)
     parser.add_argument('--rounds', type=int, default=30)
-    parser.add_argument('--out', type=Path, default=ROOT / 'benchmarks/results/onnx_resnet50_cpu.csv')
+    parser.add_argument('--out', type=Path, default=ROOT / 'benchmarks/results', help='folder of the table')
     chosen = parser.parse_args()
     rows = measure(chosen.depth, chosen.size, chosen.batch, chosen.rounds)
     for row in rows:
         print(f'{row["contender"]:24}{row["nodes"]:6} nodes{row["ms"]:10.2f} ms{row["ratio"]:8.3f} '
               f'({row["ratio_q1"]:.3f} to {row["ratio_q3"]:.3f})')
-    write_csv(rows, chosen.out, COLUMNS)
+    size = '' if (chosen.size, chosen.batch) == (256, 1) else f'_{chosen.size}_b{chosen.batch}'
+    write_csv(rows, chosen.out / f'onnx_resnet{chosen.depth}{size}_cpu.csv', COLUMNS)
 
 
 if __name__ == '__main__':

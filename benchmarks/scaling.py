@@ -37,8 +37,7 @@ def slopes(rows: list[Row]) -> dict[tuple[str, str], float]:
 
 def main() -> None:
     """Parse, measure, write, draw, print."""
-    command = cost.parser('Cost of an attention against pixels and against channels')
-    command.set_defaults(contenders=['cbam', 'literal', 'fast'])
+    command = cost.parser('Cost of an attention against pixels and against channels', ['cbam', 'literal', 'fast'])
     contenders, setting = cost.prepare(arguments := command.parse_args())
     rows = measure_scaling(contenders, SIDES, CHANNELS, setting)
     path = arguments.out / f'{cost.file_name("scaling", setting)}.csv'

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-import torch
 from measure import processor
 from runs import ROOT
 from scipy import stats
 from studies import ATTENTIONS, PLAIN, STUDIES
 
+from dmsca_mm import checkpoint
 from dmsca_mm.analysis.report.logs import ATTENTION, History, read_history
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def _gate_spread(history: History) -> float:
 
 
 def _parameters(run: Run) -> int:
-    weights = torch.load(run.weights, weights_only=False, map_location='meta')['state_dict']
+    weights = checkpoint.read(run.weights, 'meta')['state_dict']
     return sum(value.numel() for key, value in weights.items() if not key.endswith(STATISTICS))
 
 
@@ -116,7 +116,7 @@ def holm(p: pd.Series, size: int) -> pd.Series:
 def costs() -> dict[str, tuple[float, float]]:
     """By contender, the time of a training step and of inference of a ResNet-50 with it, against the plain one."""
     table = pd.read_csv(COST)
-    table = table[table.note.isna()].set_index('contender') if 'note' in table else table.set_index('contender')
+    table = table[table.note.isna()].set_index('contender')
     names = {each.name: 'DMSCA fast' if each.name == 'dmsca' else each.label for each in ATTENTIONS}
     return {name: (table.train_ratio[label], table.inference_ratio[label]) for name, label in names.items()
             if label in table.index}

@@ -16,7 +16,7 @@ MODULES = {
     'plugin_spec': {'mmengine', 'mmcv'},
     'backbones': {'torch', 'mmengine', 'mmcv'},
     'config_tree': {'mmengine'},
-    'compat': {'mmengine'},
+    'compat': {'mmengine', 'mmdet'},
     'doctor': {'torch'},
     'commands': set(),
     '__main__': set(),

@@ -25,8 +25,10 @@ def contact_sheet(folder: str | Path, out: str | Path, count: int = 8, columns: 
         The pictures on it.
 
     Raises:
-        UsageError: there are no pictures in the folder.
+        UsageError: there are no pictures in the folder, or none are asked for.
     """
+    if count < 1:
+        raise UsageError(f'--count is {count}, must be at least 1')
     found = sorted(path for path in Path(folder).rglob('*') if path.suffix.lower() in PICTURES)[:count]
     if not found:
         raise UsageError(f'no pictures in {folder}: make some with tools/test.py CONFIG CHECKPOINT --show-dir {folder}')

@@ -43,10 +43,10 @@ def export(config: str, checkpoint: str, out: str, images: list[str] | None = No
     opened, model = open_model(config, checkpoint, options, plugin)
     model.cpu()
     function = graph.function_of(model)
+    pipeline = Images(opened)
     if images is None:
         samples = data_set(opened)
         images = [samples.get_data_info(place)['img_path'] for place in range(min(COMPARED, len(samples)))]
-    pipeline = Images(opened)
     batches = [pipeline.batch([image]) for image in images]
     partial = path.with_name(f'.{path.name}.part')
     try:

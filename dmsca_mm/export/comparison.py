@@ -71,7 +71,8 @@ def compare(path: Path, model: nn.Module, batches: list[dict[str, Any]]) -> Agre
             same = (values[0][0] == result.pred_sem_seg.data[0].cpu()).double().mean().item()
             found.pixels = min(found.pixels, same)
         else:
-            _compare_boxes(found, *(value[0] for value in values), result.pred_instances.cpu())
+            head = model.roi_head if hasattr(model, 'roi_head') else model.bbox_head
+            _compare_boxes(found, *(value[0] for value in values), result.pred_instances.cpu(), head.test_cfg)
     if found.pixels < LEAST_PIXELS:
         raise UsageError(f'the file and the model disagree: {found.pixels:.4f} of the pixels of an image have the same '
                          f'label, {LEAST_PIXELS} should')
@@ -90,22 +91,25 @@ def as_input(batch: dict[str, Any]) -> np.ndarray:
     return torch.stack([image.float() for image in batch['inputs']]).numpy()
 
 
-def _compare_boxes(found: Agreement, boxes: Tensor, scores: Tensor, labels: Tensor, expected: Any) -> None:
-    """Find for each box of the model one of the file with its label; both may lack those at the edge of the threshold.
+def _compare_boxes(found: Agreement, boxes: Tensor, scores: Tensor, labels: Tensor, expected: Any, settings: Any
+                   ) -> None:
+    """Find for each box of either side one of the other with its label.
+
+    A side may lack boxes at the edge of ``score_thr`` or, where it has ``max_per_img``, of its lowest score.
 
     Raises:
-        UsageError: a box has none.
+        UsageError: another box has none.
     """
     from mmdet.structures.bbox import bbox_overlaps
     some = labels >= 0
     boxes, scores, labels = boxes[some], scores[some], labels[some]
-    edge = min([1.0, *(part.min().item() for part in (scores, expected.scores) if len(part))]) + MOST_SCORE
     for one, other in (((boxes, scores, labels), (expected.bboxes, expected.scores, expected.labels)),
                        ((expected.bboxes, expected.scores, expected.labels), (boxes, scores, labels))):
         overlaps = bbox_overlaps(one[0], other[0])
         near = (one[1][:, None] - other[1]).abs()
         fits = (overlaps >= LEAST_IOU) & (near <= MOST_SCORE) & (one[2][:, None] == other[2])
-        lost = ~fits.any(1) & (one[1] > edge)
+        edge = other[1].min() if len(other[1]) >= settings.max_per_img else settings.get('score_thr', 0)
+        lost = ~fits.any(1) & (one[1] > edge + MOST_SCORE)
         if lost.any():
             place = int(lost.nonzero()[0])
             corners = one[0][place].round().int().tolist()
@@ -115,4 +119,4 @@ def _compare_boxes(found: Agreement, boxes: Tensor, scores: Tensor, labels: Tens
             best, matched = torch.where(fits, overlaps, 0.0).max(1), fits.any(1)
             found.iou = min([found.iou, *best.values[matched].tolist()])
             found.score = max([found.score, *near[matched, best.indices[matched]].tolist()])
-    found.boxes += len(expected.scores)
+    found.boxes += int(matched.sum()) if len(boxes) and len(expected.scores) else 0

@@ -59,8 +59,7 @@ def write(function: nn.Module, classes: tuple[str, ...], path: Path) -> None:
     """
     sizes = {0: torch.export.Dim('batch'), **{axis: torch.export.Dim(name, min=SMALLEST)
                                               for axis, name in ((2, 'height'), (3, 'width'))}}
-    with warnings.catch_warnings(), _quiet('torch.onnx', 'onnxscript', 'onnx_ir'):
-        warnings.simplefilter('ignore')
+    with _quiet():
         program = torch.onnx.export(
             function, (255 * torch.rand(EXAMPLE),), dynamo=True, verbose=False, opset_version=OPSET,
             input_names=[INPUT], output_names=list(OUTPUTS[type(function)]), dynamic_shapes=(sizes,),
@@ -74,14 +73,12 @@ def write(function: nn.Module, classes: tuple[str, ...], path: Path) -> None:
 
 
 @contextmanager
-def _quiet(*names: str) -> Iterator[None]:
-    """Loggers say nothing below an error: they tell of operators that are not used, and of their own optimizations."""
-    loggers = [logging.getLogger(name) for name in names]
-    levels = [logger.level for logger in loggers]
+def _quiet() -> Iterator[None]:
+    """Silence the exporter's warnings about unused operators and its own optimizations."""
+    logging.disable(logging.WARNING)
     try:
-        for logger in loggers:
-            logger.setLevel(logging.ERROR)
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            yield
     finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
+        logging.disable(logging.NOTSET)

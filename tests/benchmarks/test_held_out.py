@@ -1,25 +1,15 @@
 """A classifier on known and held-out writers and photographs: each pair's own images, counted as they are."""
 import sys
 
+import held_out
 import numpy as np
 import pytest
 from mmengine.structures import BaseDataElement
 
-from dmsca_mm.compat import requirements
 from dmsca_mm.datasets.composing import material
 
 
-@pytest.fixture
-def held_out(repository, monkeypatch):
-    requirements.require('mmpretrain')
-    monkeypatch.syspath_prepend(str(repository / 'benchmarks'))
-    for name in ('held_out', 'runs'):
-        sys.modules.pop(name, None)
-    import held_out
-    return held_out
-
-
-def test_every_pair_is_measured_with_a_real_classifier(held_out, untrained, monkeypatch, capsys):
+def test_every_pair_is_measured_with_a_real_classifier(untrained, monkeypatch, capsys):
     _, weights = untrained('classifier')
     drawn, compose = [], held_out.compose
     monkeypatch.setattr(held_out, 'compose', lambda rng, grounds, glyphs, *rest: drawn.append(
@@ -37,7 +27,7 @@ def test_every_pair_is_measured_with_a_real_classifier(held_out, untrained, monk
 
 
 @pytest.mark.parametrize(('answer', 'share'), [(lambda index: index % 10, 1.0), (lambda index: 3, 0.1)])
-def test_share_counts_the_digits_named_rightly(held_out, untrained, monkeypatch, answer, share):
+def test_share_counts_the_digits_named_rightly(untrained, monkeypatch, answer, share):
     config, model = held_out.open_model(*untrained('classifier'))
     monkeypatch.setattr(held_out, 'BATCH', 7)
     asked = iter(range(20))

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 import onnxruntime
 import pytest
 import torch
+from mmengine.config import ConfigDict
 from mmengine.structures import InstanceData
 
 from dmsca_mm.analysis.inference import Images, open_model
@@ -27,7 +28,8 @@ def compared(monkeypatch):
         else:
             result = SimpleNamespace(pred_instances=InstanceData(bboxes=expected[0], scores=expected[1],
                                                                  labels=expected[2]))
-        model = SimpleNamespace(data_preprocessor=lambda batch, _: dict(batch, data_samples=[]),
+        head = SimpleNamespace(test_cfg=ConfigDict(score_thr=0.05, max_per_img=3))
+        model = SimpleNamespace(bbox_head=head, data_preprocessor=lambda batch, _: dict(batch, data_samples=[]),
                                 predict=lambda *_, **__: [result])
         return compare('file.onnx', model, [dict(inputs=[torch.zeros(3, 8, 8)])])
     return run
@@ -48,11 +50,29 @@ def test_rows_without_a_box_do_not_count(compared):
 
 @pytest.mark.parametrize('changed', [
     (BOXES + 3, SCORES, LABELS), (BOXES, SCORES + torch.tensor([0.01, 0]), LABELS), (BOXES, SCORES, LABELS.flip(0)),
-    (BOXES[1:], SCORES[1:], LABELS[1:])], ids=['moved', 'another score', 'another label', 'missing'])
+    (BOXES[1:], SCORES[1:], LABELS[1:]), (BOXES[:1], SCORES[:1], LABELS[:1])],
+    ids=['moved', 'another score', 'another label', 'best missing', 'last missing'])
 def test_other_boxes_disagree(compared, changed):
     for found, expected in ((changed, (BOXES, SCORES, LABELS)), ((BOXES, SCORES, LABELS), changed)):
         with pytest.raises(UsageError, match=r'disagree: the box \[\d+, .* is found by one of them alone'):
             compared(found, expected)
+
+
+@pytest.mark.parametrize('empty_side', ['file', 'model'])
+def test_an_only_box_that_is_missing_disagrees(compared, empty_side):
+    empty, one = (BOXES[:0], SCORES[:0], LABELS[:0]), (BOXES[:1], SCORES[:1], LABELS[:1])
+    with pytest.raises(UsageError, match='is found by one of them alone'):
+        compared(*((empty, one) if empty_side == 'file' else (one, empty)))
+
+
+def test_boxes_at_the_edge_may_be_missing(compared):
+    """Of the threshold; of the lowest score where a side has as many boxes as an image may have."""
+    least = torch.tensor([0.9, 0.0505])
+    assert compared((BOXES[:1], SCORES[:1], LABELS[:1]), (BOXES, least, LABELS)).boxes == 1
+    boxes, labels = torch.cat([BOXES, BOXES[:1] + 100, BOXES[1:] + 200]), torch.tensor([1, 2, 1, 2])
+    scores = torch.tensor([0.9, 0.6, 0.3, 0.2995])
+    full, other = (tuple(part[places] for part in (boxes, scores, labels)) for places in ([0, 1, 2], [0, 1, 3]))
+    assert compared(full, other).boxes == 2
 
 
 def test_nothing_found_proves_nothing(compared):

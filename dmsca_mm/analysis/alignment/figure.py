@@ -22,7 +22,7 @@ def alignment_figure(rows: Sequence[dict[str, Any]], title: str) -> Figure:
     A line that coincides with an earlier one is dashed; where it does so in every panel, the legend names that one.
 
     Args:
-        rows: those of :meth:`alignment.Tally.summary` for objects of all sizes, each with ``model``.
+        rows: those of :meth:`alignment.numbers.Tally.summary` for objects of all sizes, each with ``model``.
         title: of the figure.
     """
     figure = titled_figure(13, 4.2, title)

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
@@ -110,8 +111,8 @@ def measure_alignment(config: str, weights: str, out: str | None = None, beside:
         The rows of :meth:`Tally.summary`, each with ``model``.
 
     Raises:
-        UsageError: as :func:`inference.open_model`; a stage that the model has not; data that are missing; no objects
-            in the images.
+        UsageError: as :func:`inference.open_model`; a stage that the model has not; data that are missing; fewer than
+            two images, or none with objects.
     """
     if images < 2:
         raise UsageError(f'--images is {images}, must be at least 2: the control needs another image')
@@ -120,6 +121,8 @@ def measure_alignment(config: str, weights: str, out: str | None = None, beside:
     data = Annotated(models[0].config, models[0].classes, classes)
     tallies = [Tally() for _ in models]
     places = range(min(images, len(data)))
+    if len(places) < 2:
+        raise UsageError(f'the test data have {len(places)} image(s), must be at least 2: the control needs another')
     _, before = data.image(places[-1])
     for place in tqdm(places, unit='image'):
         path, objects = data.image(place)
@@ -156,7 +159,7 @@ def _resized(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def _write(rows: list[dict[str, Any]], images: int, out: Path) -> None:
-    content = dict(command=' '.join(sys.argv), date=datetime.now(timezone.utc).isoformat(timespec='seconds'),
+    content = dict(command=shlex.join(sys.argv), date=datetime.now(timezone.utc).isoformat(timespec='seconds'),
                    versions=dict(dmsca_mm=__version__, torch=torch.__version__), images=images, rows=rows)
     write_whole(json.dumps(content, indent=1).encode(), out / 'alignment.json', 'give the same command again')
     save(alignment_figure([row for row in rows if row['size'] == 'all'],

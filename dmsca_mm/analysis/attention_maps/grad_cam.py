@@ -1,8 +1,7 @@
 """Grad-CAM of what a detector, segmenter or classifier predicts."""
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,6 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from ...compat.mmdet import attached_scores
 from ...errors import UsageError
 from ..drawing import SCORE
 from .maps import Place
@@ -64,7 +64,7 @@ def score_of_boxes(model: nn.Module, samples: list[Any]) -> Callable[[Tensor], T
         samples: of the images, as their pipeline gives them.
     """
     def score(inputs: Tensor) -> Tensor:
-        with _complete_graph():
+        with attached_scores():
             scores = model.predict(inputs, samples)[0].pred_instances.scores
         if not scores.requires_grad:
             raise UsageError(f'Grad-CAM cannot be computed: {type(model).__name__} gives scores without a gradient')
@@ -99,13 +99,3 @@ def score_of_image(model: nn.Module) -> Callable[[Tensor], Tensor]:
     return lambda inputs: model(inputs, mode='tensor').softmax(1).max(1).values
 
 
-@contextmanager
-def _complete_graph() -> Iterator[None]:
-    """mmdet's one-stage heads detach their scores before they choose boxes; inside this block they do not."""
-    from mmdet.models.dense_heads import base_dense_head
-    detaching = base_dense_head.select_single_mlvl
-    base_dense_head.select_single_mlvl = lambda tensors, image, detach: detaching(tensors, image, detach=False)
-    try:
-        yield
-    finally:
-        base_dense_head.select_single_mlvl = detaching

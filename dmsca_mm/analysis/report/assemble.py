@@ -52,11 +52,7 @@ def write_report(work_dir: str | Path, out: str | Path | None = None, images: in
     if path.is_dir():
         raise UsageError(f'{path} is a folder: give the name of a file with --out')
     page = _render(_contents(directory, history, images))
-    try:
-        write_whole(page.encode(), path)
-    except UsageError as error:
-        reason = getattr(error.__cause__, 'strerror', None)
-        raise UsageError(f'report {path} could not be written ({reason}): give another place with --out') from error
+    write_whole(page.encode(), path, 'give the command again, or another place with --out')
     return path
 
 

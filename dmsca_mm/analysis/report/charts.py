@@ -8,7 +8,7 @@ from .curves import COLOURS, Curve, line_chart
 from .logs import ATTENTION, History, names, series
 from .results import TIMES
 
-OF_MODULES = {'temperature': 'Temperature τ', 'gate_mean': 'Mean of the gate: 1 channels, 0 places',
+OF_MODULES = {'temperature': 'Temperature τ', 'gate_mean': 'Mean fusion gate (1: channel branch, 0: spatial branch)',
               'gradient_norm': 'Norm of the gradient'}
 """The scalars of a DMSCA module that are drawn, and their titles."""
 

@@ -10,13 +10,11 @@ from typing import Any
 from mmengine.config import Config
 
 from ...compat import requirements
+from ...runtime.main_metric import MAIN_METRICS
 from ...version import __version__
 from .costs import Costs
 from .logs import History, series
 from .results import TIMES, Test, class_table, ended
-
-HEADLINES = ('coco/segm_mAP', 'coco/bbox_mAP', 'mIoU')
-"""The metric in the head of the report is the first of these that there is, else the first metric."""
 
 
 def subtitle(history: History, config: str) -> str:
@@ -35,7 +33,7 @@ def tiles(history: History, test: Test | None, cost: Costs | None, config: Confi
     found = []
     metrics, source = (test.metrics, 'test') if test else (validations[-1].values, 'validation') if validations else (
         {}, '')
-    if name := next((name for name in (*HEADLINES, *metrics) if name in metrics and name not in TIMES), None):
+    if name := next((name for name in (*MAIN_METRICS, *metrics) if name in metrics and name not in TIMES), None):
         found.append((_number(metrics[name]), f'{name} in the last {source}'))
     last = training[-1]
     by_epoch = 'epoch' in last.values

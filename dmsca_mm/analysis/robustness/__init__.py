@@ -1,7 +1,7 @@
 """Performance under the fifteen common corruptions: the images, the figures, table and picture."""
-from .corruptions import CORRUPTIONS, GROUPS, SEVERITIES, check_library, check_severities, chosen, corrupt
+from .corruptions import CORRUPTIONS, GROUPS, SEVERITIES, check_severities, chosen, corrupt, library
 from .presentation import picture, table
 from .summary import Summary
 
-__all__ = ['CORRUPTIONS', 'GROUPS', 'SEVERITIES', 'Summary', 'check_library', 'check_severities', 'chosen', 'corrupt',
+__all__ = ['CORRUPTIONS', 'GROUPS', 'SEVERITIES', 'Summary', 'check_severities', 'chosen', 'corrupt', 'library',
            'picture', 'table']

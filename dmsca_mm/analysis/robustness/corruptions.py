@@ -54,17 +54,13 @@ def check_severities(severities: Sequence[int]) -> None:
             raise UsageError(f'severity {severity} does not exist: choose among {", ".join(map(str, SEVERITIES))}')
 
 
-def check_library() -> None:
-    """Refuse to begin without the package that computes the corruptions.
+@cache
+def library() -> ModuleType:
+    """The package that computes the corruptions.
 
     Raises:
         UsageError: it is missing, or another takes its import name.
     """
-    _library()
-
-
-@cache
-def _library() -> ModuleType:
     try:
         version(PACKAGE)  # an older package has the same import name, and two functions that cannot be seeded
         import imagecorruptions
@@ -98,10 +94,10 @@ def corrupt(image: np.ndarray, corruption: str, severity: int, seed: int) -> np.
         raise UsageError(f'unknown corruption {corruption!r}: choose among {", ".join(CORRUPTIONS)}')
     check_severities([severity])
     options = dict(seed=seed) if corruption in _WITH_SEED else {}
-    library, state = _library(), np.random.get_state()
+    package, state = library(), np.random.get_state()
     np.random.seed(seed)
     try:
-        found = library.corrupt(np.ascontiguousarray(image[..., ::-1]), severity, corruption, **options)
+        found = package.corrupt(np.ascontiguousarray(image[..., ::-1]), severity, corruption, **options)
     finally:
         np.random.set_state(state)
     return np.ascontiguousarray(found[..., ::-1])

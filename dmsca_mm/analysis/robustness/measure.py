@@ -22,7 +22,7 @@ from ...errors import Stopped, UsageError
 from ...runtime.config import default_work_dir, load_config
 from ...runtime.intervals import of_few
 from ...runtime.main_metric import MAIN_METRICS, is_percent
-from . import GROUPS, SEVERITIES, Summary, check_library, check_severities, chosen
+from . import GROUPS, SEVERITIES, Summary, check_severities, chosen, library
 from .cells import CLEAN, Cell, Cells, Metrics
 from .files import write_results
 from .pool import deal
@@ -63,7 +63,7 @@ def measure(config: str, weights: str, out: str | None = None, corruptions: Sequ
     check_severities(severities)
     if processes is not None and processes < 1:
         raise UsageError(f'--processes {processes} must be at least 1')
-    check_library()
+    library()
     cfg = _checked(config, cfg_options, plugin)
     from .evaluation import Evaluation  # it needs mmcv, which load_config has asked for
     from .subset import take_first  # as above
@@ -112,7 +112,7 @@ def _checked(name: str, options: dict[str, Any] | None, plugin: str | None) -> C
     config.load_from = None
     sources.forget_pretrained(config.model)
     if not config.get('test_dataloader') or not config.get('test_evaluator'):
-        raise UsageError(f'{name} has no test_dataloader and test_evaluator: they tell on what a model is tested')
+        raise UsageError(f'{name} has no test_dataloader and test_evaluator: they name the test data and the metrics')
     if not insert(copy.deepcopy(config.test_dataloader), {}):
         raise UsageError(f'test_dataloader in {name} has no pipeline that loads an image from a file')
     preflight.check_test(config)
@@ -124,7 +124,8 @@ def _identity(config: Config, weights: str) -> dict[str, str]:
     checkpoint.read(weights)
     entries, loader = config.to_dict(), config.test_dataloader
     parts = dict(model=entries['model'], evaluator=entries['test_evaluator'],
-                 data=entries['test_dataloader']['dataset'], batch_size=loader.get('batch_size'))
+                 data=entries['test_dataloader']['dataset'], batch_size=loader.get('batch_size'),
+                 fp16=bool((config.get('test_cfg') or {}).get('fp16')))
     text = json.dumps(parts, sort_keys=True, default=str)
     return dict(checkpoint=checkpoint.sha256(weights), config=hashlib.sha256(text.encode()).hexdigest())
 

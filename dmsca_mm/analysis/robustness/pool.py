@@ -72,8 +72,10 @@ def _started(start: Start, number: int) -> tuple[Connection, BaseProcess]:
     # first start of all would also start a helper, and unblock it on the way.
     resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    process.start()
-    signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    try:
+        process.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
     theirs.close()
     return ours, process
 

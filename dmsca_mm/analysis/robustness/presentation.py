@@ -6,10 +6,10 @@ from io import BytesIO
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ..plotting import INK, coinciding
 from .corruptions import GROUPS, SEVERITIES
 from .summary import Summary
 
-INK = '#24292f'
 LINES = (('#0b6bcb', 'o'), ('#d1570b', 's'), ('#2b8a3e', '^'), ('#8a3ffc', 'D'))
 """Colour and mark of each corruption of a group; the marks are for those who see the colours alike."""
 
@@ -63,14 +63,14 @@ def _panel(axes: Axes, summary: Summary, group: str) -> None:
     severities = summary.severities
     # What ties a line to the clean level is measured only where severity 1 is.
     start = [(0, summary.clean)] if severities[0] == 1 else []
-    drawn = [name for name in GROUPS[group] if name in summary.corruptions]
-    for name, (colour, mark) in zip(drawn, LINES, strict=False):
-        points = [*start, *((severity, summary.cells[name, severity]) for severity in severities)]
+    drawn = {name: [*zip(*start, *((severity, summary.cells[name, severity]) for severity in severities), strict=True)]
+             for name in GROUPS[group] if name in summary.corruptions}
+    twins = coinciding({name: [line] for name, line in drawn.items()})
+    for (name, line), (colour, mark) in zip(drawn.items(), LINES, strict=False):
         # A line that lies on another shows it through its dashes and its hollow marks.
-        twin = next((other for other in drawn[:drawn.index(name)] if all(
-            summary.cells[name, severity] == summary.cells[other, severity] for severity in severities)), None)
+        twin = twins.get(name)
         label = name.replace('_', ' ') + (f' (on {twin.replace("_", " ")})' if twin else '')
-        axes.plot(*zip(*points, strict=True), color=colour, marker=mark, markersize=8 if twin else 4.5,
+        axes.plot(*line, color=colour, marker=mark, markersize=8 if twin else 4.5,
                   fillstyle='none' if twin else 'full', linestyle=(0, (3, 3)) if twin else '-', label=label)
     axes.set_title(f'{group}: mean {_number(summary, summary.by_group[group])}', loc='left', color=INK, fontsize=10,
                    fontweight='bold')

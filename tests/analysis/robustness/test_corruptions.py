@@ -11,7 +11,6 @@ import pytest
 from dmsca_mm.analysis.robustness import (
     CORRUPTIONS,
     GROUPS,
-    check_library,
     check_severities,
     chosen,
     corrupt,
@@ -117,6 +116,6 @@ def test_missing_package_is_told_with_the_command(there, monkeypatch):
         monkeypatch.setitem(sys.modules, 'imagecorruptions', None)
     else:
         monkeypatch.setattr(corruptions, 'version', version)
-    corruptions._library.cache_clear()
+    corruptions.library.cache_clear()
     with pytest.raises(UsageError, match='"pip install imagecorruptions-imaug"'):
-        check_library()
+        corruptions.library()
