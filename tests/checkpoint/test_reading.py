@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from hostile import Calls
 from mmengine.config import Config
 from mmengine.logging import HistoryBuffer
 from safetensors.torch import save_file
@@ -27,16 +28,6 @@ def test_training_history_loads(tmp_path):
     assert restored.statistics('max', 2) == 3.0
     assert loaded['meta']['score'] == 0.5
     assert torch.equal(loaded['state_dict']['weight'], torch.ones(2))
-
-
-class Calls:
-    """Pickles as a call."""
-
-    def __init__(self, function, *arguments):
-        self.function, self.arguments = function, arguments
-
-    def __reduce__(self):
-        return self.function, self.arguments
 
 
 def hostile(marker):

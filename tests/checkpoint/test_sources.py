@@ -1,13 +1,12 @@
 """Weights by path or address go through the same door: weights only, their hash checked, safetensors too."""
 import hashlib
-import os
-import shlex
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import torch
+from hostile import touching
 from mmengine.runner import CheckpointLoader, load_checkpoint
 from safetensors.torch import save_file
 
@@ -18,14 +17,6 @@ from dmsca_mm.errors import UsageError
 class Quiet(SimpleHTTPRequestHandler):
     def log_message(self, *words):
         pass
-
-
-class Hostile:
-    def __init__(self, marker):
-        self.marker = marker
-
-    def __reduce__(self):
-        return os.system, (f'touch {shlex.quote(str(self.marker))}',)
 
 
 @pytest.fixture
@@ -79,7 +70,7 @@ def test_safetensors_file_goes_into_a_model(served):
 
 def test_hostile_file_from_an_address_executes_nothing(served, tmp_path):
     folder, address = served
-    path = stored(folder, extra=Hostile(tmp_path / 'executed'))
+    path = stored(folder, extra=touching(tmp_path / 'executed'))
     with pytest.raises(UsageError, match='holds more than weights'):
         CheckpointLoader.load_checkpoint(f'{address}/{path.name}')
     assert not (tmp_path / 'executed').exists()

@@ -108,7 +108,7 @@ def broken_config(settings, seeded):
     holder = at(config, path[:-1])
     before = repr(holder[path[-1]])
     how = seeded.choice(FAULTS)(holder, path[-1], seeded)
-    owners = [at(config, path[:length]) for length in range(len(path) - 1, 0, -1) if length]
+    owners = [at(config, path[:length]) for length in range(len(path) - 1, 0, -1)]
     types = [str(one['type']) for one in owners if isinstance(one, dict) and one.get('type')]
     words = (*(str(key) for key in path[-2:] if isinstance(key, str)), *types[:2], before[:20], how.split()[-1])
     return Setup(f'{".".join(map(str, path))} {how}', tuple(word for word in words if len(word) > 2), config)

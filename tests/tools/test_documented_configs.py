@@ -48,8 +48,3 @@ def test_two_plugins_of_a_kind_stand_side_by_side(page, tmp_path):
     names = {name for name, module in block.named_children() if isinstance(module, DMSCA)}
     assert names == {'dmsca1', 'dmsca2'}
     assert 'postfix' not in dmsca['cfg'], 'one alone keeps its plain name'
-
-
-def test_the_caveat_of_shallow_resnets_leads_to_its_section(page):
-    assert '(#resnet-18-and--34)' in page
-    assert '\n### ResNet-18 and -34\n' in page

@@ -2,10 +2,6 @@
 
 The data are real and not part of the repository; without them the tests are skipped.
 """
-import subprocess
-import sys
-from importlib.util import find_spec
-from pathlib import Path
 
 import pytest
 
@@ -102,33 +98,3 @@ def test_a_new_user_s_config_is_checked_trains_resumes_tests_and_draws(user, cal
     assert user['metric'] in succeeded(tested)
     succeeded(call('show_attention.py', config, work / user['second'], user['image'], '--out', tmp_path / 'figures'))
     assert (tmp_path / f'figures/{user["image"].stem}.attention.png').stat().st_size > 10_000
-
-
-@pytest.mark.soak
-def test_a_new_user_s_config_trains_resumes_and_tests_with_the_library_s_own_tools(user, tmp_path):
-    tools, work = Path(find_spec(user['library']).origin).parent / '.mim/tools', tmp_path / 'work'
-
-    def call(tool, *arguments):
-        return subprocess.run([sys.executable, str(tools / tool), *map(str, arguments)], capture_output=True, text=True,
-                              timeout=400, cwd=tmp_path)
-    succeeded(call('train.py', user['path'], '--work-dir', work))
-    assert (work / user['first']).exists()
-    succeeded(call('train.py', user['path'], '--work-dir', work, '--resume', '--cfg-options', *user['longer']))
-    assert (work / user['second']).exists()
-    tested = call('test.py', user['path'], work / user['second'], '--work-dir', tmp_path / 'test')
-    assert user['metric'] in succeeded(tested)
-
-
-@pytest.mark.soak
-def test_void_left_out_of_one_head_is_named_before_anything_is_made(real_data, call, tmp_path):
-    config = tmp_path / 'streets.py'
-    text = STREETS.replace('{data}', str(real_data / 'camvid'))
-    head = 'auxiliary_head=dict(in_channels=256, channels=32, num_classes=11'
-    assert f'{head}, ignore_index=void)' in text
-    config.write_text(text.replace(f'{head}, ignore_index=void)', f'{head})'))
-    refused = call('train.py', config, '--work-dir', tmp_path / 'work')
-    assert refused.returncode == 2
-    line, = refused.stderr.strip().splitlines()
-    assert 'holds label 11' in line
-    assert 'model.auxiliary_head has 11 classes and ignore_index=255' in line
-    assert not (tmp_path / 'work').exists()

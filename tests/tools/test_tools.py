@@ -1,8 +1,6 @@
 """The commands as a person runs them: real processes, tiny data, exit codes and what they print."""
 import importlib.util
-import json
 import os
-import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from commands import DETECTOR, SEGMENTER, assert_one_line, data_options, short_run
+from hostile import touching
 
 
 def last_checkpoint(work):
@@ -148,23 +147,6 @@ def test_config_without_a_backbone(call_here, no_backbone):
     assert_one_line(call_here('train.py', no_backbone), no_backbone, 'no model.backbone')
 
 
-@pytest.mark.parametrize(('content', 'words'), [('not json', 'is no JSON object'),
-                                                (json.dumps(dict(images=[])), 'lists no images')])
-def test_bad_annotation_file(content, words, digits, call_here, tmp_path):
-    (tmp_path / 'bad.json').write_text(content)
-    finished = call_here('train.py', DETECTOR, '--cfg-options', *data_options(digits, True),
-                         f'train_dataloader.dataset.ann_file={tmp_path}/bad.json')
-    assert_one_line(finished, tmp_path / 'bad.json', words)
-
-
-class Hostile:
-    def __init__(self, marker):
-        self.marker = marker
-
-    def __reduce__(self):
-        return os.system, (f'touch {shlex.quote(str(self.marker))}',)
-
-
 def test_a_test_in_which_nothing_is_found_says_so(untrained, digits, call_here):
     finished = call_here('test.py', *untrained('detector'), '--cfg-options', *data_options(digits, True),
                          'model.test_cfg.rcnn.score_thr=1.0')
@@ -194,7 +176,7 @@ def test_check_finds_nothing_or_the_first_thing_and_writes_nothing(digits, call_
 def test_bad_checkpoint(kind, words, use, digits, call_here, repository, tmp_path):
     path, marker = tmp_path / 'bad.pth', tmp_path / 'executed'
     if kind != 'missing':
-        extra = Hostile(marker) if kind == 'hostile' else 0
+        extra = touching(marker) if kind == 'hostile' else 0
         torch.save(dict(state_dict=dict(weight=torch.ones(1000)), extra=extra), path)
     if kind == 'cut':
         path.write_bytes(path.read_bytes()[:2000])
@@ -209,17 +191,6 @@ def test_bad_checkpoint(kind, words, use, digits, call_here, repository, tmp_pat
     assert_one_line(call_here(*command), path, words)
     assert not marker.exists()
     assert not (tmp_path / 'work_dirs').exists()
-
-
-@pytest.mark.parametrize(('config', 'weights', 'file'), [
-    ('configs/faster_rcnn_r50_dmsca.py', 'torchvision://resnet50', 'models/resnet50-0676ba61.pth'),
-    ('mmdet::retinanet/retinanet_r18_fpn_1x_coco.py', 'torchvision://resnet18', 'models/resnet18-f37072fd.pth')])
-def test_torchvision_weights_without_torchvision(config, weights, file, tiny_coco, call_here, monkeypatch):
-    options = [f'{split}_dataloader.dataset.data_root={tiny_coco}/' for split in ('train', 'val')]
-    options.append(f'val_evaluator.ann_file={tiny_coco}/annotations/instances_val2017.json')
-    monkeypatch.setitem(sys.modules, 'torchvision', None)  # as if it were not there
-    finished = call_here('train.py', config, '--cfg-options', *options)
-    assert_one_line(finished, weights, f'model.backbone.init_cfg.checkpoint=https://download.pytorch.org/{file}')
 
 
 @pytest.mark.parametrize(('script', 'tool'), [('slurm_train.sh', 'train.py'), ('slurm_test.sh', 'test.py')])
