@@ -69,12 +69,12 @@ bench-gpu: setup
 	done; done
 	.venv/bin/python benchmarks/page.py
 
-# For who has a card: at most 30 minutes, and two files to send back.
+# On a GPU: at most 30 minutes; writes two files to send back.
 GPUS ?= 1
 gpu-report: setup
 	.venv/bin/python benchmarks/gpu_report.py --gpus $(GPUS)
 
-# Does it help? Hours; the same command goes on where it stopped.
+# The study: hours; the same command resumes.
 study: setup
 	.venv/bin/python benchmarks/study.py --results benchmarks/results/study.csv
 	.venv/bin/python benchmarks/study_page.py

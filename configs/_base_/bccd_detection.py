@@ -19,32 +19,10 @@ test_pipeline = [
     dict(type='LoadAnnotations', with_bbox=True),
     dict(type='PackDetInputs', meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor'))
 ]
-train_dataloader = dict(
-    dataset=dict(
-        type='CocoDataset',
-        data_root=data_root,
-        metainfo=metainfo,
-        ann_file='train.json',
-        data_prefix=dict(img='images/'),
-        pipeline=train_pipeline))
-val_dataloader = dict(
-    dataset=dict(
-        type='CocoDataset',
-        data_root=data_root,
-        metainfo=metainfo,
-        ann_file='val.json',
-        data_prefix=dict(img='images/'),
-        test_mode=True,
-        pipeline=test_pipeline))
-test_dataloader = dict(
-    dataset=dict(
-        type='CocoDataset',
-        data_root=data_root,
-        metainfo=metainfo,
-        ann_file='test.json',
-        data_prefix=dict(img='images/'),
-        test_mode=True,
-        pipeline=test_pipeline))
+dataset = dict(type='CocoDataset', data_root=data_root, metainfo=metainfo, data_prefix=dict(img='images/'))
+train_dataloader = dict(dataset=dict(dataset, ann_file='train.json', pipeline=train_pipeline))
+val_dataloader = dict(dataset=dict(dataset, ann_file='val.json', test_mode=True, pipeline=test_pipeline))
+test_dataloader = dict(dataset=dict(dataset, ann_file='test.json', test_mode=True, pipeline=test_pipeline))
 val_evaluator = dict(type='CocoMetric', ann_file=data_root + 'val.json', metric='bbox')
 test_evaluator = dict(type='CocoMetric', ann_file=data_root + 'test.json', metric='bbox')
 

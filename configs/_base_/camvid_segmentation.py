@@ -25,28 +25,20 @@ test_pipeline = [
     dict(type='LoadAnnotations'),
     dict(type='PackSegInputs')
 ]
+dataset = dict(type='BaseSegDataset', data_root=data_root, metainfo=metainfo, img_suffix='.png')
 train_dataloader = dict(
     dataset=dict(
-        type='BaseSegDataset',
-        data_root=data_root,
-        metainfo=metainfo,
-        img_suffix='.png',
+        dataset,
         data_prefix=dict(img_path='images/train', seg_map_path='labels/train'),
         pipeline=train_pipeline))
 val_dataloader = dict(
     dataset=dict(
-        type='BaseSegDataset',
-        data_root=data_root,
-        metainfo=metainfo,
-        img_suffix='.png',
+        dataset,
         data_prefix=dict(img_path='images/val', seg_map_path='labels/val'),
         pipeline=test_pipeline))
 test_dataloader = dict(
     dataset=dict(
-        type='BaseSegDataset',
-        data_root=data_root,
-        metainfo=metainfo,
-        img_suffix='.png',
+        dataset,
         data_prefix=dict(img_path='images/test', seg_map_path='labels/test'),
         pipeline=test_pipeline))
 val_evaluator = dict(type='IoUMetric', iou_metrics=['mIoU'], ignore_index=unlabelled)

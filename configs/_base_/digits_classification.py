@@ -17,18 +17,7 @@ train_pipeline = [
     dict(type='PackInputs')
 ]
 test_pipeline = [dict(type='LoadImageFromFile'), dict(type='PackInputs')]
-train_dataloader = dict(
-    dataset=dict(
-        type='CustomDataset',
-        data_root=data_root,
-        data_prefix='training',
-        classes=classes,
-        pipeline=train_pipeline))
-val_dataloader = dict(
-    dataset=dict(
-        type='CustomDataset',
-        data_root=data_root,
-        data_prefix='validation',
-        classes=classes,
-        pipeline=test_pipeline))
+dataset = dict(type='CustomDataset', data_root=data_root, classes=classes)
+train_dataloader = dict(dataset=dict(dataset, data_prefix='training', pipeline=train_pipeline))
+val_dataloader = dict(dataset=dict(dataset, data_prefix='validation', pipeline=test_pipeline))
 test_dataloader = val_dataloader

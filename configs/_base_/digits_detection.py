@@ -19,19 +19,16 @@ test_pipeline = [
     dict(type='LoadAnnotations', with_bbox=True),
     dict(type='PackDetInputs', meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor'))
 ]
+dataset = dict(type='CocoDataset', data_root=data_root, metainfo=metainfo)
 train_dataloader = dict(
     dataset=dict(
-        type='CocoDataset',
-        data_root=data_root,
-        metainfo=metainfo,
+        dataset,
         ann_file='annotations/instances_training.json',
         data_prefix=dict(img='images/training/'),
         pipeline=train_pipeline))
 val_dataloader = dict(
     dataset=dict(
-        type='CocoDataset',
-        data_root=data_root,
-        metainfo=metainfo,
+        dataset,
         ann_file='annotations/instances_validation.json',
         data_prefix=dict(img='images/validation/'),
         test_mode=True,

@@ -1,6 +1,6 @@
 # What training for classification shares: the backbone of the detectors and segmenters, so that its weights go into
-# theirs by name, with DMSCA in all four stages. It starts as the identity there too: with init='paper' the same
-# weights mean other gates.
+# theirs by name, with DMSCA in all four stages. The initialization is the identity, as there: with init='paper' the
+# same weights would give other gates.
 _base_ = ['mmpretrain::_base_/default_runtime.py', 'dmsca.py']
 
 dmsca_resnet = dict(

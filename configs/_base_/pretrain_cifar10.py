@@ -1,4 +1,4 @@
-# CIFAR-10, read by mmpretrain; it lies there already, and no run fetches it unasked.
+# CIFAR-10, read by mmpretrain from data already in place (docs/data.md).
 _base_ = ['pretrain_cifar.py', 'mmpretrain::_base_/datasets/cifar10_bs16.py']
 
 train_dataloader = dict(batch_size=64, dataset=dict(download=False))

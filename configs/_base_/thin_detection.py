@@ -30,4 +30,6 @@ param_scheduler = [
 auto_scale_lr = dict(enable=False, base_batch_size=8)
 
 default_hooks = dict(logger=dict(interval=20), checkpoint=dict(interval=1, max_keep_ckpts=2))
+# Each process has seen half of the images: its BN statistics are averaged with the others' before they are used.
+custom_hooks = [dict(type='SyncBuffersHook')]
 randomness = dict(seed=0)

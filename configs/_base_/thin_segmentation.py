@@ -34,4 +34,6 @@ default_hooks = dict(
     checkpoint=dict(type='CheckpointHook', by_epoch=False, interval=max_iters // 2, max_keep_ckpts=2),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     visualization=dict(type='SegVisualizationHook', interval=10))
+# Each process has seen half of the images: its BN statistics are averaged with the others' before they are used.
+custom_hooks = [dict(type='SyncBuffersHook')]
 randomness = dict(seed=0)

@@ -19,12 +19,12 @@ __all__ = ['check_build', 'check_loaders', 'check_model', 'check_room', 'check_t
            'check_training_state', 'check_work_directory', 'check_writable', 'ignored_labels', 'switch_on_amp']
 
 
-def check_train(config: Config, processes: int, skip_bad_images: bool = False, data: bool = True) -> list[str]:
+def check_train(config: Config, processes: int | None, skip_bad_images: bool = False, data: bool = True) -> list[str]:
     """Check what a training reads, and its settings.
 
     Args:
         config: an OpenMMLab config whose model is checked.
-        processes: of the job.
+        processes: of the job; None where they are not known.
         skip_bad_images: whether training leaves out images that cannot be opened.
         data: whether the data are read, too: of several processes on a machine one does.
 

@@ -34,12 +34,12 @@ def check_settings(config: Config) -> None:
         raise UsageError('randomness.deterministic on a GPU needs CUBLAS_WORKSPACE_CONFIG=:4096:8 in the environment')
 
 
-def advice(config: Config, processes: int) -> list[str]:
+def advice(config: Config, processes: int | None) -> list[str]:
     """Warnings of valid settings with an unexpected effect.
 
     Args:
         config: an OpenMMLab config for training.
-        processes: of the job.
+        processes: of the job; None where they are not known.
     """
     found = []
     if (config.get('randomness') or {}).get('deterministic') and (config.get('env_cfg') or {}).get('cudnn_benchmark'):
@@ -47,7 +47,7 @@ def advice(config: Config, processes: int) -> list[str]:
     scale = config.get('auto_scale_lr') or {}
     size = (config.get('train_dataloader') or {}).get('batch_size')
     base = scale.get('base_batch_size')
-    if size and base and not scale.get('enable') and processes * size != base:
+    if size and base and processes and not scale.get('enable') and processes * size != base:
         found.append(f'the learning rate is meant for {base} images a step, and this run has {processes * size} '
                      f'({processes} process(es) of {size}): give --auto-scale-lr, or set '
                      'optim_wrapper.optimizer.lr yourself')

@@ -122,7 +122,7 @@ def check(config: str, cfg_options: dict[str, Any] | None = None, launcher: str 
     """
     cfg = prepared(config, cfg_options, plugin, work_dir, launcher, 'train')
     with readable_errors(cfg):
-        warn(preflight.check_train(cfg, distributed.processes(launcher)))
+        warn(preflight.check_train(cfg, None if launcher == 'none' else distributed.processes(launcher)))
         if any(cfg.get(f'test_{part}') != cfg.get(f'val_{part}') for part in ('dataloader', 'evaluator')):
             warn(preflight.check_test(cfg))
     preflight.check_writable(Path(cfg.work_dir))

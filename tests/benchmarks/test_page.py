@@ -98,3 +98,7 @@ def test_without_the_main_table_or_its_figures_the_error_names_the_remedy(result
     (results / MAIN).unlink()
     with pytest.raises(UsageError, match=rf'no {MAIN} .*: run "make bench"'):
         page(results)
+
+
+def test_the_page_in_docs_is_that_of_the_results(repository):
+    assert page(repository / 'benchmarks/results') == (repository / 'docs/performance.md').read_text()

@@ -259,3 +259,8 @@ def test_a_page_of_no_table_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, 'argv', ['study_page', '--results', str(tmp_path / 'study.csv')])
     with pytest.raises(UsageError, match=r'study.csv does not exist: python benchmarks/study.py makes it'):
         study_page.main()
+
+
+def test_the_page_in_docs_is_that_of_the_table_of_runs(repository):
+    rows = pd.read_csv(repository / 'benchmarks/results/study.csv')
+    assert study_page.page(rows, study_results.compare(rows)) == (repository / 'docs/study.md').read_text()
