@@ -59,6 +59,18 @@ class Parameters(NamedTuple):
             hidden * channels, hidden, channels * hidden, channels, 1, *[2 * size * size for size in sizes],
             *[1] * len(sizes), len(sizes) + 1, 1, 2 * direction, 1, 2 * direction, 1, 2 * channels, 1, channels, 1]
 
+    def mismatch(self, x: Tensor, dtypes: tuple[torch.dtype, ...]) -> str | None:
+        """Why kernels for these types do not take X and the parameters; None when they do."""
+        tensors, own = self.flat(), self.gce_fc1_weight.dtype
+        for what, dtype in (('X is', x.dtype), ('the parameters are', own)):
+            if dtype not in dtypes:
+                return f'{what} {dtype}, the kernels take {", ".join(map(str, dtypes))}'
+        if any(tensor.dtype is not own for tensor in tensors):
+            return f'the parameters are of several types: {", ".join(sorted({str(each.dtype) for each in tensors}))}'
+        if any(tensor.device != x.device for tensor in tensors):
+            return f'a parameter is not on {x.device}, where X is'
+        return None
+
     def to(self, dtype: torch.dtype) -> Parameters:
         """The same in another type; what is not of the first one's type is left, for PyTorch to refuse."""
         own = self.gce_fc1_weight.dtype

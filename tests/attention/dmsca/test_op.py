@@ -107,12 +107,6 @@ def test_what_the_kernels_do_not_cover_is_computed_anyway_and_named_once(monkeyp
         fast(x)
 
 
-def test_a_parameter_on_another_device_is_not_taken_by_the_kernels():
-    module = DMSCA(4)
-    module.gce.fc2.to('meta')
-    assert 'several devices' in cpu.not_covered(torch.randn(1, 4, 3, 3), module.operator_arguments())
-
-
 @pytest.mark.parametrize('part', ['gce.fc1', 'gce.fc2', 'msce.fuse', 'dii.conv_h', 'dff.gate', 'aa.conv'])
 def test_parameters_of_a_wrong_size_get_pytorchs_own_error_not_a_read_beyond_them(part):
     module = DMSCA(16)

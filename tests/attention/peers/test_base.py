@@ -6,7 +6,7 @@ import pytest
 import torch
 from formulas import CHANNELS, randomised
 from mmengine.registry import MODELS
-from torch import nn
+from torch import fx, nn
 
 from dmsca_mm.attention import PEERS
 
@@ -138,3 +138,10 @@ def test_wrong_input_is_refused_with_both_shapes(peer, x):
         peer(CHANNELS)(x)
     assert f'(N, {CHANNELS}, H, W)' in str(caught.value)
     assert str(tuple(x.shape)) in str(caught.value)
+
+
+# SCSA's windows follow from the size of the map, of which FX knows none.
+@pytest.mark.parametrize('peer', [pytest.param(peer.operator, id=peer.name) for peer in PEERS if peer.name != 'scsa'])
+def test_fx_traces_it(peer):
+    module, x = randomised(peer), torch.randn(2, CHANNELS, 6, 4)
+    torch.testing.assert_close(fx.symbolic_trace(module)(x), module(x))

@@ -62,13 +62,8 @@ def load() -> ctypes.CDLL:
 
 def not_covered(x: Tensor, parameters: Parameters) -> str | None:
     """Why the library does not take this call; None when it does."""
-    flat = parameters.flat()
-    if x.dtype not in DTYPES:
-        return f'X is {x.dtype}, the kernels take {" and ".join(map(str, DTYPES))}'
-    if len({tensor.dtype for tensor in flat}) > 1 or {tensor.device for tensor in flat} != {x.device}:
-        return 'the parameters are of several types or on several devices'
-    if flat[0].dtype not in DTYPES:
-        return f'the parameters are {flat[0].dtype}, the kernels take {" and ".join(map(str, DTYPES))}'
+    if reason := parameters.mismatch(x, DTYPES):
+        return reason
     try:
         load()
     except LoadError as error:

@@ -25,7 +25,8 @@ def not_covered(x: Tensor, parameters: Parameters) -> str | None:
         x: X, (N, C, H, W), dense, on a CUDA device.
         parameters: of the module.
     """
-    return no_triton() or (old_card(x.device) if x.is_cuda else None) or _input(x) or _parameters(x, parameters)
+    return (no_triton() or (old_card(x.device) if x.is_cuda else None) or parameters.mismatch(x, DTYPES)
+            or _input(x) or _parameters(parameters))
 
 
 @cache
@@ -51,8 +52,6 @@ def old_card(device: torch.device) -> str | None:
 
 
 def _input(x: Tensor) -> str | None:
-    if x.dtype not in DTYPES:
-        return f'X is {x.dtype}, the kernels take {", ".join(map(str, DTYPES))}'
     if len(x) > MOST_MAPS:
         return f'a batch of {len(x)} maps, the kernels take up to {MOST_MAPS}'
     elements = max(x.shape[1], PIXEL_MAPS) * x.shape[2] * x.shape[3]
@@ -64,16 +63,9 @@ def _input(x: Tensor) -> str | None:
     return None
 
 
-def _parameters(x: Tensor, parameters: Parameters) -> str | None:
-    tensors, dtype = parameters.flat(), parameters.gce_fc1_weight.dtype
-    if dtype not in DTYPES:
-        return f'the parameters are {dtype}, the kernels take {", ".join(map(str, DTYPES))}'
-    if any(tensor.dtype is not dtype for tensor in tensors):
-        return f'the parameters are of several types: {", ".join(sorted({str(tensor.dtype) for tensor in tensors}))}'
-    if any(tensor.device != x.device for tensor in tensors):
-        return f'a parameter is not on {x.device}, where X is'
+def _parameters(parameters: Parameters) -> str | None:
     convolutions = (*parameters.msce_convs_weight, parameters.dii_conv_h_weight, parameters.dii_conv_w_weight)
-    if not all(tensor.is_contiguous() for tensor in tensors) and not _channels_last(parameters, convolutions):
+    if not all(tensor.is_contiguous() for tensor in parameters.flat()) and not _channels_last(parameters, convolutions):
         return 'the parameters are neither all contiguous nor all channels_last'
     largest = max(size for weight in convolutions for size in weight.shape[2:])
     if largest > LARGEST_KERNEL:
