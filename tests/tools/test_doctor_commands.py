@@ -28,7 +28,7 @@ class Environment:
         self.bin = folder / 'bin'
         for script in self.bin.iterdir():  # they name the interpreter that they were installed for
             if script.is_file() and not script.is_symlink() and script.read_bytes().startswith(b'#!'):
-                text = script.read_text().replace(f'#!{sys.prefix}/bin/', f'#!{self.bin}/', 1)
+                text = script.read_text().replace(f'{sys.prefix}/bin/', f'{self.bin}/', 1)  # '#!', or exec for a space
                 script.unlink()
                 script.write_text(text)
                 script.chmod(0o755)
@@ -58,6 +58,7 @@ def environment(tmp_path):
         pytest.skip('needs an environment of its own with pip, such as that of "make setup"')
     with tempfile.TemporaryDirectory(prefix='.venv-', dir=Path(sys.prefix).parent) as folder:  # links stay on a disk
         made = Environment(Path(folder, 'environment'))
+        assert folder in made.shell('pip --version').stdout, 'pip would change the environment of the tests'
         if made.shell(f'pip download -q --no-deps -d {tmp_path} termcolor==3.3.0').returncode:
             pytest.skip('no package registry can be reached')
         yield made
