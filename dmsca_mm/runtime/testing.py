@@ -61,10 +61,10 @@ def test(config: str, checkpoint: str, work_dir: str | None = None, out: str | N
         cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
         cfg.model = ConfigDict(**cfg.tta_model, module=cfg.model)
     if out is not None and segments:
-        iou = [metric for metric in metrics_of(cfg, 'test_dataloader') if name_of(metric) == 'IoUMetric']
-        if not iou:
-            raise UsageError('--out needs an IoUMetric in test_evaluator, which writes the label maps')
-        iou[0].update(output_dir=out, keep_results=True)
+        writers = sorted(metrics_of(cfg, 'test_dataloader'), key=lambda metric: name_of(metric) != 'IoUMetric')
+        if not writers:
+            raise UsageError('--out needs a metric in test_evaluator, such as IoUMetric, which writes the label maps')
+        writers[0].update(output_dir=out, keep_results=True)
     from .transforms import images
     images.install(cfg, skip=False)
     logger.write_in_one_process()
