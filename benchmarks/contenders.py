@@ -58,7 +58,7 @@ class Contender:
             yield
 
     def compile(self, model: nn.Module) -> None:
-        """Compile the attentions in a model, if this contender says so."""
+        """Compile the attentions in a model if ``compiled``."""
         if self.compiled:
             # Four shapes, in training and in inference, share the code of one forward.
             torch._dynamo.config.recompile_limit = 64

@@ -40,7 +40,7 @@ class Steps:
 
         Args:
             stop: when set, no further step begins.
-            running: holds the process at work, so that it can be told to stop.
+            running: holds the process at work, so that it can be terminated.
 
         Raises:
             UsageError: a step failed; the message names its log.
@@ -69,7 +69,7 @@ def work_through(runs: Sequence[Steps], processes: int, seconds: float) -> int:
     Args:
         runs: the ones to do; none needs another's result.
         processes: how many at a time, at least 1.
-        seconds: after which those at work are told to save and stop.
+        seconds: after which those at work are terminated; they save first.
 
     Returns:
         How many are done now.

@@ -18,11 +18,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--task', choices=list(TASKS), default='detection',
                         help='boxes and label maps, for detection and segmentation, or a folder for each class')
-    parser.add_argument('--out', help=_told([folder for _, _, folder in TASKS.values()], 'where the data set goes'))
+    folders = [folder for *_, folder in TASKS.values()]
+    parser.add_argument('--out', help=_with_defaults(folders, 'where the data set goes'))
     parser.add_argument('--overwrite', action='store_true', help='replace a digits data set that is there')
     for field in fields(DigitsParameters):
         defaults = [getattr(parameters, field.name) for _, parameters, _ in TASKS.values()]
-        parser.add_argument('--' + field.name, type=int, help=_told(defaults, HELP[field.name]))
+        parser.add_argument('--' + field.name, type=int, help=_with_defaults(defaults, HELP[field.name]))
     values = {name: value for name, value in vars(parser.parse_args()).items() if value is not None}
     make, parameters, folder = TASKS[values.pop('task')]
     out, overwrite = values.pop('out', folder), values.pop('overwrite')
@@ -32,7 +33,7 @@ def main() -> None:
           f'{chosen.validation} validation images in {out}')
 
 
-def _told(defaults: list[object], what: str) -> str:
+def _with_defaults(defaults: list[object], what: str) -> str:
     return f'{what} (default: {", ".join(f"{value} for {task}" for task, value in zip(TASKS, defaults, strict=True))})'
 
 

@@ -74,9 +74,10 @@ def _check_fit(model: nn.Module, state: dict[str, Any], weights: str, config: st
     wanted = model.state_dict()
     missing, unknown = sorted(wanted.keys() - state.keys()), sorted(state.keys() - wanted.keys())
     reshaped = [key for key in sorted(wanted.keys() & state.keys()) if wanted[key].shape != state[key].shape]
-    for keys, said in ((missing, 'lacks'), (unknown, 'has beyond it'), (reshaped, 'has in another shape')):
+    for keys, fault in ((missing, 'lacks {} tensor(s)'), (unknown, 'has {} tensor(s) that the model lacks'),
+                        (reshaped, 'has {} tensor(s) in another shape')):
         if keys:
-            raise UsageError(f'checkpoint {weights} is not of {config}: it {said} {len(keys)} tensor(s), the first is '
+            raise UsageError(f'checkpoint {weights} is not of {config}: it {fault.format(len(keys))}, the first is '
                              f'{keys[0]}; give the config that it was trained with, which lies in its work directory')
 
 
@@ -90,8 +91,8 @@ class Images:
     def __init__(self, config: Config) -> None:
         steps = [copy.deepcopy(step) for step in test_pipeline(config) if 'Annotations' not in str(step['type'])]
         if not steps:
-            raise UsageError(f'{config.filename} has no test_dataloader with a pipeline: it tells how an image is '
-                             'made ready for the model')
+            raise UsageError(f'{config.filename} has no test_dataloader with a pipeline: it prepares images for the '
+                             'model')
         images.replace_loaders(steps, {})
         with readable_errors():
             self.pipeline = Compose(steps)
@@ -119,5 +120,5 @@ def data_set(config: Config) -> Any:
         init_default_scope(config.default_scope)  # that of the model opened last may be another
     settings = copy.deepcopy(config.test_dataloader.dataset)
     images.replace_loaders(settings, {})
-    with readable_errors(), redirect_stdout(StringIO()):  # pycocotools tells what it does
+    with readable_errors(), redirect_stdout(StringIO()):  # pycocotools prints its progress
         return DATASETS.build(settings)

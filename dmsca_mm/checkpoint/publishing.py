@@ -36,7 +36,7 @@ def publish(weights: str | Path, out: str | Path) -> Path:
     """
     out = Path(out)
     if out.suffix not in ('.pth', '.safetensors'):
-        raise UsageError(f'{out} must end in .pth or .safetensors: that tells the format to write')
+        raise UsageError(f'{out} must end in .pth or .safetensors, which selects the format')
     content = reading.read(weights)
     state = content.get('state_dict', content)
     if not state or not all(isinstance(value, torch.Tensor) for value in state.values()):

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 from typing import Any
 
 
@@ -22,19 +21,6 @@ def parse(text: Any) -> dict[str, Any]:
                 if isinstance(line, ast.Assign) and isinstance(line.targets[0], ast.Name)}
     except (SyntaxError, TypeError, ValueError, RecursionError, MemoryError):
         return {}
-
-
-def dicts(node: Any) -> Iterator[dict[str, Any]]:
-    """Every dict in a part of a config, at any depth.
-
-    Args:
-        node: the part.
-    """
-    if isinstance(node, dict):
-        yield node
-    if isinstance(node, (dict, list)):
-        for value in node.values() if isinstance(node, dict) else node:
-            yield from dicts(value)
 
 
 def _value(node: ast.AST) -> Any:

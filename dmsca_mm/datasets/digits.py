@@ -32,7 +32,7 @@ class DigitsParameters(Parameters):
 def make_digits(root: str | Path, parameters: DigitsParameters | None = None, overwrite: bool = False) -> bool:
     """Write the data set to `root`; return False when the very same one was there already.
 
-    It is written beside `root` and moved there when complete, so an interrupted run leaves no half data set.
+    It is written beside `root` and moved there when complete, so an interrupted run leaves no incomplete data set.
     Errors: UsageError if `root` holds anything else (with `overwrite`, another digits data set is replaced), if
     a package is missing or the disk refuses.
     """

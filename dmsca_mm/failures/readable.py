@@ -56,7 +56,7 @@ def readable_errors(config: Any = None, log_dir: str | Path | None = None) -> It
 def _known(error: RuntimeError) -> ProcessError | None:
     text = str(error)
     if 'DataLoader worker' in text and 'pid' in text:
-        cause = error.__cause__ if 'DataLoader worker' in str(error.__cause__) else error  # tells the signal
+        cause = error.__cause__ if 'DataLoader worker' in str(error.__cause__) else error  # names the signal
         return ProcessError(f'a data worker ended ({_first(cause)}): most often the memory, or the shared memory, is '
                             'full; give fewer train_dataloader.num_workers, then go on with --resume')
     is_network = isinstance(error, dist.DistError) or 'gloo' in text or 'NCCL' in text

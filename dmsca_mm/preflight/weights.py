@@ -135,7 +135,7 @@ def check_initialization(backbone: dict[str, Any], weights: str, content: dict[s
     stored = stored_config.parse((content.get('meta') or {}).get('cfg')).get('model')
     for operator in (entry['cfg'] for entry in backbone.get('plugins') or []):
         mine = operator.get('init', 'identity')
-        theirs = {str(one.get('init', 'identity')) for one in stored_config.dicts(stored)
+        theirs = {str(one.get('init', 'identity')) for _, one in walk(stored)
                   if one.get('type') == operator['type']}
         if theirs and mine not in theirs:
             raise UsageError(f'weights {weights} were trained with {operator["type"]} of init={min(theirs)!r}, and the '

@@ -31,7 +31,7 @@ def test_segmenter_gives_a_label_for_each_pixel_of_the_image(untrained, digits):
     assert model.dataset_meta['classes'][0] == 'background'
 
 
-@pytest.mark.parametrize(('plugin', 'difference'), [('none', 'has beyond it'), ('se', 'lacks')])
+@pytest.mark.parametrize(('plugin', 'difference'), [('none', 'that the model lacks'), ('se', 'lacks')])
 def test_checkpoint_of_another_config_is_refused(plugin, difference, untrained):
     name, weights = untrained('detector')
     with pytest.raises(UsageError, match=rf'is not of .*faster_rcnn.*: it {difference} \d+ tensor'):

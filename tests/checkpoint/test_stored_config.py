@@ -26,8 +26,3 @@ def test_what_is_no_config_is_empty(text):
 def test_nothing_is_executed(tmp_path):
     stored_config.parse(f'model = open({str(tmp_path / "touched")!r}, "w")\nopen({str(tmp_path / "too")!r}, "w")')
     assert list(tmp_path.iterdir()) == []
-
-
-def test_dicts_are_found_at_any_depth():
-    found = list(stored_config.dicts([dict(a=1, b=[dict(c=2)]), 'text', None]))
-    assert found == [dict(a=1, b=[dict(c=2)]), dict(c=2)]

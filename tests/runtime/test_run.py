@@ -21,15 +21,6 @@ def test_work_directory_is_the_argument_then_the_config_then_the_name(in_config,
     assert kept(run.train, RETINANET, work_dir=argument, cfg_options=options).work_dir == expected
 
 
-def test_resume_goes_on_from_the_last_checkpoint_even_of_a_moved_directory(kept, tmp_path):
-    torch.save(TRAINING, tmp_path / 'epoch_3.pth')
-    (tmp_path / 'last_checkpoint').write_text('elsewhere/epoch_3.pth')
-    config = kept(run.train, RETINANET, work_dir=str(tmp_path), resume='auto')
-    assert config.resume
-    assert config.randomness.seed == 7
-    assert config.load_from == str(tmp_path / 'epoch_3.pth')
-
-
 def test_resume_with_nothing_there_starts_as_the_config_says(kept, tmp_path):
     options = dict(load_from='start.pth')
     config = kept(run.train, RETINANET, work_dir=str(tmp_path), resume='auto', cfg_options=options)

@@ -19,7 +19,7 @@ class Cells:
 
     Args:
         folder: need not exist.
-        identity: what tells models and data apart: for ``'checkpoint'`` and ``'config'`` a hash.
+        identity: what distinguishes models and data: for ``'checkpoint'`` and ``'config'`` a hash.
     """
 
     def __init__(self, folder: Path, identity: dict[str, str]) -> None:

@@ -28,7 +28,7 @@ from .files import write_results
 from .pool import deal
 
 MOST_PROCESSES = 8
-"""Without a GPU and without being told, no more: each has a copy of the model and of its images."""
+"""Without a GPU and unless ``--processes`` is given, no more: each has a copy of the model and of its images."""
 
 
 def measure(config: str, weights: str, out: str | None = None, corruptions: Sequence[str] = tuple(GROUPS),

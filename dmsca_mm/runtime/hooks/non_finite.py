@@ -34,7 +34,7 @@ class StopOnBadNumbers(Hook):
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None,
                          outputs: dict[str, torch.Tensor] | None = None) -> None:
-        """Look at the loss: one number a step."""
+        """Check the loss: one number a step."""
         if outputs is None or 'loss' not in outputs or bool(torch.isfinite(outputs['loss']).all()):
             self.in_a_row = 0
             return
@@ -48,7 +48,7 @@ class StopOnBadNumbers(Hook):
                            'learning rate or clip gradients (optim_wrapper.clip_grad), then --resume')
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
-        """Look at all weights."""
+        """Check all weights."""
         bad = [name for name, value in checkpoint['state_dict'].items()
                if isinstance(value, torch.Tensor) and value.is_floating_point() and not bool(value.isfinite().all())]
         if bad:
@@ -58,7 +58,7 @@ class StopOnBadNumbers(Hook):
 
 
 def _images(batch: Any) -> list[str]:
-    """Paths of a batch's images, as far as it tells them."""
+    """Paths of a batch's images, where known."""
     found = list(dict.fromkeys(_paths(batch)))
     return found[:MOST_NAMES] + [f'{len(found) - MOST_NAMES} more'] * (len(found) > MOST_NAMES)
 

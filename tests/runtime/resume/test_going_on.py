@@ -57,13 +57,6 @@ def test_checkpoint_without_a_config_is_said_to_have_none(stored, text):
         f'checkpoint {path} holds no config: what has changed since cannot be compared']
 
 
-def test_config_in_the_checkpoint_is_not_executed(stored, tmp_path):
-    path = stored(cfg=f'open({str(tmp_path / "touched")!r}, "w")\nmodel = exec("open({str(tmp_path / "too")!r}, 1)")')
-    with pytest.raises(UsageError):
-        go_on(Config(CONFIG), path, 1)
-    assert [file.name for file in tmp_path.iterdir()] == ['iter_50.pth']
-
-
 def test_checkpoint_at_an_address_is_left_to_the_run():
     config = Config(CONFIG)
     assert go_on(config, 'http://127.0.0.1:9/x.pth', 1) == []
