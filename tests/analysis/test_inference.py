@@ -31,16 +31,16 @@ def test_segmenter_gives_a_label_for_each_pixel_of_the_image(untrained, digits):
     assert model.dataset_meta['classes'][0] == 'background'
 
 
-@pytest.mark.parametrize(('plugin', 'difference'), [('none', 'that the model lacks'), ('se', 'lacks')])
+@pytest.mark.parametrize(('plugin', 'difference'), [('none', r'has \d+ tensor\(s\) that the model lacks'), ('se', r'lacks \d+ tensor')])
 def test_checkpoint_of_another_config_is_refused(plugin, difference, untrained):
     name, weights = untrained('detector')
-    with pytest.raises(UsageError, match=rf'is not of .*faster_rcnn.*: it {difference} \d+ tensor'):
+    with pytest.raises(UsageError, match=rf'is not of .*faster_rcnn.*: it {difference}'):
         open_model(name, weights, plugin=plugin)
 
 
 def test_checkpoint_of_another_width_is_refused(untrained):
     name, weights = untrained('detector')
-    with pytest.raises(UsageError, match='has in another shape'):
+    with pytest.raises(UsageError, match=r'has \d+ tensor\(s\) in another shape'):
         open_model(name, weights, {'model.rpn_head.feat_channels': 32})
 
 
