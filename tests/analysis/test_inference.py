@@ -31,7 +31,8 @@ def test_segmenter_gives_a_label_for_each_pixel_of_the_image(untrained, digits):
     assert model.dataset_meta['classes'][0] == 'background'
 
 
-@pytest.mark.parametrize(('plugin', 'difference'), [('none', r'has \d+ tensor\(s\) that the model lacks'), ('se', r'lacks \d+ tensor')])
+@pytest.mark.parametrize(('plugin', 'difference'), [
+    ('none', r'has \d+ tensor\(s\) that the model lacks'), ('se', r'lacks \d+ tensor')])
 def test_checkpoint_of_another_config_is_refused(plugin, difference, untrained):
     name, weights = untrained('detector')
     with pytest.raises(UsageError, match=rf'is not of .*faster_rcnn.*: it {difference}'):
