@@ -16,7 +16,7 @@ from .rearranged import blend_gates, dot, weight_rows
 from .signature import Parameters
 
 CHANNEL_GROUPS = 16
-"""Of which max_C X is the maximum; onnxruntime was fastest with these on 256 to 2048 channels."""
+"""Of which max_C X is the maximum. Of 2 to 32 groups, onnxruntime 1.32 was fastest with 16 on 256 to 2048 channels."""
 
 
 def attend(x: Tensor, parameters: Parameters, scale: float) -> Tensor:
