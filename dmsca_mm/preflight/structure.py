@@ -52,6 +52,7 @@ SWITCH: Rule = ('True or False', lambda value: isinstance(value, bool))
 NUMBER: Rule = ('a number', lambda value: isinstance(value, (int, float)) and not isinstance(value, bool))
 
 _DICT_OR_DICTS: Rule = ('a dict, or a list of such', _is_dict_or_dicts)
+_SCOPE: Rule = ("the name of a library, such as 'mmdet'", lambda value: isinstance(value, str) and value != '')
 _WEIGHTS: Rule = ('a string, True or False', lambda value: isinstance(value, (str, bool)))
 _EVALUATOR: Rule = (ENTRY_OR_ENTRIES[0], lambda value: ENTRY_OR_ENTRIES[1](value) or (
     isinstance(value, dict) and 'metrics' in value and ENTRY_OR_ENTRIES[1](value['metrics'])))
@@ -67,7 +68,7 @@ _START: Rule = (f'one of {", ".join(get_all_start_methods())}', lambda value: va
 
 _SPLITS = ('train', 'val', 'test')
 _RULES: dict[str, Rule] = {
-    'model': DICT, 'default_scope': _or_none(NAME), 'work_dir': _or_none(NAME), 'load_from': _or_none(NAME),
+    'model': DICT, 'default_scope': _or_none(_SCOPE), 'work_dir': _or_none(NAME), 'load_from': _or_none(NAME),
     'log_level': _LEVEL, 'experiment_name': _or_none(NAME), 'data_preprocessor': _or_none(DICT),
     'optim_wrapper': _or_none(DICT), 'optim_wrapper.optimizer': ENTRY, 'param_scheduler': _or_none(_SCHEDULERS),
     'default_hooks': _or_none(DICT), 'custom_hooks': _or_none(ENTRIES), 'env_cfg': DICT, 'env_cfg.dist_cfg': DICT,

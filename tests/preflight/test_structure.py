@@ -15,6 +15,7 @@ def config(repository):
 
 
 @pytest.mark.parametrize(('key', 'value', 'wanted'), [
+    ('default_scope', '', 'the name of a library'),
     ('train_cfg', 3, 'a dict or None'), ('train_cfg.max_epochs', 'many', 'an integer of at least 1'),
     ('train_dataloader.batch_size', 0, 'an integer of at least 1'), ('train_dataloader.dataset', [], 'a dict with'),
     ('val_dataloader.dataset.pipeline', dict(type='Resize'), 'a list of dicts'),
