@@ -98,10 +98,10 @@ RECIPES = tuple(Contender(name, label, None, (option,), 'recipe') for name, labe
 STUDIES = {
     'detection': Study(
         'Detection: put into a trained Faster R-CNN, BCCD', 'bccd/faster_rcnn_r50_dmsca_bccd.py', 'data/bccd',
-        'box mAP', 100.0, 'epochs', 4, ATTENTIONS, seeds=6, start=12, validations=4),
+        'box mAP', 100.0, 'epochs', 4, ATTENTIONS, seeds=10, start=12, validations=4),
     'segmentation': Study(
         'Segmentation: put into a trained UPerNet, CamVid', 'camvid/upernet_r50_dmsca_camvid.py', 'data/camvid',
-        'mIoU', 1.0, 'iters', 200, ATTENTIONS, seeds=6, start=800, validations=4),
+        'mIoU', 1.0, 'iters', 200, ATTENTIONS, seeds=10, start=800, validations=4),
     'classification': Study(
         'Classification: trained from random weights, CIFAR-10 (JPEG)', 'pretrain/resnet18_dmsca_cifar10_jpeg.py',
         'data/cifar10_jpeg', 'top-1 accuracy', 1.0, 'epochs', 6, (*ATTENTIONS, PAPER, *RECIPES), seeds=6,

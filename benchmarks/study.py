@@ -1,7 +1,7 @@
 """Train and measure what ``studies.py`` plans: ``python benchmarks/study.py``.
 
-It takes hours, goes on where it stopped, and leaves a row for each run in a table. ``benchmarks/study_page.py`` makes
-the page and its picture of the table.
+It takes hours, goes on where it stopped, and leaves a row for each run in a table; a run whose row is there is not
+repeated. ``benchmarks/study_page.py`` makes the page and its picture of the table.
 """
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 from runs import ROOT, Steps, work_through
 from studies import CORRUPTIONS, FULL, PLAIN, QUICK, SEVERITIES, START, STUDIES, Contender, Study
-from study_results import ORDER, row
+from study_results import KEY, ORDER, row
 
 from dmsca_mm.datasets.digit_classes import make_digit_classes
 from dmsca_mm.errors import UsageError, exit_on_usage_error
@@ -58,7 +58,13 @@ class Run(Steps):
         return [train, (self.robustness, [*test, '--cfg-options', *options] if options else test)]
 
 
-def batches(studies: dict[str, Study], contenders: list[str] | None, work: Path) -> list[list[Run]]:
+def recorded(path: Path) -> set[tuple[str, str, int]]:
+    """Study, contender and seed of the rows in a table of runs, which may be missing."""
+    return set(pd.read_csv(path)[KEY].itertuples(index=False, name=None)) if path.exists() else set()
+
+
+def batches(studies: dict[str, Study], contenders: list[str] | None, work: Path,
+            known: set[tuple[str, str, int]]) -> list[list[Run]]:
     """The runs in their order; those of a batch need no other's result, only the batches before it.
 
     Seeds are outermost: at any time all contenders have nearly the same number of runs.
@@ -67,18 +73,20 @@ def batches(studies: dict[str, Study], contenders: list[str] | None, work: Path)
         studies: by name.
         contenders: names of those to run; None for all.
         work: folder of all runs.
+        known: study, contender and seed of the runs to leave out.
     """
     found = []
     for study, plan in studies.items():
-        begin = [Contender(START, 'start', PLAIN)] if plan.start else []
-        chosen = [each for each in plan.contenders if contenders is None or each.name in contenders]
-        found += [[Run(study, plan, contender, seed, work) for seed in range(plan.seeds) for contender in part]
-                  for part in (begin, chosen) if part]
+        runs = [Run(study, plan, contender, seed, work) for seed in range(plan.seeds) for contender in plan.contenders
+                if (contenders is None or contender.name in contenders) and (study, contender.name, seed) not in known]
+        begin = Contender(START, 'start', PLAIN)
+        starts = [Run(study, plan, begin, seed, work) for seed in dict.fromkeys(run.seed for run in runs) if plan.start]
+        found += [part for part in (starts, runs) if part]
     return found
 
 
 def collect(runs: list[Run], path: Path) -> int:
-    """Put the rows of the finished runs into the table; rows of other runs stay.
+    """Add the rows of the finished runs to the table.
 
     Returns:
         The number of rows in the table.
@@ -86,7 +94,7 @@ def collect(runs: list[Run], path: Path) -> int:
     rows = pd.DataFrame([row(run) for run in runs if run.contender.name != START and run.is_done()], columns=ORDER)
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists():
-        rows = pd.concat([pd.read_csv(path), rows]).drop_duplicates(['study', 'contender', 'seed'], keep='last')
+        rows = pd.concat([pd.read_csv(path), rows])
     rows.infer_objects().round(5).to_csv(path, index=False)
     return len(rows)
 
@@ -119,7 +127,8 @@ def main() -> None:
     parser.add_argument('--processes', type=int, default=os.cpu_count(), help='runs at a time, a thread each')
     parser.add_argument('--hours', type=float, default=12, help='after which it saves and stops; call it again')
     parser.add_argument('--work-dir', type=Path, help='folder of all runs; default work_dirs/study[_quick|_full]')
-    parser.add_argument('--results', type=Path, help='the table of all runs; default study.csv in that folder')
+    parser.add_argument('--results', type=Path, help='the table of all runs, what it holds is not repeated; default '
+                        'study.csv in that folder')
     chosen = parser.parse_args()
     for name in ('seeds', 'processes', 'hours'):
         value = getattr(chosen, name)
@@ -137,8 +146,9 @@ def main() -> None:
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     end = time.monotonic() + 3600 * chosen.hours
-    every = batches(studies, chosen.contenders, work)
+    every = batches(studies, chosen.contenders, work, recorded(results))
     done, count = 0, sum(map(len, every))
+    print(f'{count} runs that {results} does not hold', flush=True)
     for runs in every:
         try:
             finished = work_through(runs, chosen.processes, end - time.monotonic())

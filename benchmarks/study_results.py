@@ -21,6 +21,8 @@ ORDER = ['study', 'contender', 'seed', 'clean', 'corrupted', 'worst', 'gate_spre
 """Columns of the table of runs. ``clean`` and ``corrupted`` are points of a hundred; ``corrupted`` is the mean over
 corruptions and severities; ``worst`` is the lowest of the validations; ``gate_spread`` is the standard deviation of the
 gates over an image at the end of the training, mean of the modules."""
+KEY = ORDER[:3]
+"""Columns that name a run."""
 QUANTITIES = ('clean', 'corrupted')
 """Columns that are compared."""
 COST = ROOT / 'benchmarks' / 'results' / 'cost_resnet50_cpu_fp32.csv'
