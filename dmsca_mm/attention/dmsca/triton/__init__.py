@@ -2,9 +2,9 @@
 
 The stages are those of ``rearranged.py`` and ``gates.py``; ``passes.py`` has them in their order. ``map_stages.py``
 launches the passes over the map, ``map_kernels.py`` forward and ``map_gradient_kernels.py`` backward;
-``gate_stages.py`` launches those in ``gate_kernels.py``, all between them, made of the functions in
-``channel_kernels.py``, ``spatial_kernels.py`` and the gradients' files beside them. ``plan.py`` divides the work;
-``traffic.py`` counts the bytes that it moves.
+``gate_stages.py`` launches all between them, ``gate_kernels.py`` forward and ``gate_gradient_kernels.py`` backward,
+made of the functions in ``channel_kernels.py``, ``spatial_kernels.py`` and the gradients' files beside them.
+``plan.py`` divides the work; ``traffic.py`` counts the bytes that it moves.
 """
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The channel branch, gce and tca, backward: what a program of ``gate_kernels.py`` does for it.
+"""The channel branch, gce and tca, backward: what a program of ``gate_gradient_kernels.py`` does for it.
 
 ``program`` counts the programs of one function from 0; each writes its own block of the outputs. Small tensors are
 fp32, and the gradients of parameters have the type of these. Importing this module needs Triton.

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ..signature import ForwardStats, Parameters
-from . import gate_kernels, plan
+from . import gate_gradient_kernels, gate_kernels, plan
 from .launcher import launch, new
 from .map_stages import MapGradients, Reduced
 
@@ -57,7 +57,7 @@ def _context(layers: Tensor, parameters: Parameters, pools: tuple[Tensor, ...], 
     n, _, h, w = layers.shape
     kernel = 2 * _largest(parameters) ** 2
     rows, columns, folded = new(layers, n, 2, h), new(layers, n, 2, w), new(layers, kernel + 1)
-    programs, previous = (pool_programs, *_line_programs(2 * n, h, w)), folded
+    programs, previous = (pool_programs, *plan.line_programs(2 * n, h, w)), folded
     for first in range(0, len(parameters.msce_convs_weight), plan.SLOTS):
         if first:  # only the fold is left to do
             programs, folded = (0, 0, 0), torch.empty_like(previous)
@@ -75,7 +75,7 @@ def hidden_spatial(pooled: Tensor, layers: Tensor, context: SpatialContext, para
                    scale: float) -> tuple[Tensor, Tensor]:
     """relu(fc1(pooled)), (N, h), and A_s, (N, H, W)."""
     hidden = new(pooled, len(pooled), len(parameters.gce_fc1_bias))
-    programs = _linear_programs(*pooled.shape, hidden.shape[1])
+    programs = plan.linear_programs(*pooled.shape, hidden.shape[1])
     return hidden, _spatial(pooled, hidden, layers, context, parameters, scale, programs)
 
 
@@ -87,7 +87,7 @@ def spatial_gate(stats: ForwardStats, context: SpatialContext, parameters: Param
 def _spatial(pooled: Tensor, hidden: Tensor, layers: Tensor, context: SpatialContext, parameters: Parameters,
              scale: float, hidden_programs: int) -> Tensor:
     (n, c), (h, w) = pooled.shape, layers.shape[2:]
-    spatial, tiles = new(layers, n, h, w), _tiles(layers)
+    spatial, tiles = new(layers, n, h, w), plan.tiles(layers.shape)
     launch(gate_kernels.hidden_spatial, (tiles + hidden_programs,), pooled, parameters.gce_fc1_weight,
            parameters.gce_fc1_bias, hidden, layers, *context, parameters.msce_fuse_weight, *_directions(parameters),
            spatial, n, c, hidden.shape[1], h, w, len(parameters.msce_convs_weight), scale, tiles,
@@ -99,7 +99,7 @@ def channel_gate(hidden: Tensor, parameters: Parameters, scale: float) -> Tensor
     """A_c, (N, C)."""
     n, units = hidden.shape
     channel = new(hidden, n, len(parameters.gce_fc2_bias))
-    launch(gate_kernels.channel_gate, (_linear_programs(n, units, channel.shape[1]),), hidden,
+    launch(gate_kernels.channel_gate, (plan.linear_programs(n, units, channel.shape[1]),), hidden,
            parameters.gce_fc2_weight, parameters.gce_fc2_bias, parameters.tca_log_temperature, channel, n, units,
            channel.shape[1], scale, **_linear(n, units))
     return channel
@@ -116,8 +116,8 @@ def gates_backward(by_map: MapGradients, stats: ForwardStats, context: SpatialCo
     spans = plan.cdiv(h * w, span)
     by_gate = GateGradients(*(new(stats.layers, *shape) for shape in (
         (n, c), (n, c), (n, 3, c), (n, h), (n, w), (n, h), (n, h), (n * spans, 2, largest, largest))))
-    *ends, total = accumulate((n * spans, n * plan.cdiv(c, plan.CHANNELS), *_line_programs(n, h, w), 1))
-    launch(gate_kernels.gates_backward, (total,), *by_map, stats.channel, stats.layers, context.row_means,
+    *ends, total = accumulate((n * spans, n * plan.cdiv(c, plan.CHANNELS), *plan.line_programs(n, h, w), 1))
+    launch(gate_gradient_kernels.gates_backward, (total,), *by_map, stats.channel, stats.layers, context.row_means,
            context.column_means, parameters.tca_log_temperature, parameters.msce_fuse_weight, *_directions(parameters),
            *by_gate, gradients.dff_gate_bias, gradients.aa_conv_bias, n, strips, c, h, w, span,
            len(parameters.msce_convs_weight), scale, *ends, **_convolutions(parameters), TAPS=taps, BLOCK_P=block)
@@ -132,14 +132,14 @@ def parameters_layers_backward(maps: Tensor, by_gate: GateGradients, stats: Forw
     d_hidden, d_layers = torch.empty_like(stats.hidden), torch.empty_like(stats.layers)
     kernel = plan.power_of_2(2 * _largest(parameters) ** 2)
     direction = plan.power_of_2(2 * parameters.dii_conv_h_weight.shape[2])
-    programs = (_tiles(stats.layers), _linear_programs(n, c, units), _outer_programs(c, units),
+    programs = (plan.tiles(stats.layers.shape), plan.linear_programs(n, c, units), plan.outer_programs(c, units),
                 3 * plan.cdiv(c, plan.LINE), 1, 1, 1)
     for first in range(0, scales, plan.SLOTS):
         if first:  # only the scales' gradients are left to do
             programs = (0,) * len(programs)
         *ends, total = accumulate((*programs, min(plan.SLOTS, scales - first)))
-        launch(gate_kernels.parameters_layers_backward, (total,), maps, *by_gate, *context, stats.hidden, d_hidden,
-               d_layers, parameters.gce_fc2_weight, gradients.gce_fc2_weight, gradients.gce_fc2_bias,
+        launch(gate_gradient_kernels.parameters_layers_backward, (total,), maps, *by_gate, *context, stats.hidden,
+               d_hidden, d_layers, parameters.gce_fc2_weight, gradients.gce_fc2_weight, gradients.gce_fc2_bias,
                gradients.dff_gate_weight, gradients.aa_conv_weight,
                *_slots(parameters.msce_convs_weight, first), *_slots(parameters.msce_convs_bias, first),
                parameters.msce_fuse_weight,
@@ -158,8 +158,8 @@ def pooled_fc1_backward(d_hidden: Tensor, d_context: Tensor, stats: ForwardStats
     """Gradient of pooled, (N, C); fills those of fc1 and τ."""
     (n, units), c = d_hidden.shape, stats.pooled.shape[1]
     d_pooled = torch.empty_like(stats.pooled)
-    *ends, total = accumulate((_linear_programs(n, units, c), _outer_programs(units, c), 1))
-    launch(gate_kernels.pooled_fc1_backward, (total,), d_hidden, d_context, stats.pooled, stats.hidden,
+    *ends, total = accumulate((plan.linear_programs(n, units, c), plan.outer_programs(units, c), 1))
+    launch(gate_gradient_kernels.pooled_fc1_backward, (total,), d_hidden, d_context, stats.pooled, stats.hidden,
            parameters.gce_fc1_weight, parameters.gce_fc2_bias, parameters.tca_log_temperature, d_pooled,
            gradients.gce_fc1_weight, gradients.gce_fc1_bias, gradients.tca_log_temperature, n, c, units, *ends,
            **_linear(n, units))
@@ -196,27 +196,5 @@ def _convolutions(parameters: Parameters) -> dict[str, int]:
     return dict(LARGEST=_largest(parameters), DIRECTION=parameters.dii_conv_h_weight.shape[2], LAST=_last(parameters))
 
 
-def _tiles(layers: Tensor) -> int:
-    """Programs that convolve D."""
-    n, _, h, w = layers.shape
-    return n * plan.cdiv(h, plan.TILE_Y) * plan.cdiv(w, plan.TILE_X)
-
-
-def _line_programs(maps: int, height: int, width: int) -> tuple[int, int]:
-    """Programs that sum rows, and that sum columns."""
-    return maps * plan.cdiv(height, plan.ACROSS), maps * plan.cdiv(width, plan.LINE)
-
-
 def _linear(images: int, inputs: int) -> dict[str, int]:
     return dict(zip(('BLOCK_N', 'BLOCK_O', 'BLOCK_I'), plan.linear(images, inputs), strict=True))
-
-
-def _linear_programs(images: int, inputs: int, outputs: int) -> int:
-    """Programs of a fully connected layer."""
-    images_at_once, outputs_at_once, _ = plan.linear(images, inputs)
-    return plan.cdiv(images, images_at_once) * plan.cdiv(outputs, outputs_at_once)
-
-
-def _outer_programs(outputs: int, inputs: int) -> int:
-    """Programs of a fully connected layer's weight gradient."""
-    return plan.cdiv(outputs, plan.OUTPUTS) * plan.cdiv(inputs, plan.INPUTS)

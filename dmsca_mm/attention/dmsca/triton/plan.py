@@ -134,6 +134,28 @@ def linear(images: int, inputs: int) -> tuple[int, int, int]:
     return n, min(PRODUCT // (n * i), LINE), i
 
 
+def linear_programs(images: int, inputs: int, outputs: int) -> int:
+    """Programs of a fully connected layer."""
+    images_at_once, outputs_at_once, _ = linear(images, inputs)
+    return cdiv(images, images_at_once) * cdiv(outputs, outputs_at_once)
+
+
+def outer_programs(outputs: int, inputs: int) -> int:
+    """Programs of a fully connected layer's weight gradient."""
+    return cdiv(outputs, OUTPUTS) * cdiv(inputs, INPUTS)
+
+
+def tiles(shape: tuple[int, ...]) -> int:
+    """Programs that convolve D, whose shape this is."""
+    n, _, h, w = shape
+    return n * cdiv(h, TILE_Y) * cdiv(w, TILE_X)
+
+
+def line_programs(maps: int, height: int, width: int) -> tuple[int, int]:
+    """Programs that sum rows, and that sum columns."""
+    return maps * cdiv(height, ACROSS), maps * cdiv(width, LINE)
+
+
 def span(images: int, pixels: int, taps: int) -> tuple[int, int]:
     """How the folded kernel's gradient is shared out: pixels of a program, and how many of them at a time.
 

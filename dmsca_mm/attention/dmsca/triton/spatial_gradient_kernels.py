@@ -1,4 +1,4 @@
-"""The spatial branch, msce and dii, backward: what a program of ``gate_kernels.py`` does for it.
+"""The spatial branch, msce and dii, backward: what a program of ``gate_gradient_kernels.py`` does for it.
 
 The gradient of the folded kernel is unfolded to those of the scales. ``program`` counts the programs of one function
 from 0; each writes its own block of the outputs. ``d_logit`` is the gradient of A_s before its σ. The gradients of

@@ -1,7 +1,7 @@
 // Backward: dY and what forward kept to dX and the gradients of all parameters.
 #pragma once
 #include "forward.h"
-#include "gates_backward.h"
+#include "spatial_backward.h"
 
 namespace dmsca {
 namespace {
