@@ -1,6 +1,6 @@
-"""What ``tools/check.py`` costs beside mmdet's loading of the training set: ``python benchmarks/check_cost.py``.
+"""Compare the cost of ``tools/check.py`` with mmdet's loading of the data: ``python benchmarks/check_cost.py``.
 
-It writes a stand-in for COCO, by default of its size, into a temporary folder: 0.4 GB and a name for each image.
+It writes a stand-in for COCO, by default of the same size, to a temporary folder: 0.4 GB and a link for each image.
 """
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from dmsca_mm.errors import UsageError, exit_on_usage_error
 
 ROOT = Path(__file__).parents[1]
 LINKS = 60_000
-"""Names that one file gets: file systems allow no more than about 65,000."""
+"""Hard links per file; file systems allow at most about 65,000."""
 
 
 def stand_in(root: Path, images: int, boxes: int) -> dict[str, Any]:
-    """Write images and an annotation file of COCO's 80 categories; gives the config of the data set.
+    """Write images and an annotation file with COCO's 80 categories; return the config of the data set.
 
     Args:
         root: an empty folder.
@@ -54,7 +54,7 @@ def stand_in(root: Path, images: int, boxes: int) -> dict[str, Any]:
 
 
 def options(root: Path) -> list[str]:
-    """Entries that point the headline detector at the data of :func:`stand_in` in ``train`` and ``val``."""
+    """Return config entries that point the headline detector at the data of :func:`stand_in`."""
     result = ['model.backbone.init_cfg=None']
     for split, folder in (('train', 'train'), ('val', 'val'), ('test', 'val')):
         dataset = f'{split}_dataloader.dataset'
@@ -65,7 +65,7 @@ def options(root: Path) -> list[str]:
 
 
 def cost(*command: str) -> str:
-    """Seconds of the processor and GB of memory, at its peak, that a Python command takes."""
+    """Run a Python command and return its processor time and peak memory as text."""
     process = subprocess.Popen([sys.executable, '-W', 'ignore', *command], cwd=ROOT, stdout=subprocess.DEVNULL)
     _, status, used = os.wait4(process.pid, 0)
     if status:
@@ -74,7 +74,7 @@ def cost(*command: str) -> str:
 
 
 def main() -> None:
-    """Write the data, check them, load them with mmdet, print what each takes."""
+    """Write the data, check it, load it with mmdet, print the cost of each."""
     parser = argparse.ArgumentParser(description='What the check of a data set costs')
     parser.add_argument('--images', type=int, default=118_287, help='default: those of COCO 2017')
     parser.add_argument('--boxes', type=int, default=860_001, help='default: those of COCO 2017')
@@ -82,7 +82,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for split, part in (('train', 1), ('val', 24)):
             (Path(folder) / split).mkdir()
-            # in a process of its own: a child's peak is at least what its parent holds when it starts
+            # in a separate process: a child's peak memory is at least what its parent holds when it starts
             writer = multiprocessing.get_context('spawn').Process(
                 target=stand_in, args=(Path(folder) / split, -(-values.images // part), -(-values.boxes // part)))
             writer.start()

@@ -1,4 +1,4 @@
-"""What is compared: each attention alone on a feature map, or after every block of a ResNet."""
+"""Attentions to compare, each on a feature map or after every block of a ResNet."""
 from __future__ import annotations
 
 import os
@@ -17,22 +17,22 @@ from dmsca_mm.errors import UsageError
 
 
 class Copy(nn.Module):
-    """The cheapest thing that writes a feature map: one read, one write."""
+    """The cheapest module that writes a feature map: one read, one write."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """A copy of X in fresh memory."""
+        """Copy X to new memory."""
         return x.clone()
 
 
 @dataclass(frozen=True)
 class Contender:
-    """One attention.
+    """An attention to compare.
 
     Attributes:
         label: its name in tables and pictures.
         cfg: the plugin's config without ``in_channels``; None for the plain network.
-        compiled: whether ``torch.compile`` works on it, on a GPU alone; the network around it stays as it is.
-        kernels: whether DMSCA's native kernels are used where there are any.
+        compiled: whether ``torch.compile`` compiles it, by default on a GPU only; the rest of the network is eager.
+        kernels: whether DMSCA uses its native kernels where available.
     """
 
     label: str
@@ -41,26 +41,26 @@ class Contender:
     kernels: bool = True
 
     def operator(self, channels: int) -> nn.Module:
-        """The attention alone, for maps of this many channels; a copy in place of none."""
+        """Build the attention for maps of this many channels; a copy of X for the plain network."""
         import mmcv.cnn  # noqa: F401  # registers mmcv's attentions
         return Copy() if self.cfg is None else MODELS.build(dict(self.cfg, in_channels=channels))
 
     def backbone(self, depth: int = 50) -> nn.Module:
-        """mmdet's ResNet with the attention after every block's last norm; batch norms train."""
+        """Build mmdet's ResNet with the attention after every block's last norm; batch norms train."""
         plugins = self.cfg and [dict(cfg=self.cfg, stages=(True,) * 4, position='after_conv3')]
         return MODELS.build(dict(type='PluginResNet', base='mmdet.ResNet', depth=depth, plugins=plugins,
                                  norm_eval=False))
 
     @contextmanager
     def kernels_switched(self) -> Iterator[None]:
-        """Forward and backward run in this context: DMSCA reads the environment at each call."""
+        """Context for forward and backward that sets DMSCA_KERNELS, which DMSCA reads at each call."""
         with patch.dict(os.environ, {} if self.kernels else {'DMSCA_KERNELS': '0'}):
             yield
 
     def compile(self, model: nn.Module) -> None:
         """Compile the attentions in a model if ``compiled``."""
         if self.compiled:
-            # Four shapes, in training and in inference, share the code of one forward.
+            # One forward is compiled for four shapes, in training and in inference.
             torch._dynamo.config.recompile_limit = 64
             for module in model.modules():
                 if isinstance(module, DMSCA):
@@ -71,7 +71,7 @@ CONTENDERS = {
     'plain': Contender('plain', None),
     **{peer.name: Contender(peer.label, dict(type=peer.operator)) for peer in PEERS},
     'context': Contender('ContextBlock', dict(type='ContextBlock', ratio=1 / 16)),
-    # As in mmdet's configs/empirical_attention: one row of attention a head, linear in the pixels.
+    # As in mmdet's configs/empirical_attention: one row of attention per head, linear in the pixels.
     'attention': Contender('GeneralizedAttention', dict(type='GeneralizedAttention', spatial_range=-1, num_heads=8,
                                                         attention_type='0010', kv_stride=2)),
     'literal': Contender('DMSCA literal', dict(type=DMSCA, form='literal')),
@@ -82,10 +82,10 @@ CONTENDERS = {
 
 
 def chosen(names: list[str] | None, device: str) -> list[Contender]:
-    """The contenders of these names, the plain one first: the others are measured against it.
+    """Return the contenders with these names, starting with the plain one, the baseline.
 
     Args:
-        names: None for all that are of interest on the device.
+        names: None for all; compiled contenders only on CUDA.
         device: ``'cpu'`` or ``'cuda'``.
 
     Raises:

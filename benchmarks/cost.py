@@ -1,8 +1,8 @@
-"""What an attention costs: time, memory, parameters and multiply-adds beside its peers.
+"""Compare the time, memory, parameters and multiply-adds of attentions.
 
-``python benchmarks/cost.py --level backbone`` measures a ResNet-50, or one of another ``--depth``, with each attention
-in every block, and ``--level operator`` the attention alone on the feature maps of a ResNet-50's four stages.
-``measure.py`` has the method, ``contenders.py`` what is compared, ``launches.py`` the count of GPU kernels.
+``python benchmarks/cost.py --level backbone`` measures a ResNet-50, or another ``--depth``, with each attention in
+every block. ``--level operator`` measures only the attention, on the feature maps of a ResNet-50's four stages.
+``measure.py`` implements the method, ``contenders.py`` lists the contenders, ``launches.py`` counts GPU kernels.
 """
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from dmsca_mm.errors import UsageError, exit_on_usage_error
 
 def measure_backbone(contenders: list[Contender], depth: int, size: tuple[int, int], batch: int, setting: Setting
                      ) -> list[Row]:
-    """A ResNet of this depth with an attention in every block; ``plain`` is the one without.
+    """Measure a ResNet of this depth with each attention in every block; ``plain`` has no attention.
 
-    Adds the number of GPU kernels that a block of the attention launches.
+    Adds the number of GPU kernels that an attention block launches.
     """
     rows = measure(contenders, lambda contender: contender.backbone(depth), torch.randn(batch, 3, *size), setting)
     launches = {contender.label: of_block(contender) for contender in contenders if not contender.compiled}
@@ -35,14 +35,14 @@ def measure_backbone(contenders: list[Contender], depth: int, size: tuple[int, i
 
 
 def measure_operator(contenders: list[Contender], shape: tuple[int, int, int, int], setting: Setting) -> list[Row]:
-    """The attention alone; ``plain`` copies X. Adds the floors at the copy's speed, and how near to them one comes.
+    """Measure only the attention; ``plain`` copies X. Adds the floors at copy speed and their share of the times.
 
-    Forward the floor is two reads and one write of X; backward four reads, X and dY twice, and one write.
+    The forward floor is two reads and one write of X. The backward floor is four reads, X and dY twice, and one write.
     """
     x = torch.randn(shape, requires_grad=True)
     rows = measure(contenders, lambda contender: contender.operator(shape[1]), x, setting)
     size = x.numel() * (2 if setting.dtype == 'bf16' else 4)
-    bandwidth = 2 * size / rows[0]['inference_ms']  # bytes a millisecond
+    bandwidth = 2 * size / rows[0]['inference_ms']  # bytes per millisecond
     for row in rows:
         row.update(floor_ms=round(3 * size / bandwidth, 4), copy_gb_per_s=round(bandwidth / 1e6, 2))
         if 'inference_ms' in row and row is not rows[0]:
@@ -52,7 +52,7 @@ def measure_operator(contenders: list[Contender], shape: tuple[int, int, int, in
 
 
 def stage_shapes(size: tuple[int, int], batch: int) -> list[tuple[int, int, int, int]]:
-    """The feature maps of a ResNet-50's four stages for images of this size."""
+    """Return the shapes of a ResNet-50's four feature maps for images of this size."""
     return [(batch, 256 * 2 ** stage, *(-(-side // (4 * 2 ** stage)) for side in size)) for stage in range(4)]
 
 
@@ -63,11 +63,11 @@ COLUMNS = ('contender', 'shape', 'parameters', 'flops',
            'backward_floor_share', 'copy_gb_per_s', 'note', 'rounds', 'device', 'dtype', 'memory_format', 'machine',
            'cores', 'threads', 'torch', 'date')
 DEFAULTS = dict(backbone=((256, 256), 4), operator=((800, 1344), 1))
-"""Size of the images and batch for each level."""
+"""Image size and batch size for each level."""
 
 
 def write_csv(rows: list[Row], path: Path, columns: tuple[str, ...] = COLUMNS) -> None:
-    """Rows under their columns, what a row lacks left empty."""
+    """Write rows to a CSV file; missing values stay empty."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open('w', newline='') as file:
         writer = csv.DictWriter(file, columns, lineterminator='\n')
@@ -76,7 +76,7 @@ def write_csv(rows: list[Row], path: Path, columns: tuple[str, ...] = COLUMNS) -
 
 
 def table(rows: list[Row]) -> str:
-    """The rows for a person: medians, their quartiles in brackets."""
+    """Format rows as text: medians, with quartiles in brackets."""
     lines = [f'{"":26}{"parameters":>12}{"multiply-adds":>15}{"inference ms":>28}{"ratio":>9}'
              f'{"train step ms":>28}{"ratio":>9}{"extra MB":>10}{"GPU launches":>14}'
              f'{"floor/time: forward":>21}{"backward":>10}']
@@ -100,7 +100,7 @@ def table(rows: list[Row]) -> str:
 
 
 def image_size(text: str) -> tuple[int, int]:
-    """``HxW`` in pixels as two ints."""
+    """Parse ``HxW`` in pixels."""
     height, _, width = text.partition('x')
     if not (height.isdecimal() and width.isdecimal() and min(int(height), int(width)) >= 32):
         raise argparse.ArgumentTypeError(f'expected HEIGHTxWIDTH in pixels, each at least 32, got {text!r}')
@@ -108,14 +108,14 @@ def image_size(text: str) -> tuple[int, int]:
 
 
 def positive(text: str) -> int:
-    """An int of at least 1."""
+    """Parse an int of at least 1."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f'expected an int of at least 1, got {text!r}')
     return int(text)
 
 
 def parser(description: str, contenders: list[str] | None = None) -> argparse.ArgumentParser:
-    """The arguments that every measurement takes."""
+    """Return a parser with the arguments of every measurement."""
     result = argparse.ArgumentParser(description=description)
     result.add_argument('--device', choices=('cpu', 'cuda'), default='cpu')
     result.add_argument('--dtype', choices=DTYPES, default='fp32')
@@ -132,10 +132,10 @@ def parser(description: str, contenders: list[str] | None = None) -> argparse.Ar
 
 
 def prepare(arguments: argparse.Namespace) -> tuple[list[Contender], Setting]:
-    """What the parsed arguments ask for, checked.
+    """Check the parsed arguments and return the contenders and the setting.
 
     Raises:
-        UsageError: an unknown contender, a missing package, CUDA where there is none.
+        UsageError: an unknown contender, a missing package, or CUDA without a GPU.
     """
     require('mmdet')
     if arguments.device == 'cuda' and not torch.cuda.is_available():
@@ -148,14 +148,14 @@ def prepare(arguments: argparse.Namespace) -> tuple[list[Contender], Setting]:
 
 
 def file_name(subject: str, setting: Setting) -> str:
-    """Of a table, without suffix; the usual memory format goes without saying."""
+    """Return the file name of a table without suffix; it names the memory format unless contiguous."""
     usual = setting.memory_format == 'contiguous'
     return '_'.join([subject, setting.device, setting.dtype, *([] if usual else [setting.memory_format])])
 
 
 def main() -> None:
     """Parse, measure, write, draw, print."""
-    command = parser('What an attention costs beside its peers')
+    command = parser('Compare the cost of attentions')
     command.add_argument('--level', choices=('operator', 'backbone'), required=True)
     command.add_argument('--depth', type=int, choices=(18, 34, 50, 101, 152), default=50,
                          help='of the backbone; default 50')

@@ -1,4 +1,4 @@
-"""Pictures of the measurements, each to be read in ten seconds."""
+"""Plots of the measurements, each readable in ten seconds."""
 from __future__ import annotations
 
 from pathlib import Path
@@ -23,7 +23,7 @@ def colour(label: str) -> str:
 
 
 def caption(rows: list[Row], what: str) -> str:
-    """What was measured, where and when, and who was left out."""
+    """Return a caption: what was measured, where and when, and the contenders that were left out."""
     row = rows[0]
     where = f'{row["machine"]}, threads: {row["threads"]}' if row['device'] == 'cpu' else row['machine']
     memory_format = '' if row['memory_format'] == 'contiguous' else f', {row["memory_format"]}'
@@ -34,7 +34,7 @@ def caption(rows: list[Row], what: str) -> str:
 
 def bars(axes: plt.Axes, labels: list[str], values: np.ndarray, start: float, form: str,
          quartiles: np.ndarray | None = None) -> None:
-    """Horizontal bars from ``start``, each with its number; one far beyond the others is cut, with an arrow."""
+    """Draw horizontal bars from ``start`` with their values; an outlier is truncated and marked with an arrow."""
     quartiles = np.stack([values, values]) if quartiles is None else quartiles
     low, ends = min(start, quartiles.min()), np.maximum(quartiles[1], start + 1e-9)
     *_, second, longest = [start, *sorted(ends)]
@@ -56,10 +56,10 @@ def bars(axes: plt.Axes, labels: list[str], values: np.ndarray, start: float, fo
 
 
 def costs(rows: list[Row], network: str | None, path: Path) -> None:
-    """Time of a training step and of inference against the plain one, and extra memory, a bar for each contender.
+    """Plot the time of training and inference relative to plain, and extra memory, with a bar for each contender.
 
     Args:
-        rows: of ``measure_backbone``, or of ``measure_operator`` for several shapes, which are added up.
+        rows: of ``measure_backbone``, or of ``measure_operator`` for several shapes, which are summed.
         network: what ``measure_backbone`` measured, such as ``'ResNet-50'``; None for ``measure_operator``.
         path: of the picture.
     """
@@ -104,7 +104,7 @@ def costs(rows: list[Row], network: str | None, path: Path) -> None:
 
 
 def scaling(rows: list[Row], path: Path) -> None:
-    """Time against pixels and against channels on doubly logarithmic axes, with the slope of each line.
+    """Plot time against pixels and against channels on log-log axes, with a dashed line for linear growth.
 
     Args:
         rows: of ``measure_operator`` with ``axis``, ``'pixels'`` or ``'channels'``, and ``size``.

@@ -1,7 +1,7 @@
-"""The jobs of ``gpu_report.py``, one after the other in a process of their own, or in one for each GPU.
+"""Run the jobs of ``gpu_report.py`` one after another, in a separate process or in one for each GPU.
 
-``python benchmarks/gpu_jobs.py JOBS RESULTS --end SECONDS``: JOBS is a JSON list, RESULTS gets a line of JSON rows for
-each job that is done. An error ends the process; the one that started it notes the job and starts another for the rest.
+``python benchmarks/gpu_jobs.py JOBS RESULTS --end SECONDS``: JOBS is a JSON list; each finished job appends a line of
+JSON rows to RESULTS. An error ends the process; its parent records the failed job and starts another for the rest.
 """
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class Table:
 
     Attributes:
         level: ``'backbone'`` or ``'operator'``.
-        dtype: of ``measure.DTYPES``.
+        dtype: one of ``measure.DTYPES``.
         size: of the images, in pixels.
-        batch: images; halved until the plain network's training step fits into memory.
+        batch: batch size; halved until the plain network's training step fits into memory.
         contenders: names in ``CONTENDERS``, the plain one first.
-        rounds: at most so many.
+        rounds: maximum number of rounds.
         depth: of the ResNet.
     """
 
@@ -44,13 +44,13 @@ class Table:
     depth: int = 50
 
     def rows(self, seconds: float) -> list[Row]:
-        """Measure it.
+        """Measure the table.
 
         Args:
-            seconds: that it may take.
+            seconds: time limit.
 
         Raises:
-            UsageError: not even one image fits.
+            UsageError: not even a batch of one image fits.
         """
         contenders = [CONTENDERS[name] for name in self.contenders]
         device = 'cuda' if torch.cuda.is_available() else 'cpu'
@@ -75,13 +75,13 @@ KINDS = dict(training=Training, table=Table)
 
 
 def as_json(jobs: list[Job]) -> str:
-    """What :func:`main` reads."""
+    """Serialize jobs for :func:`main`."""
     kinds = {kind: name for name, kind in KINDS.items()}
     return json.dumps([dict(dataclasses.asdict(job), kind=kinds[type(job)]) for job in jobs])
 
 
 def from_json(text: str) -> list[Job]:
-    """The jobs that :func:`as_json` wrote."""
+    """Deserialize the output of :func:`as_json`."""
     return [KINDS[entry.pop('kind')](**entry) for entry in json.loads(text)]
 
 
@@ -93,11 +93,11 @@ def _done(job: Job, seconds: float, launcher: str) -> list[Row]:
 
 
 def main() -> None:
-    """Parse, do the jobs, write what each found."""
+    """Parse, run the jobs, write the rows of each."""
     parser = argparse.ArgumentParser(description='Do jobs of gpu_report.py')
     parser.add_argument('jobs', type=Path)
     parser.add_argument('results', type=Path)
-    parser.add_argument('--end', type=float, required=True, help='time.time() until which they shall be done')
+    parser.add_argument('--end', type=float, required=True, help='time.time() at which they should be done')
     parser.add_argument('--launcher', choices=['none', 'pytorch'], default='none')
     arguments = parser.parse_args()
     jobs = from_json(arguments.jobs.read_text())

@@ -1,7 +1,7 @@
-"""Time of each launch of the GPU kernels, for one block in each stage of a ResNet on images of 800×1344.
+"""Time each GPU kernel launch of one block in each stage of a ResNet on images of 800×1344.
 
-``python benchmarks/gpu_launches.py`` needs a GPU and writes a table of microseconds, medians of torch's profiler.
-Beside them stands a copy of X, one read and one write, made after each step.
+``python benchmarks/gpu_launches.py`` needs a GPU and writes a table of median microseconds from torch's profiler.
+For comparison it times a copy of X, one read and one write, after each step.
 """
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ COLUMNS = ('shape', 'dtype', 'launch', 'us', 'launches', 'card', 'torch', 'date'
 
 
 def times(module: DMSCA, x: Tensor, dy: Tensor) -> list[Row]:
-    """Microseconds of each kernel, how often a training step launches it, and a copy of X.
+    """Time each kernel and a copy of X in microseconds, and count their launches in a training step.
 
     Args:
         module: on the GPU.
@@ -59,7 +59,7 @@ def times(module: DMSCA, x: Tensor, dy: Tensor) -> list[Row]:
 
 @torch.no_grad()
 def rows() -> list[Row]:
-    """A row for each launch, shape and type of X."""
+    """Return a row for each launch, shape and type of X."""
     made = dict(card=torch.cuda.get_device_name(), torch=torch.__version__, date=date.today().isoformat(),
                 command='`python benchmarks/gpu_launches.py`')
     table = []
@@ -72,7 +72,7 @@ def rows() -> list[Row]:
 
 
 def main() -> None:
-    """Measure, write, print where."""
+    """Measure, write the table, print its path."""
     command = argparse.ArgumentParser(description='Time of each launch of the GPU kernels')
     command.add_argument('--out', type=Path, default=ROOT / 'benchmarks' / 'results', help='folder of the table')
     path = command.parse_args().out / 'gpu_launches.csv'

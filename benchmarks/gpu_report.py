@@ -1,8 +1,8 @@
-"""What this project wants to know of a GPU, in at most 30 minutes: ``python benchmarks/gpu_report.py``.
+"""Test and measure this project on a GPU in at most 30 minutes: ``python benchmarks/gpu_report.py``.
 
-It runs the operator's tests, trains the headline configs for some iterations and measures the cost tables, and writes
-one Markdown and one CSV file to send back. Where the time is short it measures fewer iterations and rounds, and what
-comes last is left out; the report lists it. Ctrl-C ends it early, with what was measured until then.
+It runs the operator's tests, trains the headline configs for some iterations, measures the cost tables, and writes
+a Markdown and a CSV file to send back. If time is short, it measures fewer iterations and rounds and skips the last
+parts; the report lists what is missing. Ctrl-C ends it early and keeps the results so far.
 """
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from dmsca_mm.errors import UsageError, exit_on_usage_error
 
 MINUTES = 30
 TESTS_END, TRAININGS_END = 0.2, 0.65
-"""When these parts end at the latest, as shares of the time; the cost tables have what is left."""
+"""Latest end of these parts as a share of the total time; the cost tables get the rest."""
 CONFIGS = ('faster_rcnn_r50_dmsca', 'retinanet_r50_dmsca', 'upernet_r50_dmsca')
 PLUGINS = ('none', 'se', 'cbam', 'dmsca')
 CSV_COLUMNS = ('part', 'config', 'plugin', 'level', 'processes', 'batch', 'iterations', 'iteration_ms',
@@ -44,13 +44,13 @@ PACKAGES = ('torch', 'triton', 'mmengine', 'mmcv', 'mmdet', 'mmseg', 'dmsca_mm')
 
 @dataclass(frozen=True)
 class Scale:
-    """How much is measured.
+    """Extent of the measurements.
 
     Attributes:
         tests: arguments of pytest.
         images: of each random data set.
-        training: the numbers of a training; what is trained is filled in.
-        table: the numbers of a cost table; level and precision are filled in.
+        training: template of a training, without config, plugin, precision and data.
+        table: template of a cost table, without level and precision.
     """
 
     tests: tuple[str, ...]
@@ -80,7 +80,7 @@ TINY = Scale(
 
 @dataclass
 class Report:
-    """What was found; both files are written anew whenever something is added.
+    """Results so far; adding to them rewrites both files.
 
     Attributes:
         folder: of the files.
@@ -93,7 +93,7 @@ class Report:
     rows: list[Row] = field(default_factory=list)
 
     def add(self, part: str, names: dict[str, str], rows: list[Row]) -> None:
-        """Add rows of a part, each with these names as columns, print the first one, and write both files."""
+        """Add rows of a part with ``names`` as additional columns, print the first row, and write both files."""
         setting = Setting(self.facts.device).describe()
         shared = {key: setting[key] for key in ('device', 'machine', 'torch', 'date')}
         self.rows += [dict(shared, part=part, **names, **row) if not shared.keys() & row.keys() else
@@ -114,7 +114,7 @@ class Report:
 
 
 def _add_ratios(rows: list[Row]) -> None:
-    """The time of an iteration against that of the same config in the same precision without a plugin."""
+    """Add the iteration time relative to that of the same config and precision without a plugin."""
     trained = [row for row in rows if 'iteration_ms' in row]
     plain = {(row['config'], row['dtype']): row['iteration_ms'] for row in trained if row['plugin'] == 'none'}
     for row in trained:
@@ -123,11 +123,11 @@ def _add_ratios(rows: list[Row]) -> None:
 
 
 def measure(report: Report, scale: Scale) -> None:
-    """All parts, each until its time.
+    """Run all parts, each up to its time limit.
 
     Args:
-        report: takes what is found.
-        scale: how much is measured.
+        report: collects the results.
+        scale: extent of the measurements.
     """
     begun, seconds = report.facts.begun, 60 * MINUTES
     report.add('tests', {}, [_tested(scale.tests, begun + TESTS_END * seconds)])
@@ -140,7 +140,7 @@ def measure(report: Report, scale: Scale) -> None:
 
 
 def _tested(arguments: tuple[str, ...], end: float) -> Row:
-    """The outcome of pytest."""
+    """Run pytest and return its outcome."""
     code, output = run(['-m', 'pytest', '-q', *arguments], end)
     if code is None:
         return dict(note=OVER)
@@ -165,7 +165,7 @@ def _facts(tiny: bool, gpus: int) -> Facts:
 
 
 def _printed(*command: str) -> str:
-    """What a command prints; ``'unknown'`` where it fails."""
+    """Return the output of a command, or ``'unknown'`` if it fails."""
     try:
         return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
@@ -173,10 +173,10 @@ def _printed(*command: str) -> str:
 
 
 def main() -> None:
-    """Parse, measure, print where the report is."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell lets its background jobs ignore it
+    """Parse, measure, print the path of the report."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # shells start background jobs with SIGINT ignored
     parser = argparse.ArgumentParser(description='Measure DMSCA on a GPU and write a report to send back')
-    parser.add_argument('--gpus', type=positive, default=1, help='that train together; default 1')
+    parser.add_argument('--gpus', type=positive, default=1, help='number of GPUs that train together; default 1')
     parser.add_argument('--tiny', action='store_true', help='try the command on the CPU, at toy sizes')
     parser.add_argument('--out', type=Path, default=ROOT / 'work_dirs' / 'gpu_report', metavar='DIR',
                         help="for a folder with the card's name and the date; default work_dirs/gpu_report")
@@ -184,8 +184,8 @@ def main() -> None:
     if arguments.tiny:
         os.environ['CUDA_VISIBLE_DEVICES'] = ''
     elif torch.cuda.device_count() < arguments.gpus:
-        raise UsageError(f'--gpus {arguments.gpus}: torch sees {torch.cuda.device_count()} GPU(s) here; give as many '
-                         'at most, or try the command with --tiny')
+        raise UsageError(f'--gpus {arguments.gpus}: torch sees {torch.cuda.device_count()} GPU(s) here; use at most '
+                         'that many, or try the command with --tiny')
     facts = _facts(arguments.tiny, arguments.gpus)
     report = Report(arguments.out / f'{re.sub(r"[^A-Za-z0-9]+", "-", facts.card).strip("-")}-{facts.date}', facts)
     try:

@@ -6,24 +6,24 @@ from dataclasses import dataclass, field
 
 from measure import Row
 
-SEND = """Please send both files back, also where something failed: open an issue at the project's repository and attach
+SEND = """Please send both files back, even if something failed: open an issue at the project's repository and attach
 report.md and report.csv.
 """
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What the report is about.
+    """Facts about the machine and the command.
 
     Attributes:
         card: name of the GPU, or of the processor in a trial.
         device: ``'cuda'`` or ``'cpu'``.
         gpus: that train together.
-        command: as it was given.
-        date: of the beginning, ISO 8601.
-        versions: of software by name.
-        iterations, rounds: that were to be measured of each training and each table.
-        begun: ``time.monotonic()`` of the beginning.
+        command: command line.
+        date: start date, ISO 8601.
+        versions: software versions by name.
+        iterations, rounds: planned for each training and each table.
+        begun: ``time.monotonic()`` at the start.
     """
 
     card: str
@@ -38,11 +38,11 @@ class Facts:
 
 
 def page(rows: list[Row], facts: Facts) -> str:
-    """The report.
+    """Return the report in Markdown.
 
     Args:
-        rows: of the CSV, so far.
-        facts: what it is about.
+        rows: of the CSV so far.
+        facts: about the machine and the command.
     """
     minutes = (time.monotonic() - facts.begun) / 60
     parts = {part: [row for row in rows if row['part'] == part] for part in ('tests', 'training', 'cost')}
@@ -56,7 +56,7 @@ def page(rows: list[Row], facts: Facts) -> str:
 
 
 def _table(head: list[str], lines: list[list[str]]) -> list[str]:
-    """A table in Markdown, and a blank line."""
+    """Return a Markdown table followed by a blank line."""
     return [f'| {" | ".join(cells)} |' for cells in (head, ['---'] * len(head), *lines)] + ['']
 
 
@@ -93,7 +93,7 @@ def _backbone(rows: list[Row]) -> list[str]:
 
 
 def _operator(rows: list[Row]) -> list[str]:
-    """How near the attentions alone come to the speed of a copy."""
+    """Share of the copy bandwidth that each attention reaches on its own."""
     rows = [row for row in rows if row['level'] == 'operator' and row.get('floor_share')]
     lines = [[row['dtype'], row['shape'], row['contender'], f'{row["copy_gb_per_s"]:.0f} GB/s',
               f'{row["floor_share"]:.2f}', f'{row["backward_floor_share"]:.2f}'] for row in rows]
@@ -104,7 +104,7 @@ def _operator(rows: list[Row]) -> list[str]:
 
 
 def _left_out(rows: list[Row], facts: Facts) -> list[str]:
-    """What failed or was not done, a line each, and what was measured less often than planned."""
+    """List failures, omissions and measurements with fewer repetitions than planned."""
     lines = []
     for row in rows:
         if row.get('note'):

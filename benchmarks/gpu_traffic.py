@@ -1,9 +1,9 @@
-"""Bytes that each launch of the GPU kernels moves, for one block in each stage of a ResNet on images of 800×1344.
+"""Compute the bytes that each GPU kernel launch moves, for one block in each stage of a ResNet on 800×1344 images.
 
 ``python benchmarks/gpu_traffic.py`` writes a table of megabytes (10⁶ bytes). They are computed from the kernels' plan,
-not measured; X is bf16 in NCHW and the parameters are fp32, as under autocast. "At least" is what no implementation can
-save: X read twice and Y written; X and dY read twice and dX written. "Read again" is what a program reads a second
-time, out of the cache where it is still there.
+not measured; X is bf16 in NCHW and the parameters are fp32, as under autocast. "At least" is the minimum for any
+implementation: X read twice and Y written; X and dY read twice and dX written. "Read again" counts what a program
+reads a second time, from the cache if it is still there.
 """
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ITEMSIZE = 2
 
 
 def rows(shapes: list[tuple[int, ...]]) -> list[Row]:
-    """Two rows for each launch, with a column for each shape, and four for a pass.
+    """Return two rows for each launch and four for each pass, with a column for each shape.
 
     Args:
         shapes: of X, (N, C, H, W).
@@ -52,7 +52,7 @@ def _pass_rows(name: str, planned: dict[str, tuple[list[traffic.Traffic], int]])
 
 
 def main() -> None:
-    """Compute, write, print where."""
+    """Compute, write the table, print its path."""
     command = argparse.ArgumentParser(description='Bytes that each launch of the GPU kernels moves, from their plan',
                                       formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     command.add_argument('--out', type=Path, default=ROOT / 'benchmarks' / 'results', help='folder of the table')

@@ -1,4 +1,4 @@
-"""Work of ``gpu_report.py`` in processes of its own: each until a given time, and with a reason where it failed."""
+"""Run the work of ``gpu_report.py`` in separate processes with a time limit, and report why one failed."""
 from __future__ import annotations
 
 import json
@@ -26,7 +26,7 @@ Take = Callable[[Job, list[Row]], None]
 
 
 def run(command: Sequence[str], end: float) -> tuple[int | None, str]:
-    """Run a Python command; gives its exit code, or None where the time was over, and its output.
+    """Run a Python command and return its exit code, or None if the time was up, and its output.
 
     Args:
         command: without the interpreter.
@@ -44,13 +44,13 @@ def run(command: Sequence[str], end: float) -> tuple[int | None, str]:
 
 
 def finish(jobs: Sequence[Job], processes: int, end: float, take: Take) -> None:
-    """Do jobs in their order, in one process for each GPU; where one ends that with an error, others do the rest.
+    """Run jobs in order, in one process for each GPU; after a job fails, new processes run the rest.
 
     Args:
-        jobs: what is to be done.
+        jobs: to run.
         processes: at least 1.
         end: ``time.monotonic()`` at which the work is stopped.
-        take: is called with each job and its rows; a job that was not done has one row, with a ``note``.
+        take: called with each job and its rows; a job that was not done has a single row with a ``note``.
     """
     left = list(jobs)
     launcher = ['-m', 'dmsca_mm.runtime.launch', str(SCRIPT), str(processes)] if processes > 1 else [str(SCRIPT)]
@@ -63,7 +63,7 @@ def finish(jobs: Sequence[Job], processes: int, end: float, take: Take) -> None:
 
 
 def _work(launcher: list[str], left: list[Job], end: float, take: Take) -> str | None:
-    """Start processes for what is left and take what they find; gives the reason where they failed in the next job."""
+    """Start processes for the remaining jobs and take their rows; return the reason if the next job failed."""
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile('w+', errors='replace') as log:
         listed, results = Path(folder) / 'jobs.json', Path(folder) / 'results'
         listed.write_text(as_json(left))
@@ -75,7 +75,7 @@ def _work(launcher: list[str], left: list[Job], end: float, take: Take) -> str |
             while running and time.monotonic() < end:
                 time.sleep(0.2)
                 running = process.poll() is None
-                for line in results.read_text().split('\n')[taken:-1]:  # the last one may still be written
+                for line in results.read_text().split('\n')[taken:-1]:  # the last line may be incomplete
                     take(left.pop(0), json.loads(line))
                     taken += 1
         finally:
@@ -84,7 +84,7 @@ def _work(launcher: list[str], left: list[Job], end: float, take: Take) -> str |
 
 
 def why(output: str) -> str:
-    """The last error in a command's output, or its last line."""
+    """Return the last error in a command's output, or its last line."""
     found = [''.join(groups) for groups in _ERROR.findall(output)] or output.split('\n')
     return found[-1].strip() or 'no reason was printed'
 

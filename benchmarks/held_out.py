@@ -1,7 +1,7 @@
-"""Which part of its errors a classifier of digits makes on new writers, which on new photographs.
+"""Measure how many errors of a digit classifier come from new writers and how many from new photographs.
 
-``python benchmarks/held_out.py work_dirs/resnet50_dmsca_digits/epoch_8.pth`` measures it on each pair of writers and
-photographs that it was trained on or that were held out; all images are new.
+``python benchmarks/held_out.py work_dirs/resnet50_dmsca_digits/epoch_8.pth`` tests every combination of training and
+held-out writers and photographs; all images are new.
 """
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ BATCH = 50
 
 
 def accuracy(config: Config, model: nn.Module, writers: str, photographs: str, count: int, seed: int) -> float:
-    """The share of digits that a classifier names rightly, of 1.
+    """Return the accuracy of a classifier, from 0 to 1.
 
     Args:
         config: of the classifier.
         model: the classifier.
         writers, photographs: keys of ``SPLITS``.
-        count: of images, the digits in turn.
+        count: number of images, cycling through the digits.
         seed: of the images.
     """
     (grounds, *_), (_, glyphs, digits) = material(photographs), material(writers)
@@ -44,7 +44,7 @@ def accuracy(config: Config, model: nn.Module, writers: str, photographs: str, c
             paths = []
             for index in range(first, min(first + BATCH, count)):
                 among = digits == index % CLASSES
-                # Five numbers: a stream that the data sets, of four, do not have.
+                # Five numbers give a random stream that the data sets, with at most four, do not use.
                 rng = np.random.default_rng([seed, *map(list(SPLITS).index, (writers, photographs)), index, CLASSES])
                 sample = compose(rng, grounds, glyphs[among], digits[among], 1, DigitClassesParameters.size, SCALES)
                 paths.append(Path(folder, f'{index}.jpg'))

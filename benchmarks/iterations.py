@@ -1,4 +1,4 @@
-"""What a training iteration of a config takes on random images: time, peak memory and the GPU kernels launched."""
+"""Measure a config's training iterations on random images: time, peak memory and GPU kernel launches."""
 from __future__ import annotations
 
 import gc
@@ -24,7 +24,7 @@ from torch import nn
 from dmsca_mm.runtime import run
 
 LEAST = 10
-"""Iterations that are measured even where the time is short."""
+"""Iterations that are measured even if time is short."""
 NEVER = 10 ** 6
 """An interval in epochs or iterations that no run reaches."""
 WIDTHS = [64, 128, 256, 512]
@@ -42,12 +42,12 @@ THIN = {
                 'train_dataloader.dataset.pipeline.2.scale': (128, 64), 'model.data_preprocessor.size': (64, 64),
                 'train_dataloader.dataset.pipeline.3.crop_size': (64, 64)},
 }
-"""Entries for a trial on a CPU, of all models and of each: a fraction of the width, small images."""
+"""Config entries for a trial on a CPU, for all models and for each: reduced width, small images."""
 
 
 @dataclass(frozen=True)
 class Training:
-    """A config with a plugin in a precision.
+    """A training to measure: a config with a plugin in a precision.
 
     Attributes:
         config: its path.
@@ -56,7 +56,7 @@ class Training:
         data: folder of the training images.
         iterations: to be measured, at least 1.
         warm_up: iterations before those, at least 1.
-        thin: whether the model and its images are those of ``THIN``.
+        thin: whether to reduce the model and its images with ``THIN``.
     """
 
     config: str
@@ -73,7 +73,7 @@ class Training:
         return Path(self.config).name.split('_')[0]
 
     def options(self) -> dict[str, Any]:
-        """Entries of the config for a run on random images that is neither validated nor saved."""
+        """Return config entries for a run on random images without validation or checkpoints."""
         options = {f'val_{key}': None for key in ('cfg', 'dataloader', 'evaluator')}
         options |= {'train_dataloader.dataset.data_root': self.data, 'default_hooks.checkpoint': None,
                     'default_hooks.logger.interval': NEVER, 'visualizer.vis_backends': [], 'randomness.seed': 0}
@@ -91,15 +91,15 @@ def measure_training(training: Training, seconds: float, work_dir: Path, launche
 
     Args:
         training: what is trained.
-        seconds: that it may take; then fewer iterations are measured, at least ``LEAST``.
+        seconds: time limit; fewer iterations are measured to meet it, but at least ``LEAST``.
         work_dir: for the run's logs.
         launcher: ``'none'`` or ``'pytorch'``.
 
     Returns:
-        Iterations that were measured, their median time and its quartiles in milliseconds, the most memory of a
-        process in MB, the kernels that one iteration launches, images of a process in a step and processes.
+        Measured iterations, their median time and its quartiles in milliseconds, the peak memory of a process in MB,
+        the kernel launches of an iteration, the images per process and step, and the number of processes.
     """
-    if torch.cuda.is_available():  # what an earlier one left would count as this one's memory
+    if torch.cuda.is_available():  # memory of an earlier training must not count
         gc.collect()
         torch.cuda.empty_cache()
     hook = dict(type=MeasureIterations.__name__, wanted=training.iterations, warm_up=training.warm_up,
@@ -115,7 +115,7 @@ def measure_training(training: Training, seconds: float, work_dir: Path, launche
 
 
 class Enough(Exception):
-    """Ends a run whose iterations are measured.
+    """Raised to end a run once its iterations are measured.
 
     Args:
         row: what was measured.
@@ -128,14 +128,14 @@ class Enough(Exception):
 
 @HOOKS.register_module()
 class MeasureIterations(Hook):
-    """Measure a run's iterations after a few to warm up, profile one more, and end the run with ``Enough``.
+    """Measure a run's iterations after a warm-up, profile one more, and end the run with ``Enough``.
 
-    The time is that of the training step, the loading of the images left out.
+    The time is that of the training step, without data loading.
 
     Args:
         wanted: iterations to measure.
         warm_up: iterations before those.
-        end: ``time.monotonic()`` at which it shall be done.
+        end: ``time.monotonic()`` at which the run should end.
     """
 
     priority = 'HIGHEST'
@@ -168,9 +168,9 @@ class MeasureIterations(Hook):
             raise Enough(self._row(runner))
 
     def _plan(self) -> None:
-        """Fewer iterations where the time is too short; the same number in all processes."""
+        """Reduce the iterations to what the time allows, to the same number in all processes."""
         now = time.monotonic()
-        an_iteration = (now - self.first) / self.warm_up  # with the loading of the images
+        an_iteration = (now - self.first) / self.warm_up  # includes data loading
         fitting = torch.tensor(int((self.end - now) / an_iteration))
         all_reduce(fitting, 'min')
         self.wanted = min(self.wanted, max(LEAST, int(fitting)))
@@ -189,14 +189,14 @@ class MeasureIterations(Hook):
 
 @OPTIM_WRAPPERS.register_module()
 class BackboneAutocast(OptimWrapper):
-    """Mixed precision for a trial without a GPU: bfloat16 in the backbone alone.
+    """Mixed precision for a trial without a GPU: bfloat16 in the backbone only.
 
-    mmengine's own needs a GPU, and several operators of the heads have no 16-bit form on the CPU.
+    mmengine's AmpOptimWrapper needs a GPU, and several operators of the heads have no 16-bit CPU kernel.
     """
 
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
-        """The context of a forward."""
+        """Return the context for a forward pass."""
         plain = model.backbone.forward
 
         def forward(x: torch.Tensor) -> tuple[torch.Tensor, ...]:

@@ -1,8 +1,8 @@
-"""GPU kernels that a block of attention launches, counted without a GPU: ``python benchmarks/launches.py``.
+"""Count the GPU kernels that an attention block launches, without a GPU: ``python benchmarks/launches.py``.
 
-Each operator of PyTorch that computes or copies counts as one launch; views and allocations do not. Triton kernels are
-counted and not run, so the results of a counted call are meaningless. DMSCA's operator counts as its Triton form, on
-CPU tensors too.
+Each PyTorch operator that computes or copies counts as one launch; views and allocations do not count. Triton kernels
+are counted but not run, so the results of a counted call are meaningless. DMSCA's operator counts as its Triton
+kernels, even on CPU tensors.
 """
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from triton.runtime.jit import JITFunction
 from dmsca_mm.attention.dmsca import op
 
 ALLOCATIONS = {'empty', 'empty_like', 'empty_strided', 'new_empty', 'new_empty_strided', '_unsafe_view'}
-"""Operators that launch nothing, beside views."""
+"""Operators that launch nothing, in addition to views."""
 SHAPE = (2, 256, 14, 14)
-"""Of the map that a contender's launches are counted on; the number does not depend on it."""
+"""Shape of the map on which launches are counted; the count does not depend on it."""
 
 
 class Launches(NamedTuple):
-    """Kernels that one call launches, and its backward."""
+    """Kernels that a call and its backward launch."""
 
     forward: int
     backward: int
@@ -48,14 +48,14 @@ class _Counter(TorchDispatchMode):
 
     def __torch_dispatch__(self, operator: OpOverload, types: Any, arguments: tuple[Any, ...] = (),
                            keywords: dict[str, Any] | None = None) -> Any:
-        if operator.namespace == 'dmsca_mm':  # what it is made of counts
+        if operator.namespace == 'dmsca_mm':  # count the operators inside it
             with self:
                 return operator.redispatch(self.kernel, *arguments, **(keywords or {}))
         self.launches += not (operator.is_view or operator.overloadpacket.__name__ in ALLOCATIONS)
         return operator(*arguments, **(keywords or {}))
 
     def triton(self, *_: Any, **__: Any) -> None:
-        """Stands in for the launch of a Triton kernel."""
+        """Count a Triton kernel instead of launching it."""
         self.launches += 1
 
 
@@ -68,14 +68,14 @@ def _counting(device: str) -> Iterator[_Counter]:
 
 
 def count(attention: nn.Module, x: Tensor) -> Launches:
-    """The launches of one forward and of its backward down to X and the parameters.
+    """Count the launches of a forward and of its backward to X and the parameters.
 
     Args:
         attention: maps X to a tensor of the same shape; its gradients are set to None.
         x: (N, C, H, W).
     """
     x = x.detach().requires_grad_()
-    attention.zero_grad(set_to_none=True)  # a gradient that is there already costs an addition
+    attention.zero_grad(set_to_none=True)  # adding to an existing gradient would launch a kernel
     with _counting(x.device.type) as counter:
         y = attention(x)
         forward = counter.launches
@@ -85,7 +85,7 @@ def count(attention: nn.Module, x: Tensor) -> Launches:
 
 
 def of_block(contender: Contender) -> Launches:
-    """The launches of a contender in one block of a network; none for the plain one.
+    """Count the launches of a contender in one block of a network; 0 for the plain network.
 
     Args:
         contender: one of ``CONTENDERS``.

@@ -1,6 +1,6 @@
-"""What it costs a training to log its attention: ``python benchmarks/log_cost.py CONFIG``.
+"""Measure what logging its attention costs a training: ``python benchmarks/log_cost.py CONFIG``.
 
-A plain step and one that is watched and logged take turns; the extra time comes once in every log interval.
+Plain steps alternate with steps that are monitored and logged; the extra time occurs once per log interval.
 """
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from dmsca_mm.runtime.config import load_config
 
 def main() -> None:
     """Parse, measure, print."""
-    parser = argparse.ArgumentParser(description='What it costs a training to log its attention',
+    parser = argparse.ArgumentParser(description='Measure what logging its attention costs a training',
                                      formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    parser.add_argument('config', help='of a detector or segmenter with DMSCA whose training data are there')
+    parser.add_argument('config', help='of a detector or segmenter with DMSCA; its training data must exist')
     parser.add_argument('--rounds', type=int, default=30, help='pairs of steps')
     arguments = parser.parse_args()
     config = load_config(arguments.config)

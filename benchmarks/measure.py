@@ -1,7 +1,7 @@
-"""Time and memory of contenders that take turns in one process.
+"""Measure the time and memory of contenders that take turns in one process.
 
-All take their turn in every round, in an order shuffled anew each round, so that a machine that slows down slows all of
-them and none always runs after the same neighbour. Ratios are taken within a round.
+Each contender runs in every round, in an order that is reshuffled each round. A slow phase of the machine thus affects
+all of them, and none always follows the same neighbour. Ratios are computed within a round.
 """
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault('KINETO_LOG_LEVEL', '99')  # the profiler's chatter; read when torch is imported
+os.environ.setdefault('KINETO_LOG_LEVEL', '99')  # silences the profiler; read when torch is imported
 
 import numpy as np
 import torch
@@ -35,22 +35,22 @@ Row = dict[str, Any]
 DTYPES = ('fp32', 'bf16', 'amp')
 MEMORY_FORMATS = dict(contiguous=torch.contiguous_format, channels_last=torch.channels_last)
 SHORTEST = 0.005
-"""Seconds that one reading of the clock lasts at least; a faster action is repeated within it."""
+"""Minimum seconds of one timing; faster actions are repeated within it."""
 LEAST_ROUNDS = 3
-"""That are measured even where the time is over."""
+"""Rounds that are measured even if the time is up."""
 MEGABYTE = 1e6
 
 
 @dataclass(frozen=True)
 class Setting:
-    """Where and how everything is measured.
+    """Settings of a measurement.
 
     Attributes:
         device: ``'cpu'`` or ``'cuda'``.
         dtype: one of ``DTYPES``; ``'amp'`` is torch's autocast, to bfloat16 on the CPU and float16 on CUDA.
-        rounds: at most so many.
+        rounds: maximum number of rounds.
         memory_format: of models and inputs, one of ``MEMORY_FORMATS``.
-        seconds: after which no further round begins, once there are ``LEAST_ROUNDS``.
+        seconds: time limit; no round starts after it, once ``LEAST_ROUNDS`` are done.
     """
 
     device: str = 'cpu'
@@ -60,12 +60,12 @@ class Setting:
     seconds: float = float('inf')
 
     def place(self, value: Any) -> Any:
-        """A model or tensor on the device, in the type of its numbers and in the memory format."""
+        """Move a model or tensor to the device, data type and memory format."""
         return value.to(self.device, torch.bfloat16 if self.dtype == 'bf16' else torch.float32,
                         memory_format=MEMORY_FORMATS[self.memory_format])
 
     def autocast(self) -> Any:
-        """The context of a forward."""
+        """Return the context for a forward pass."""
         return torch.autocast(self.device) if self.dtype == 'amp' else nullcontext()
 
     def synchronize(self) -> None:
@@ -74,7 +74,7 @@ class Setting:
             torch.cuda.synchronize()
 
     def describe(self) -> Row:
-        """The machine, as columns."""
+        """Return the setting and the machine as columns."""
         return dict(date=date.today().isoformat(), device=self.device, dtype=self.dtype,
                     memory_format=self.memory_format,
                     machine=torch.cuda.get_device_name() if self.device == 'cuda' else processor(),
@@ -91,13 +91,13 @@ def processor() -> str:
 
 
 class Subject:
-    """A contender's model with its input: what is timed.
+    """A contender's model and its input, to be timed.
 
     Args:
         contender: whose model it is.
         model: built, not yet placed.
-        x: the input, on the CPU; it takes part in the backward when ``x.requires_grad``.
-        setting: where and how.
+        x: the input, on the CPU; backward computes its gradient if ``x.requires_grad``.
+        setting: of the measurement.
     """
 
     def __init__(self, contender: Contender, model: nn.Module, x: Tensor, setting: Setting) -> None:
@@ -117,24 +117,24 @@ class Subject:
             self.repeats[name] = int(np.ceil(SHORTEST / min(self.seconds(name, action, 1) for _ in range(3))))
 
     def forward(self) -> tuple[Tensor, ...]:
-        """All outputs."""
+        """Return all outputs."""
         with self.setting.autocast():
             outputs = self.model(self.x)
         return outputs if isinstance(outputs, tuple) else (outputs,)
 
     def infer(self) -> None:
-        """One forward without anything kept."""
+        """Run one forward pass in inference mode."""
         with torch.inference_mode():
             self.forward()
 
     def train(self) -> None:
-        """Forward and backward of the sum of all outputs, each weighted by a fixed random number."""
+        """Run forward and backward, with fixed random output gradients."""
         self.model.zero_grad(set_to_none=True)
         self.x.grad = None
         torch.autograd.backward(self.forward(), self.gradients)
 
     def seconds(self, name: str, action: Callable[[], None], repeats: int) -> float:
-        """Time of one action."""
+        """Return the mean time of an action over ``repeats`` runs."""
         self.model.train(name == 'train')
         with self.contender.kernels_switched():
             self.setting.synchronize()
@@ -145,9 +145,9 @@ class Subject:
             return (time.perf_counter() - start) / repeats
 
     def peak_bytes(self) -> int:
-        """What a training step holds at its fullest beyond model and input, by the allocator's own count.
+        """Return the peak memory of a training step beyond model and input, as counted by the allocator.
 
-        The same at every step; but on a busy machine the CPU's profiler may lose events, so the most of three counts.
+        Every step has the same peak, but on a busy machine the CPU profiler may lose events: use the largest of three.
         """
         with self.contender.kernels_switched():
             return max(self._peak_of_a_step() for _ in range(3))
@@ -168,7 +168,7 @@ class Subject:
 
 
 def trace(profile: torch.profiler.profile) -> list[Row]:
-    """The events of a profile that has ended, as its Chrome trace names them."""
+    """Return the events of a finished profile in Chrome trace format."""
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / 'trace.json'
         profile.export_chrome_trace(str(path))
@@ -176,7 +176,7 @@ def trace(profile: torch.profiler.profile) -> list[Row]:
 
 
 def most_allocated(events: list[Row]) -> int:
-    """Bytes that the CPU's allocator had handed out at most beyond those at the beginning.
+    """Return the peak number of bytes allocated on the CPU, relative to the start.
 
     Args:
         events: of a profile with ``profile_memory``.
@@ -186,12 +186,12 @@ def most_allocated(events: list[Row]) -> int:
 
 
 def multiply_adds(model: nn.Module, x: Tensor) -> int:
-    """Multiply-adds of one forward, as mmengine counts them: convolutions and matrix products, no elementwise work.
+    """Count the multiply-adds of a forward pass with mmengine: convolutions and matrix products, no elementwise work.
 
-    All forms of DMSCA count as the literal one, which is the formula.
+    Every form of DMSCA counts as the literal form, which follows the formula.
     """
     counted = copy.deepcopy(model)
-    nn.Module.train(counted, False)  # mmdet's backbones have a train of their own
+    nn.Module.train(counted, False)  # mmdet's backbones override train
     for module in counted.modules():
         if isinstance(module, DMSCA):
             module.form = 'literal'
@@ -201,16 +201,16 @@ def multiply_adds(model: nn.Module, x: Tensor) -> int:
 
 def measure(contenders: list[Contender], build: Callable[[Contender], nn.Module], x: Tensor,
             setting: Setting) -> list[Row]:
-    """Measure contenders on one input; a row for each, those that could not run with the reason under ``note``.
+    """Measure contenders on one input and return a row for each; ``note`` has the reason if one could not run.
 
     Args:
         contenders: the plain one first.
         build: makes a contender's model.
         x: the input.
-        setting: where and how.
+        setting: of the measurement.
 
     Raises:
-        UsageError: not even the plain one runs.
+        UsageError: the plain contender cannot run.
     """
     end = time.monotonic() + setting.seconds
     subjects, left_out = {}, []

@@ -1,7 +1,7 @@
-"""What an attention adds to onnxruntime's time for a ResNet: ``python benchmarks/onnx_cost.py``.
+"""Measure the time that attentions add to a ResNet in onnxruntime: ``python benchmarks/onnx_cost.py``.
 
-Each backbone is exported with the attention in every block. All take turns in one process, in an order that is shuffled
-in each round; ratios are taken within a round. ``contenders.py`` names what is compared.
+Each backbone is exported with the attention in every block. The backbones take turns in one process, in an order that
+is reshuffled each round; ratios are computed within a round. ``contenders.py`` lists the contenders.
 """
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ COLUMNS = ('contender', 'nodes', 'ms', 'ratio', 'ratio_q1', 'ratio_q3', 'rounds'
 
 
 def session_of(contender: Contender, depth: int, image: torch.Tensor, folder: Path) -> onnxruntime.InferenceSession:
-    """The backbone with an attention, in onnxruntime."""
+    """Export the backbone with an attention and load it in onnxruntime."""
     backbone, path = contender.backbone(depth), folder / f'{contender.label}.onnx'
     nn.Module.train(backbone, False)
     with warnings.catch_warnings():
@@ -44,13 +44,13 @@ def session_of(contender: Contender, depth: int, image: torch.Tensor, folder: Pa
 
 
 def measure(depth: int, size: int, batch: int, rounds: int) -> list[Row]:
-    """A row for each contender.
+    """Measure and return a row for each contender.
 
     Args:
         depth: of the ResNet.
         size: side of the images in pixels.
         batch: images.
-        rounds: in which each runs once.
+        rounds: number of rounds, in each of which every contender runs once.
     """
     image = torch.randn(batch, 3, size, size)
     with tempfile.TemporaryDirectory() as folder:
@@ -75,7 +75,7 @@ def measure(depth: int, size: int, batch: int, rounds: int) -> list[Row]:
 
 
 def main() -> None:
-    """Parse, measure, print and keep the table."""
+    """Parse, measure, print and write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--depth', type=int, default=50, choices=[18, 34, 50, 101])
     parser.add_argument('--size', type=int, default=256, help='side of the images in pixels')

@@ -1,4 +1,4 @@
-"""Write docs/performance.md from the tables in benchmarks/results: ``make bench`` measures, then calls this."""
+"""Write docs/performance.md from the tables in benchmarks/results; ``make bench`` runs it after measuring."""
 from __future__ import annotations
 
 import csv
@@ -10,14 +10,14 @@ from dmsca_mm.errors import UsageError, exit_on_usage_error
 
 ROOT = Path(__file__).parents[1]
 MAIN, LAUNCHES, TRAFFIC = 'cost_resnet50_cpu_fp32', 'gpu_launches.csv', 'gpu_traffic.csv'
-"""The table that the page shows, and those of what the GPU kernels take and move; the others are linked."""
+"""The table that the page shows, and those of the GPU kernels' times and traffic; the page links all others."""
 COMPARED = ('SE', 'CBAM', 'DMSCA fast')
 NAMES = {'DMSCA fast': 'DMSCA'}
-"""What the text calls a contender, where that differs from its label."""
+"""Names of contenders in the text where they differ from their labels."""
 NO_GPU = ('No network has been timed on a GPU yet. `make gpu-report` tests and measures within 30 minutes and writes '
           'two files to send back.')
 MAPS_AT_LEAST = 8
-"""Maps that a training step of a block reads or writes: forward X twice and Y, backward X and dY twice and dX."""
+"""Minimum maps that a block's training step moves: forward X twice and Y; backward X and dY twice each and dX."""
 COMMANDS = """```sh
 make bench          # measures on the CPU
 make bench-gpu      # measures on a GPU
@@ -36,10 +36,10 @@ Rows = list[dict[str, str]]
 
 
 def page(results: Path) -> str:
-    """The page of all tables in a folder.
+    """Return the page in Markdown.
 
     Args:
-        results: where ``cost.py`` and ``scaling.py`` wrote.
+        results: folder of the tables of ``cost.py`` and ``scaling.py``.
 
     Raises:
         UsageError: the main table is missing.
@@ -64,7 +64,7 @@ def _read(path: Path) -> Rows:
 
 
 def _expectation(tables: dict[str, Rows]) -> str:
-    """What DMSCA costs beside its best known peers, in a paragraph."""
+    """Return a paragraph that compares the cost of DMSCA with that of its best-known peers."""
     rows = tables[MAIN]
     first, found = rows[0], {row['contender']: row for row in rows}
     missing = [label for label in COMPARED if not found.get(label, {}).get('train_ratio')]
@@ -96,13 +96,13 @@ def _launches(row: dict[str, str]) -> str:
 
 
 def _ratios(rows: Rows) -> str:
-    """Training step and inference of the compared ones, as far as they were measured."""
+    """Format the time ratios of training step and inference of the compared contenders that were measured."""
     return ', '.join(f'{NAMES.get(row["contender"], row["contender"])} {_ratio(row, "train")}; '
                      f'{_ratio(row, "inference")}' for row in rows if row['contender'] in COMPARED and not row['note'])
 
 
 def _subject(stem: str, rows: Rows) -> tuple[str, str]:
-    """What a table is of, in words and as arguments of its command."""
+    """Return the subject of a table as text and as arguments of its command."""
     kind, what, *_ = stem.split('_')
     if kind == 'scaling':
         return 'The attention alone against pixels and channels', 'benchmarks/scaling.py'
@@ -137,14 +137,14 @@ def _made(stem: str, rows: Rows) -> str:
 
 
 def _linked(stem: str, rows: Rows) -> str:
-    """A table that the page does not show."""
+    """Return the list entry of a table that the page links but does not show."""
     ratios = f' {_ratios(rows)}.' if 'resnet' in stem else ''
     return (f'**{_title(stem, rows)}**:{ratios} [Table](../benchmarks/results/{stem}.csv), '
             f'[picture](../benchmarks/results/{stem}.png). {_made(stem, rows)}.')
 
 
 def _table(rows: Rows) -> list[str]:
-    """A backbone with each contender, in Markdown."""
+    """Return a Markdown table of a backbone with each contender."""
     lines = ['| | training step | inference | extra memory | GPU launches | parameters | multiply-adds |',
              f'|{" --- |" * 7}']
     for row in rows:
@@ -156,7 +156,7 @@ def _table(rows: Rows) -> list[str]:
 
 
 def _gpu_kernels(results: Path) -> list[str]:
-    """What the GPU kernels of a block take in each stage beside copies of X, where that was measured."""
+    """Return a section that compares the GPU kernels' time with copies of X; empty if it was not measured."""
     path = results / LAUNCHES
     if not path.exists():
         return []

@@ -1,4 +1,4 @@
-"""Random images in the layouts of COCO and ADE20K, of the sizes that most images have there."""
+"""Random images in the layouts of COCO and ADE20K, with the most common image sizes of each."""
 from __future__ import annotations
 
 import json
@@ -10,17 +10,17 @@ from mmdet.datasets import CocoDataset
 from PIL import Image
 
 COCO_SIZES = ((480, 640), (640, 480))
-"""Height and width in pixels, in turn."""
+"""Height and width in pixels, used alternately."""
 ADE_SIZE = (512, 683)
 BOXES = 7
-"""Objects in an image of COCO, on average."""
+"""Objects per image; COCO's average."""
 ADE_CLASSES = 150
 CELL = 16
-"""Side in pixels of what has one colour or label, so that files are about as large as those of photographs."""
+"""Side in pixels of cells with one colour or label, so that files are about as large as photographs."""
 
 
 def make_coco(root: Path, images: int) -> None:
-    """Training images with boxes of all 80 categories.
+    """Write training images with boxes of all 80 categories.
 
     Args:
         root: folder of the data set, made here.
@@ -43,7 +43,7 @@ def make_coco(root: Path, images: int) -> None:
 
 
 def make_ade(root: Path, images: int) -> None:
-    """Training images with label maps.
+    """Write training images with label maps.
 
     Args:
         root: folder of the data set, made here.
@@ -57,7 +57,7 @@ def make_ade(root: Path, images: int) -> None:
 
 
 def _boxes(generator: np.random.Generator, height: int, width: int) -> Iterator[list[int]]:
-    """x, y, width and height of objects of a twentieth to a half of the image's sides."""
+    """Generate boxes (x, y, width, height) with sides from a twentieth to half of the image's."""
     for _ in range(BOXES):
         w, h = (int(side * generator.uniform(0.05, 0.5)) for side in (width, height))
         yield [int(generator.integers(width - w)), int(generator.integers(height - h)), w, h]
@@ -68,7 +68,7 @@ def _photograph(generator: np.random.Generator, path: Path, size: tuple[int, int
 
 
 def _save(cells: np.ndarray, path: Path, size: tuple[int, int]) -> None:
-    """An image whose pixels repeat the cells."""
+    """Save an image whose pixels repeat the cells."""
     path.parent.mkdir(parents=True, exist_ok=True)
     large = cells.repeat(CELL, 0).repeat(CELL, 1)[:size[0], :size[1]]
     Image.fromarray(large).save(path)

@@ -1,4 +1,4 @@
-"""Trainings in processes of their own, several at a time, that go on where they stopped."""
+"""Run trainings in separate processes, several at a time, and resume them where they stopped."""
 from __future__ import annotations
 
 import os
@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 
 
 class Steps:
-    """Commands one after the other, each in a process of its own; a step that is done is left alone.
+    """Commands that run one after another, each in a separate process; finished steps are skipped.
 
     Args:
         name: of the run, and of its folder.
@@ -28,19 +28,19 @@ class Steps:
         self.name, self.folder = name, work / name
 
     def steps(self) -> list[tuple[Path, list[str]]]:
-        """What each step leaves behind, and its command."""
+        """Return the result file and the command of each step."""
         raise NotImplementedError
 
     def is_done(self) -> bool:
-        """Whether every step has left behind what it makes."""
+        """Whether the result of every step exists."""
         return all(result.exists() for result, _ in self.steps())
 
     def go(self, stop: threading.Event, running: set[subprocess.Popen[bytes]]) -> None:
-        """Do what is left of it.
+        """Run the remaining steps.
 
         Args:
-            stop: when set, no further step begins.
-            running: holds the process at work, so that it can be terminated.
+            stop: no further step starts once it is set.
+            running: holds the running process, so that it can be terminated.
 
         Raises:
             UsageError: a step failed; the message names its log.
@@ -59,20 +59,20 @@ class Steps:
                 code = process.wait()
                 running.discard(process)
             if code != 0 and not stop.is_set():
-                raise UsageError(f'{self.name}: {command[0]} ended with {code}, see {log}; the same command goes on '
-                                 'once it is mended')
+                raise UsageError(f'{self.name}: {command[0]} ended with {code}, see {log}; fix it and run the same '
+                                 'command to resume')
 
 
 def work_through(runs: Sequence[Steps], processes: int, seconds: float) -> int:
-    """Do what is left of some runs, several at a time, in their order.
+    """Finish some runs in order, several at a time.
 
     Args:
-        runs: the ones to do; none needs another's result.
-        processes: how many at a time, at least 1.
-        seconds: after which those at work are terminated; they save first.
+        runs: independent runs.
+        processes: how many run at a time, at least 1.
+        seconds: time limit, after which running processes save and terminate.
 
     Returns:
-        How many are done now.
+        Number of finished runs.
 
     Raises:
         UsageError: a step failed.

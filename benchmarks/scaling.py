@@ -1,7 +1,7 @@
-"""Whether the cost stays linear: the attention alone on maps of growing area and of growing depth.
+"""Measure how the cost of an attention grows with the area and with the depth of the map.
 
-``python benchmarks/scaling.py`` writes a table and a picture; the slope that it prints is that of log time against log
-size between the two largest sizes, 1 for linear.
+``python benchmarks/scaling.py`` writes a table and a picture and prints the slope of log time against log size between
+the two largest sizes; 1 is linear.
 """
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CHANNELS, SIDE_OF_CHANNELS = (64, 128, 256, 512, 1024, 2048), 32
 
 def measure_scaling(contenders: list[cost.Contender], sides: tuple[int, ...], channels: tuple[int, ...],
                     setting: Setting) -> list[Row]:
-    """Rows of ``measure_operator`` with ``axis`` and ``size``: pixels for square maps, then channels."""
+    """Measure square maps, then channels; adds ``axis`` and ``size`` to the rows of ``measure_operator``."""
     shapes = [('pixels', side * side, (1, CHANNELS_OF_SIDES, side, side)) for side in sides]
     shapes += [('channels', depth, (1, depth, SIDE_OF_CHANNELS, SIDE_OF_CHANNELS)) for depth in channels]
     return [dict(row, axis=axis, size=size) for axis, size, shape in shapes
@@ -26,7 +26,7 @@ def measure_scaling(contenders: list[cost.Contender], sides: tuple[int, ...], ch
 
 
 def slopes(rows: list[Row]) -> dict[tuple[str, str], float]:
-    """For each axis and contender, the slope between the two largest sizes."""
+    """Return the slope between the two largest sizes for each axis and contender."""
     lines = {}
     for row in rows:
         if 'note' not in row:

@@ -1,4 +1,4 @@
-"""The studies: what is trained, who is compared, and how often. ``docs/study.md`` is written from this table."""
+"""Plans of the studies: trainings, contenders and seeds. ``docs/study.md`` is generated from this table."""
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -6,21 +6,21 @@ from dataclasses import dataclass
 from dmsca_mm.attention import PEERS
 
 PLAIN, START = 'none', 'start'
-"""The network without attention, and the one that a transfer begins with."""
+"""Names of the network without attention and of the one that a transfer starts from."""
 CORRUPTIONS, SEVERITIES = ('gaussian_noise', 'motion_blur', 'jpeg_compression'), (1, 3, 5)
-"""One each of noise, blur and compression, of which the paper speaks."""
+"""One each of noise, blur and compression, which the paper mentions."""
 
 
 @dataclass(frozen=True)
 class Contender:
-    """One of those that are compared.
+    """A network to compare.
 
     Attributes:
         name: of its folder and in the tables.
         label: on the page and in the picture.
-        plugin: of ``tools/train.py --plugin``; None takes the config's, which is DMSCA.
+        plugin: of ``tools/train.py --plugin``; None keeps the config's, which is DMSCA.
         options: entries of the config that differ from the other contenders'.
-        family: of comparisons that Holm's correction counts together.
+        family: comparisons that share one Holm correction.
     """
 
     name: str
@@ -30,27 +30,27 @@ class Contender:
     family: str = 'attention'
 
     def model(self) -> list[str]:
-        """Arguments of the tools that make its network."""
+        """Return the arguments of the tools that select its plugin."""
         return [] if self.plugin is None else ['--plugin', self.plugin]
 
 
 @dataclass(frozen=True)
 class Study:
-    """Networks that differ in their attention and are trained alike.
+    """Networks with different attentions, trained the same way.
 
     Attributes:
         title: on the page.
         config: file in ``configs/``.
-        data: the folder that the config reads, from the top of the repository.
+        data: folder that the config reads, relative to the repository.
         metric: its name on the page.
-        scale: from the tool's figure to points of a hundred.
+        scale: factor from the tool's metric to points of a hundred.
         unit: what the schedule counts, ``'epochs'`` or ``'iters'``.
         length: of each contender's training.
-        contenders: the first is the plain network, with which the others are compared.
+        contenders: the first is the plain network, the baseline.
         seeds: runs of each contender.
-        start: length of the plain training before attention is put in; 0 trains from random weights.
-        validations: of each contender's training.
-        decay: the place in ``param_scheduler`` of the schedule that lasts to the end.
+        start: length of the plain training before attention is added; 0 trains from random weights.
+        validations: number of validations in each contender's training.
+        decay: index in ``param_scheduler`` of the schedule that lasts to the end.
         options: entries of the config that all runs share.
     """
 
@@ -69,17 +69,17 @@ class Study:
     options: tuple[str, ...] = ()
 
     def schedule(self, length: int, validations: int) -> list[str]:
-        """Entries of a training of ``length`` that is validated so many times and saved at its end."""
+        """Return config entries for a training of ``length`` with this many validations and one final checkpoint."""
         return [f'train_cfg.max_{self.unit}={length}', f'train_cfg.val_interval={length // validations}',
                 f'param_scheduler.{self.decay}.end={length}', f'default_hooks.checkpoint.interval={length}']
 
     def weights(self, length: int) -> str:
-        """The name of the last checkpoint."""
+        """Return the name of the last checkpoint."""
         return f'{"epoch" if self.unit == "epochs" else "iter"}_{length}.pth'
 
 
 COMPARED = 'se', 'eca', 'ca', 'cbam'
-"""The peers that the plan names."""
+"""Names of the peers that are compared."""
 ATTENTIONS = (Contender(PLAIN, 'plain', PLAIN),
               *(Contender(peer.name, peer.label, peer.name) for peer in PEERS if peer.name in COMPARED),
               Contender('dmsca', 'DMSCA', 'dmsca'))
@@ -112,7 +112,7 @@ QUICK = {'quick': Study(
     'Built-in digits', 'pretrain/resnet50_dmsca_digits.py', 'data/digit_classes', 'top-1 accuracy', 1.0, 'epochs', 1,
     (ATTENTIONS[0], ATTENTIONS[-1]), seeds=2, start=1,
     options=tuple(f'{split}_dataloader.dataset.indices=50' for split in ('train', 'val', 'test')))}
-"""Minutes, to see that everything runs."""
+"""A study of minutes, to check that everything runs."""
 FULL = {
     'detection': Study(
         'Detection: put into a trained Faster R-CNN, COCO', 'faster_rcnn_r50_dmsca.py', 'data/coco', 'box mAP', 100.0,
@@ -125,4 +125,4 @@ FULL = {
         'data/cifar10_jpeg', 'top-1 accuracy', 1.0, 'epochs', 200, (*ATTENTIONS, PAPER, *RECIPES), seeds=5,
         options=('model.backbone.base_channels=64', 'model.backbone.stem_channels=64', 'model.head.in_channels=512')),
 }
-"""The same with the published networks, for GPUs."""
+"""The same studies with the published networks, for GPUs."""

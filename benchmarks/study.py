@@ -1,7 +1,7 @@
-"""Train and measure what ``studies.py`` plans: ``python benchmarks/study.py``.
+"""Train and measure the networks planned in ``studies.py``: ``python benchmarks/study.py``.
 
-It takes hours, goes on where it stopped, and leaves a row for each run in a table; a run whose row is there is not
-repeated. ``benchmarks/study_page.py`` makes the page and its picture of the table.
+It takes hours, resumes where it stopped, and adds a row for each run to a table; runs with a row in the table are
+skipped. ``benchmarks/study_page.py`` generates the page and its picture from the table.
 """
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from dmsca_mm.errors import UsageError, exit_on_usage_error
 
 
 class Run(Steps):
-    """One training and its test on clean and corrupted images.
+    """A training and its test on clean and corrupted images.
 
     Args:
         study: a key of ``STUDIES``.
         plan: that study.
-        contender: who is trained.
+        contender: the network to train.
         seed: of the weights, the order of the images and their augmentation.
         work: folder of all runs.
     """
@@ -40,7 +40,7 @@ class Run(Steps):
         self.robustness = self.folder / 'robustness' / 'robustness.json'
 
     def steps(self) -> list[tuple[Path, list[str]]]:
-        """What each step leaves behind, and its command."""
+        """Return the result file and the command of each step."""
         plan, config = self.plan, f'configs/{self.plan.config}'
         schedule = (plan.start, 1) if self.contender.name == START else (plan.length, plan.validations)
         training = [*self.contender.model(), '--work-dir', str(self.folder), '--resume', '--cfg-options',
@@ -59,21 +59,21 @@ class Run(Steps):
 
 
 def recorded(path: Path) -> set[tuple[str, str, int]]:
-    """Study, contender and seed of the rows in a table of runs, which may be missing."""
+    """Return study, contender and seed of each row in a table of runs; empty if there is no table."""
     return set(pd.read_csv(path)[KEY].itertuples(index=False, name=None)) if path.exists() else set()
 
 
 def batches(studies: dict[str, Study], contenders: list[str] | None, work: Path,
             known: set[tuple[str, str, int]]) -> list[list[Run]]:
-    """The runs in their order; those of a batch need no other's result, only the batches before it.
+    """Return batches of runs in order; a run depends only on earlier batches.
 
-    Seeds are outermost: at any time all contenders have nearly the same number of runs.
+    Seeds are the outer loop, so that all contenders have nearly the same number of runs at any time.
 
     Args:
         studies: by name.
         contenders: names of those to run; None for all.
         work: folder of all runs.
-        known: study, contender and seed of the runs to leave out.
+        known: study, contender and seed of the runs to skip.
     """
     found = []
     for study, plan in studies.items():
@@ -100,7 +100,7 @@ def collect(runs: list[Run], path: Path) -> int:
 
 
 def check(studies: dict[str, Study], contenders: list[str] | None) -> None:
-    """Refuse contenders that no study has, and studies whose data are missing.
+    """Refuse contenders that are in no study, and studies whose data is missing.
 
     Raises:
         UsageError: the first of them, by name.
@@ -115,7 +115,7 @@ def check(studies: dict[str, Study], contenders: list[str] | None) -> None:
 
 
 def main() -> None:
-    """Parse, do what is left, say how much is done."""
+    """Parse, run what is left, print how much is done."""
     parser = argparse.ArgumentParser(description='Train and measure attentions under the same conditions',
                                      formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     parser.add_argument('--studies', nargs='+', choices=list(STUDIES), default=list(STUDIES), help='in this order')
@@ -125,9 +125,9 @@ def main() -> None:
     kinds.add_argument('--quick', action='store_true', help='a study of minutes on the built-in digits, to try this')
     kinds.add_argument('--full', action='store_true', help='the published networks, which need GPUs and days')
     parser.add_argument('--processes', type=int, default=os.cpu_count(), help='runs at a time, a thread each')
-    parser.add_argument('--hours', type=float, default=12, help='after which it saves and stops; call it again')
+    parser.add_argument('--hours', type=float, default=12, help='after which it saves and stops; run again to continue')
     parser.add_argument('--work-dir', type=Path, help='folder of all runs; default work_dirs/study[_quick|_full]')
-    parser.add_argument('--results', type=Path, help='the table of all runs, what it holds is not repeated; default '
+    parser.add_argument('--results', type=Path, help='the table of all runs; runs in it are skipped; default '
                         'study.csv in that folder')
     chosen = parser.parse_args()
     for name in ('seeds', 'processes', 'hours'):
@@ -158,7 +158,7 @@ def main() -> None:
         if finished < len(runs):
             break
     print(f'{done} of {count} runs are done; {results} holds them'
-          + ('' if done == count else '; the same command goes on'))
+          + ('' if done == count else '; the same command continues with the rest'))
 
 
 if __name__ == '__main__':

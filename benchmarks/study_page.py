@@ -17,11 +17,11 @@ NONE = 'No difference can be given yet: fewer than two seeds are done of every c
 
 
 def page(rows: pd.DataFrame, differences: pd.DataFrame) -> str:
-    """The page in docs.
+    """Return the text of docs/study.md.
 
     Args:
         rows: the table of runs.
-        differences: of ``study_results.compare``.
+        differences: result of ``study_results.compare``.
     """
     template = (ROOT / 'benchmarks' / 'study_page.md.template').read_text()
     return template.format(
@@ -36,7 +36,7 @@ def page(rows: pd.DataFrame, differences: pd.DataFrame) -> str:
 
 
 def _answer(study: str, plan: Study, differences: pd.DataFrame) -> str:
-    """DMSCA's clean difference in a sentence, and whose is found after correction."""
+    """State DMSCA's difference on clean images, and the other contenders with a difference after correction."""
     found = differences[(differences.study == study) & (differences.quantity == 'clean')].set_index('contender')
     labels = {each.name: each.label for each in plan.contenders}
     lines = [f'- **{plan.title}.**']
@@ -62,7 +62,7 @@ def _planned(studies: dict[str, Study]) -> list[str]:
 
 
 def _section(study: str, plan: Study, rows: pd.DataFrame, differences: pd.DataFrame) -> str:
-    """A study's table: each contender's means, its differences with their intervals, and its price."""
+    """Return a study's table: means, differences with intervals, and cost of each contender."""
     rows, differences = rows[rows.study == study], differences[differences.study == study]
     if rows.empty:
         return f'## {plan.title}\nNot run yet.\n\n'
@@ -92,7 +92,7 @@ def _section(study: str, plan: Study, rows: pd.DataFrame, differences: pd.DataFr
 
 
 def main() -> None:
-    """Parse, write everything, say where."""
+    """Parse, write the page and the picture, print their paths."""
     results = ROOT / 'benchmarks' / 'results'
     parser = argparse.ArgumentParser(description="Write the study's page and picture",
                                      formatter_class=argparse.ArgumentDefaultsHelpFormatter)

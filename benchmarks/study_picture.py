@@ -1,4 +1,4 @@
-"""The study's picture: a forest plot of the differences to the plain network, and the price beside it."""
+"""Picture of the study: a forest plot of the differences from the plain network, next to the cost."""
 from __future__ import annotations
 
 from pathlib import Path
@@ -10,7 +10,7 @@ from study_results import QUANTITIES, costs
 
 
 def picture(differences: pd.DataFrame, path: Path) -> None:
-    """A row of panels for each study with results: clean, corrupted, price. DMSCA and its recipes are in blue.
+    """Draw a row of panels for each study with results: clean, corrupted, cost. DMSCA and its recipes are blue.
 
     Args:
         differences: of ``study_results.compare``.

@@ -1,4 +1,4 @@
-"""What came out of the studies: a row for each run, and the paired differences with their intervals."""
+"""Results of the studies: a row for each run, and the paired differences with their intervals."""
 from __future__ import annotations
 
 import json
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 ORDER = ['study', 'contender', 'seed', 'clean', 'corrupted', 'worst', 'gate_spread', 'parameters', 'date', 'machine']
 """Columns of the table of runs. ``clean`` and ``corrupted`` are points of a hundred; ``corrupted`` is the mean over
-corruptions and severities; ``worst`` is the lowest of the validations; ``gate_spread`` is the standard deviation of the
-gates over an image at the end of the training, mean of the modules."""
+corruptions and severities; ``worst`` is the lowest validation; ``gate_spread`` is the standard deviation of the gates
+over an image at the end of the training, averaged over modules."""
 KEY = ORDER[:3]
-"""Columns that name a run."""
+"""Columns that identify a run."""
 QUANTITIES = ('clean', 'corrupted')
 """Columns that are compared."""
 COST = ROOT / 'benchmarks' / 'results' / 'cost_resnet50_cpu_fp32.csv'
@@ -31,7 +31,7 @@ LEVEL = 0.95
 
 
 def row(run: Run) -> dict[str, Any]:
-    """The row of a run that is done."""
+    """Return the row of a finished run."""
     measured = json.loads(run.robustness.read_text())
     history = read_history(run.folder)
     scale = run.plan.scale
@@ -59,7 +59,7 @@ def _parameters(run: Run) -> int:
 
 
 def differences(rows: pd.DataFrame, study: str, contender: str, quantity: str) -> pd.Series:
-    """By seed, how far a contender is above the plain network.
+    """Return the difference of a contender from the plain network for each seed.
 
     Args:
         rows: of the table of runs.
@@ -73,10 +73,10 @@ def differences(rows: pd.DataFrame, study: str, contender: str, quantity: str) -
 
 
 def compare(rows: pd.DataFrame) -> pd.DataFrame:
-    """Each contender against the plain network: mean difference, half of its interval, and the corrected p.
+    """Compare each contender with the plain network: mean difference, half-width of its interval, corrected p-value.
 
-    The interval is Student's t of the differences seed by seed. Holm's correction is over the contenders of a family
-    in a study, for each quantity on its own.
+    The interval is Student's t interval of the paired differences. Holm's correction covers the contenders of a family
+    in a study, separately for each quantity.
 
     Args:
         rows: of the table of runs.
@@ -101,11 +101,11 @@ def compare(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def holm(p: pd.Series, size: int) -> pd.Series:
-    """Holm's step-down correction of some p-values (Scandinavian Journal of Statistics 6:65, 1979).
+    """Holm's step-down correction of p-values (Scandinavian Journal of Statistics 6:65, 1979).
 
     Args:
-        p: raw p-values of a family; NaN, of differences that are all alike, stays.
-        size: of the family as planned. Contenders that have not run count as if nothing were found of them.
+        p: raw p-values of a family; NaN, from identical differences, stays NaN.
+        size: planned size of the family. Contenders that have not run count as not significant.
 
     Returns:
         Corrected p-values, at most 1, with the index of ``p``.
@@ -116,7 +116,7 @@ def holm(p: pd.Series, size: int) -> pd.Series:
 
 
 def costs() -> dict[str, tuple[float, float]]:
-    """By contender, the time of a training step and of inference of a ResNet-50 with it, against the plain one."""
+    """Return each contender's training and inference time in a ResNet-50, relative to the plain network."""
     table = pd.read_csv(COST)
     table = table[table.note.isna()].set_index('contender')
     names = {each.name: 'DMSCA fast' if each.name == 'dmsca' else each.label for each in ATTENTIONS}

@@ -1,7 +1,7 @@
 """DMSCA, dynamic multi-scale channel-spatial attention, as a plugin for OpenMMLab backbones.
 
-``import dmsca_mm`` registers the operator as ``type='DMSCA'``, has mmengine find forks of its libraries and torch load
-mmengine's checkpoints, and imports neither mmdet nor mmseg.
+``import dmsca_mm`` registers the operator as ``type='DMSCA'``. It makes mmengine find forks of its libraries and torch
+load mmengine's checkpoints, and it imports neither mmdet nor mmseg.
 """
 from __future__ import annotations
 

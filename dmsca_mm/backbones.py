@@ -1,7 +1,7 @@
-"""ResNets that take plugins at every depth, 18 and 34 included, and a stem for small images.
+"""ResNets that take plugins at every depth, including 18 and 34, and a stem for small images.
 
-mmdet and mmseg build ResNet-18 and -34 of a BasicBlock that refuses plugins. Here their own ResNets, whichever is asked
-for, are built of one that takes them; everything else is theirs. mmcv is imported when a ResNet is built, not before.
+mmdet and mmseg build ResNet-18 and -34 from a BasicBlock that rejects plugins. This module builds any of their ResNets
+with a BasicBlock that accepts them; the rest is the library's. mmcv is imported only when a ResNet is built.
 """
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from .plugins import check_entry, name_apart, plugin_entries
 
 
 def backbone_class(backbone: dict[str, Any], default_scope: str | None = None) -> type:
-    """The class of a backbone; of ``PluginResNet`` its base, the library's class.
+    """Return the class of a backbone; for ``PluginResNet``, the library's class in ``base``.
 
     Args:
         backbone: its dict, whose ``type`` or ``base`` is a registered name or a class.
-        default_scope: the library that resolves a plain name; None is the current one.
+        default_scope: the library that resolves a plain name; None for the current one.
 
     Raises:
-        UsageError: it is registered nowhere.
+        UsageError: the class is not registered.
     """
     kind = backbone.get('base', 'ResNet') if backbone['type'] == 'PluginResNet' else backbone['type']
     if inspect.isclass(kind):
@@ -42,16 +42,16 @@ def backbone_class(backbone: dict[str, Any], default_scope: str | None = None) -
 
 
 def check_backbone(backbone: dict[str, Any], default_scope: str | None = None) -> None:
-    """Refuse a backbone whose depth or plugins its class would not build, or would build without a word and not use.
+    """Reject a backbone with a depth or plugins that its class cannot build or would silently ignore.
 
     Args:
         backbone: its dict, with ``type``.
         default_scope: the library that resolves a plain type name, ``'mmdet'`` or ``'mmseg'``; None is the current one.
 
     Raises:
-        UsageError: a class that is registered nowhere or takes no plugins, a depth that it does not have, plugin stages
-            of another number than its own, a position that its blocks do not have, operator arguments out of range;
-            as :func:`plugin_entries` and :func:`name_apart`.
+        UsageError: the class is not registered or takes no plugins; the depth does not exist; the plugins have a wrong
+            number of stages, an unknown position or invalid operator arguments; or as :func:`plugin_entries` and
+            :func:`name_apart`.
     """
     kind = backbone_class(backbone, default_scope)
     depths = getattr(kind, 'arch_settings', None)
@@ -68,7 +68,7 @@ def check_backbone(backbone: dict[str, Any], default_scope: str | None = None) -
 
 
 def takes_argument(kind: type, name: str) -> bool:
-    """Whether a constructor, or one that its ``**kwargs`` reach, has the argument."""
+    """Return whether a constructor, or one that its ``**kwargs`` reach, has the argument."""
     for base in kind.__mro__:
         if '__init__' not in vars(base):
             continue
@@ -82,24 +82,23 @@ def takes_argument(kind: type, name: str) -> bool:
 
 @MODELS.register_module(name='PluginResNet')
 def plugin_resnet(base: str | type[nn.Module] = 'ResNet', small_stem: bool = False, **arguments: Any) -> nn.Module:
-    """A ResNet of mmdet or mmseg that takes plugins at every depth, ``type='PluginResNet'`` in a config.
+    """Build a ResNet of mmdet or mmseg that takes plugins at every depth, ``type='PluginResNet'`` in a config.
 
-    Without plugins it is the library's ResNet, bit for bit, and its state_dict has the library's names.
+    Without plugins it equals the library's ResNet bit for bit, and its state_dict has the library's names.
 
     Args:
         base: the library's ResNet: ``'ResNet'``, ``'ResNetV1c'`` or ``'ResNetV1d'``, looked up in the config's
             default_scope unless it names the library, as ``'mmdet.ResNet'`` does.
-        small_stem: a 3×3 convolution of stride 1 without pooling in place of the 7×7 one and the pooling, for images
-            of about 32 pixels.
-        **arguments: those of the library's ResNet; plugins of one kind in a block get names of their own. In the
+        small_stem: use a 3×3 convolution of stride 1 instead of the 7×7 convolution and the pooling, for images of
+            about 32 pixels.
+        **arguments: those of the library's ResNet; plugins of one type in a block get distinct names. In the
             BasicBlock of depth 18 and 34, position ``'after_conv1'`` is after the first convolution's norm and
             activation; ``'after_conv2'`` and ``'after_conv3'`` are both after the last norm, before the residual is
             added.
 
     Raises:
-        UsageError: a base that is registered nowhere or takes no plugins, a depth that it does not have, stages of
-            another number than its own, an unknown position, an operator argument out of range.
-        ValueError: a small stem together with a deep one.
+        UsageError: as :func:`check_backbone`.
+        ValueError: a small stem together with a deep stem.
 
     Source:
         K. He et al., Deep Residual Learning for Image Recognition, 2016: figure 5 for the blocks, section 4.2 for
@@ -120,7 +119,7 @@ class _ResNet:
     """Mixin ahead of a library's ResNet in the MRO."""
 
     def __init__(self, small_stem: bool, **arguments: Any) -> None:
-        self.small_stem = small_stem  # the library's constructor makes the stem
+        self.small_stem = small_stem  # set first: the library's constructor builds the stem
         super().__init__(**arguments)
 
     def _make_stem_layer(self, in_channels: int, stem_channels: int) -> None:

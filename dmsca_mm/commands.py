@@ -1,4 +1,4 @@
-"""``dmsca VERB``, or ``python -m dmsca_mm VERB``: the tools of a checkout, wherever the package is installed."""
+"""``dmsca VERB``, or ``python -m dmsca_mm VERB``: run the tools of a checkout from any installation."""
 from __future__ import annotations
 
 import os
@@ -16,7 +16,7 @@ VERBS = {
     'dist-train': 'the same in N processes, one for each GPU: CONFIG N',
     'test': 'test a checkpoint: CONFIG CHECKPOINT',
     'dist-test': 'the same in N processes: CONFIG CHECKPOINT N',
-    'check': 'report errors of a config and its data before a training: CONFIG',
+    'check': 'report errors of a config and its data before training: CONFIG',
     'report': 'one HTML file about a training: WORK_DIR',
     'show-attention': 'draw the attention maps: CONFIG CHECKPOINT IMAGES',
     'test-alignment': 'how well the maps coincide with the objects: CONFIG CHECKPOINT',
@@ -27,25 +27,25 @@ VERBS = {
     'make-digits': 'generate the built-in data set',
     'convert-voc': 'boxes in the layout of Pascal VOC as a COCO file',
 }
-"""What each does and its first arguments; ``VERB --help`` lists the others."""
+"""Description and first arguments of each verb; ``VERB --help`` lists the others."""
 
 
 def tools() -> Path:
-    """The folder of the tools: in an installed package, or beside the package in a checkout."""
+    """Return the folder of the tools: inside an installed package, or next to the package in a checkout."""
     installed = Path(__file__).parent / '.mim' / 'tools'
     return installed if installed.is_dir() else Path(__file__).parents[1] / 'tools'
 
 
 def run(verb: str, arguments: list[str]) -> None:
-    """Do what a verb says, in this process.
+    """Run the tool of a verb in this process.
 
     Args:
         verb: a key of ``VERBS``.
-        arguments: of its tool.
+        arguments: command-line arguments of the tool.
 
     Raises:
         UsageError: an unknown verb.
-        SystemExit: with the code of the doctor.
+        SystemExit: with the doctor's exit code.
     """
     if verb not in VERBS:
         raise UsageError(f'unknown verb {verb!r}: give one of {", ".join(VERBS)}; "dmsca --help" explains them')
@@ -61,7 +61,7 @@ def run(verb: str, arguments: list[str]) -> None:
 
 
 def main() -> None:
-    """Parse the verb and do it; without one, print the doctor's report."""
+    """Parse the verb and run it; without a verb, print the doctor's report."""
     verb, *arguments = sys.argv[1:] or [DOCTOR]
     if verb in ('-h', '--help'):
         print('usage: dmsca VERB [ARGUMENTS]\n')

@@ -1,4 +1,4 @@
-"""A config as a tree: one walk over its dicts, and putting a plugin into its backbones."""
+"""Walk over the dicts of a config, and put plugins into its backbones."""
 from __future__ import annotations
 
 import inspect
@@ -13,17 +13,17 @@ from .plugin_spec import plugins_of
 from .plugins import name_apart, plugin_entries
 
 REGISTRY = 'dmsca_mm.registry'
-"""The module that registers what a run adds to its config; a dumped config imports it by this name."""
+"""Module that registers everything a run adds to its config; a dumped config imports it by this name."""
 
 
 def walk(node: Any, path: str = '') -> Iterator[tuple[str, dict[str, Any]]]:
-    """Path and dict of every dict in a part of a config, at any depth, an outer one before those within it.
+    """Yield the path and dict of every dict in a part of a config, at any depth, outer dicts before inner ones.
 
-    A dict may be changed while it is given: the walk goes on through what is there then.
+    The caller may change a dict when it is yielded; the walk continues with the new content.
 
     Args:
         node: a config, or anything in one.
-        path: its own.
+        path: path of ``node``.
     """
     if isinstance(node, (dict, Config)):
         yield path, node
@@ -35,10 +35,10 @@ def walk(node: Any, path: str = '') -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def backbones(config: Config) -> list[ConfigDict]:
-    """Every backbone's dict in a config's model, at any depth.
+    """Return the dict of every backbone in a config's model, at any depth.
 
     Raises:
-        UsageError: there is none.
+        UsageError: the model has no backbone.
     """
     found = [node for path, node in walk(config.get('model')) if path.split('.')[-1] == 'backbone' and 'type' in node]
     if not found:
@@ -47,17 +47,17 @@ def backbones(config: Config) -> list[ConfigDict]:
 
 
 def put_plugin(config: Config, spec: str) -> None:
-    """Put plugins into every backbone of a config, in place of those it has.
+    """Replace the plugins of every backbone in a config.
 
-    Without ``stages`` they go into those that train: the ones past ``frozen_stages``.
+    Plugins without ``stages`` go into the stages that train: those after ``frozen_stages``.
 
     Args:
         config: any OpenMMLab config with a backbone; changed in place.
-        spec: see :func:`~dmsca_mm.plugin_spec.plugins_of`; ``'none'`` takes plugins away.
+        spec: see :func:`~dmsca_mm.plugin_spec.plugins_of`; ``'none'`` removes plugins.
 
     Raises:
-        UsageError: as ``plugins_of``; a config without a backbone, a backbone that does not take the plugins or of
-            which every stage is frozen.
+        UsageError: as ``plugins_of``; or the config has no backbone, or a backbone rejects the plugins or has only
+            frozen stages for a plugin without ``stages``.
     """
     plugins = plugins_of(spec)
     for backbone in backbones(config):
@@ -77,16 +77,16 @@ def put_plugin(config: Config, spec: str) -> None:
 
 
 def use_plugin_resnet(config: Config) -> None:
-    """Have every ResNet of a config that has plugins take them, at depths 18 and 34 by way of ``PluginResNet``.
+    """Make every ResNet with plugins in a config accept them; depths 18 and 34 become ``PluginResNet``.
 
-    Plugins of one kind in a block get names of their own: :func:`name_apart`.
+    Plugins of one type in a block get distinct names, see :func:`name_apart`.
 
     Args:
         config: changed in place.
 
     Raises:
-        UsageError: there is no backbone, or one that has plugins is registered nowhere; as :func:`plugin_entries` and
-            :func:`name_apart`.
+        UsageError: the config has no backbone, or a backbone with plugins is not registered; or as
+            :func:`plugin_entries` and :func:`name_apart`.
     """
     for backbone in backbones(config):
         if not backbone.get('plugins'):
@@ -96,21 +96,21 @@ def use_plugin_resnet(config: Config) -> None:
             stages = getattr(backbone_class(backbone, config.get('default_scope')), 'arch_settings', {})
             block = stages.get(backbone.get('depth'), [None])[0]
             if getattr(block, 'expansion', None) == 1:
-                kind = backbone.type  # by its name where it is a class, so that the config can be written to a file
+                kind = backbone.type  # a class by its name, so that the config can be dumped
                 base = f'{kind.__module__}.{kind.__qualname__}' if inspect.isclass(kind) else kind
                 backbone.update(type='PluginResNet', base=base)
                 add_import(config, 'dmsca_mm')
 
 
 def add_import(config: Config, module: str) -> None:
-    """Have a config import a module, so that it runs with any OpenMMLab tool.
+    """Make a config import a module, so that it runs with any OpenMMLab tool.
 
     Args:
         config: changed in place.
-        module: its full name.
+        module: full name of the module.
     """
     entry = config.get('custom_imports') or ConfigDict(allow_failed_imports=False)
     imports = entry.get('imports') or []
-    imports = [imports] if isinstance(imports, str) else imports  # mmengine takes both
+    imports = [imports] if isinstance(imports, str) else imports  # mmengine accepts both
     if module not in imports:
         config.custom_imports = ConfigDict({**entry, 'imports': [*imports, module]})

@@ -1,4 +1,4 @@
-"""``python -m dmsca_mm``: what is installed, what works with it, and the command that mends what does not."""
+"""``python -m dmsca_mm``: report what is installed, what works, and the command that fixes what does not."""
 from __future__ import annotations
 
 import platform
@@ -23,10 +23,10 @@ class Finding:
     """One line of the report.
 
     Attributes:
-        what: such as ``'mmcv'``.
-        found: such as its version.
-        fault: what is wrong; empty where nothing is.
-        command: mends it.
+        what: name of the part, such as ``'mmcv'``.
+        found: its state, such as a version.
+        fault: what is wrong; empty if nothing is.
+        command: shell command or instruction that fixes it.
     """
 
     what: str
@@ -36,20 +36,20 @@ class Finding:
 
 
 def examine() -> list[Finding]:
-    """What is installed on this machine, from the interpreter up to the libraries."""
+    """Find what is installed on this machine, from the interpreter up to the libraries."""
     return [_python(), _torch(), _gpu(), *map(_library, ('mmengine', 'mmcv', *requirements.LIBRARIES)), _opencv(),
             _setuptools(), _cpu_kernels(), _triton(),
             *map(_optional, ('torchvision', 'onnx', 'onnxscript', 'onnxruntime'))]
 
 
 def abilities(findings: list[Finding]) -> list[Finding]:
-    """What can be done here.
+    """Derive what this machine can do.
 
     Args:
-        findings: of :func:`examine`.
+        findings: from :func:`examine`.
 
     Returns:
-        For each ability ``'yes'``, or ``'no'`` and what is missing.
+        One finding for each ability, ``'yes'`` or ``'no'`` with the missing parts; and the devices to train on.
     """
     broken = {finding.what for finding in findings if finding.fault}
     old = ('torch',) if _too_old('operator') else ()
@@ -66,10 +66,10 @@ def abilities(findings: list[Finding]) -> list[Finding]:
 
 
 def report(findings: list[Finding]) -> str:
-    """The findings, what works and what to do, a line each.
+    """Format the findings, the abilities and the fixes as text.
 
     Args:
-        findings: of :func:`examine`.
+        findings: from :func:`examine`.
     """
     lines = [f'{"dmsca_mm":<16}{__version__}', *(f'{each.what:<16}{each.found}' for each in findings), '',
              *(f'{each.what:<16}{each.found}' for each in abilities(findings))]
@@ -81,7 +81,7 @@ def main() -> int:
     """Print the report.
 
     Returns:
-        0 where a detector, a segmenter or a classifier can be trained, else 1.
+        0 if a detector, a segmenter or a classifier can be trained, else 1.
     """
     findings = examine()
     print(report(findings))
@@ -117,7 +117,7 @@ def _gpu() -> Finding:
 
 
 def _library(name: str) -> Finding:
-    """An OpenMMLab library, by its import name."""
+    """Check an OpenMMLab library by its import name."""
     what = {'mmseg': 'mmsegmentation'}.get(name, name)
     found = next((f'{package} {number}' for package, number in requirements.versions().items()
                   if package.removeprefix('onedl-') in (what, {'mmdet': 'mmdetection'}.get(what))), 'not installed')
@@ -128,7 +128,7 @@ def _library(name: str) -> Finding:
         import_module(name)
     except requirements.BrokenLibraryError as error:
         return Finding(what, found, error.reason, error.command)
-    except (ImportError, AssertionError, RuntimeError, AttributeError) as error:  # asserts the version of mmcv
+    except (ImportError, AssertionError, RuntimeError, AttributeError) as error:  # they assert the version of mmcv
         reason = ' '.join(str(error).split()) or type(error).__name__
         return Finding(what, found, reason, requirements.installing(*dict.fromkeys(('mmcv', name))))
     return Finding(what, f'{found}, with its operators' if name == 'mmcv' else found)
@@ -138,7 +138,7 @@ def _opencv() -> Finding:
     found = sorted({f'{each.name} {each.version}' for each in distributions()
                     if (each.name or '').startswith('opencv-')})
     fault = command = ''
-    if len({each.split()[1] for each in found}) > 1:  # the forks need two builds; of one version they agree
+    if len({each.split()[1] for each in found}) > 1:  # the forks need two builds, which must have the same version
         fault = 'builds of several versions overwrite each other'
         command = f'pip uninstall -y {" ".join(each.split()[0] for each in found)} && pip install opencv-python'
     elif not found and find_spec('cv2') is None:
@@ -177,7 +177,7 @@ def _triton() -> Finding:
 
 
 def _optional(package: str) -> Finding:
-    """What only some uses need."""
+    """Check a package that only some features need."""
     try:
         return Finding(package, version(package))
     except PackageNotFoundError:

@@ -11,25 +11,25 @@ from collections.abc import Callable
 OF_THE_MACHINE = {getattr(errno, name) for name in (
     'EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'EDQUOT', 'EFBIG', 'EIO', 'ENOTDIR', 'EISDIR', 'EEXIST', 'ENAMETOOLONG',
     'ELOOP', 'EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN', 'ESTALE')}
-"""Refusals of the system that are no mistake of a program: permissions, a full disk, a file in a folder's place."""
+"""System errors that are not a bug: permissions, a full disk, a file where a folder should be."""
 
 
 class UsageError(Exception):
-    """A mistake in what the user gave: a config, a path, a number, a missing package.
+    """A mistake in the user's input or setup: a config, a path, a number, a missing package.
 
-    The message names the thing, the value that came and the way out. It must fit on one line.
+    The message names the thing, its value and the remedy. It must fit on one line.
     """
 
 
 class ProcessError(UsageError):
-    """What one process of a job of several may meet alone, such as a bad loss: each process prints its own."""
+    """An error that may occur in only one process of a job, such as a bad loss. Each process prints its own."""
 
 
 class ImageError(ProcessError):
     """An image that cannot be trained on.
 
     Args:
-        message: names it; torch prepends the traceback of a data worker, which is removed.
+        message: names the image. The traceback that torch prepends in a data loader worker is removed.
     """
 
     def __init__(self, message: str) -> None:
@@ -40,8 +40,8 @@ class Stopped(Exception):
     """A run has stopped after a signal.
 
     Args:
-        message: where it stopped, and how to go on.
-        number: the signal.
+        message: where the run stopped, and how to resume.
+        number: number of the signal.
     """
 
     def __init__(self, message: str, number: int) -> None:
@@ -50,23 +50,23 @@ class Stopped(Exception):
 
 
 def is_first_process() -> bool:
-    """Whether this process speaks for a job of several: it is the first of them, or the only one."""
+    """Return whether this process is the first or only one of its job, which prints for all."""
     return os.environ.get('RANK', os.environ.get('SLURM_PROCID', '0')) == '0'
 
 
 def exit_on_usage_error(main: Callable[[], None]) -> None:
-    """Run a command; end with one line on stderr where it raises :class:`UsageError` or is interrupted.
+    """Run a command; on :class:`UsageError`, :class:`Stopped` or a system error, exit with one line on stderr.
 
-    In a job of several processes every process meets the same mistake, and only the first of them prints it; a
-    :class:`ProcessError` is printed by the process that it happened to, and so is what the system refuses, such as a
-    file that may not be written. A log that takes no more text does not end a run.
+    In a distributed job every process finds the same usage error, and only the first prints it. A
+    :class:`ProcessError` or a system error, such as a file without write permission, is printed by every process in
+    which it occurs. A failed write to a log does not end the run.
 
     Args:
         main: the command's entry point.
 
     Raises:
-        SystemExit: code 2 after a ``UsageError`` or a refusal of the system; 128 and the signal's number after a
-            signal, or where nobody reads the output any more.
+        SystemExit: code 2 after a ``UsageError`` or a system error; 128 + the signal number after a signal; 128 +
+            SIGPIPE if the reader of the output has closed it.
     """
     logging.raiseExceptions = False
     if sys.stdout is not None:

@@ -1,4 +1,4 @@
-"""``python -m dmsca_mm.native`` builds the operator's CPU kernels with the C++ compiler that is here."""
+"""``python -m dmsca_mm.native``: build the operator's CPU kernels with the installed C++ compiler."""
 import sys
 
 from .attention.dmsca.cpu.compile_kernels import main

@@ -1,6 +1,6 @@
-"""Plugin dicts: the preset ``dmsca``, one with other arguments, and the table of names that the tools take.
+"""Plugin dicts: the preset ``dmsca``, a function for other arguments, and the table of names that the tools accept.
 
-Importing this file registers DMSCA and its peers with mmengine's root registry, where mmdet, mmseg and every other
+Importing this module registers DMSCA and its peers in mmengine's root registry, where mmdet, mmseg and every other
 OpenMMLab library finds ``type='DMSCA'``.
 """
 from __future__ import annotations
@@ -28,17 +28,17 @@ POSITIONS = ('after_conv1', 'after_conv2', 'after_conv3')
 
 def plugin(stages: Sequence[bool] = dmsca['stages'], position: str = dmsca['position'],
            **operator_arguments: Any) -> dict[str, Any]:
-    """A plugin dict for ``plugins=[...]`` of an OpenMMLab ResNet.
+    """Return a plugin dict for ``plugins=[...]`` of an OpenMMLab ResNet.
 
     Args:
-        stages: for each stage of the backbone, whether its blocks take the plugin. The default leaves out the first,
+        stages: for each stage of the backbone, whether its blocks get the plugin. The default skips the first stage,
             which detection configs freeze.
         position: ``'after_conv1'``, ``'after_conv2'`` or ``'after_conv3'``, after the convolution's norm.
-        **operator_arguments: those of :class:`~dmsca_mm.attention.DMSCA` other than ``in_channels``; ``postfix``, a
-            text that the names of its parameters get, tells it from others of its kind in a block.
+        **operator_arguments: those of :class:`~dmsca_mm.attention.DMSCA` except ``in_channels``. ``postfix`` is added
+            to its module name, to distinguish it from other plugins of its type in a block.
 
     Raises:
-        TypeError: stages is no sequence of bools; an operator argument is unknown or of a wrong type.
+        TypeError: stages is not a sequence of bools; an operator argument is unknown or of a wrong type.
         ValueError: stages is empty, the position is unknown, an operator argument is out of range.
 
     Source:
@@ -55,10 +55,10 @@ def plugin(stages: Sequence[bool] = dmsca['stages'], position: str = dmsca['posi
 
 
 def check_operator_arguments(arguments: dict[str, Any], operator: type[nn.Module] = DMSCA) -> None:
-    """Refuse arguments that an operator would refuse, before any model is built.
+    """Reject the arguments that an operator's constructor rejects, before any model is built.
 
     Raises:
-        TypeError, ValueError: those of its constructor.
+        TypeError, ValueError: those of the constructor.
     """
     with torch.device('meta'):
         operator(**{'in_channels': 64, **arguments})
@@ -67,7 +67,7 @@ def check_operator_arguments(arguments: dict[str, Any], operator: type[nn.Module
 PLUGINS: dict[str, dict[str, Any] | None] = {
     'dmsca': dmsca,
     **{peer.name: {**dmsca, 'cfg': dict(type=peer.operator.__name__)} for peer in PEERS},
-    # As in mmdet's configs/empirical_attention: one row of attention a head, linear in the pixels. Y = X at first.
+    # As in mmdet's configs/empirical_attention: one attention row per head, linear in the pixels. Initially Y = X.
     'ga': {**dmsca, 'cfg': dict(type='GeneralizedAttention', spatial_range=-1, num_heads=8, attention_type='0010',
                                 kv_stride=2)},
     'dmsca_paper': {**dmsca, 'cfg': dict(type='DMSCA', init='paper')},
@@ -77,13 +77,13 @@ PLUGINS: dict[str, dict[str, Any] | None] = {
 
 
 def plugin_entries(backbone: dict[str, Any]) -> list[dict[str, Any]]:
-    """The plugin dicts of a backbone.
+    """Return the plugin dicts of a backbone.
 
     Args:
         backbone: its dict.
 
     Raises:
-        UsageError: its plugins are no list, or one of them names no operator or has stages that are no list.
+        UsageError: its plugins are not a list, or one of them names no operator or has stages that are not a list.
     """
     entries = backbone.get('plugins') or []
     if not isinstance(entries, (list, tuple)):
@@ -101,7 +101,7 @@ def plugin_entries(backbone: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def check_entry(entry: dict[str, Any], kind: str, number: int) -> None:
-    """Check one plugin dict of a backbone that takes plugins and has so many stages."""
+    """Check one plugin dict against a backbone of class ``kind`` with ``number`` stages."""
     stages = entry.get('stages')
     if stages is not None and len(stages) != number:
         raise UsageError(f'plugin stages {tuple(stages)} has {len(stages)} entries, but the backbone {kind} has '
@@ -120,19 +120,19 @@ def check_entry(entry: dict[str, Any], kind: str, number: int) -> None:
 
 
 def name_apart(entries: Sequence[dict[str, Any]], number: int) -> list[dict[str, Any]]:
-    """Plugins of one kind that meet in a block, each with a postfix of its own for the names of its parameters.
+    """Give plugins of one type in the same block distinct postfixes for their module names.
 
-    mmdet and mmseg refuse two of one name. The first keeps its name, the second gets the postfix ``2``.
+    mmdet and mmseg reject two plugins of one name. The first keeps its name, the second gets the postfix ``2``.
 
     Args:
-        entries: plugin dicts, of :func:`plugin_entries`; one that has a postfix keeps it.
-        number: of the backbone's stages.
+        entries: plugin dicts, from :func:`plugin_entries`; one that has a postfix keeps it.
+        number: number of stages of the backbone.
 
     Returns:
-        Plugin dicts; those that meet no other are the same objects.
+        Plugin dicts; those without a conflict are the same objects.
 
     Raises:
-        UsageError: two with the same postfix meet.
+        UsageError: two plugins of one type in a block have the same postfix.
     """
     taken: set[tuple[int, str]] = set()
     result = list(entries)
@@ -153,6 +153,6 @@ def name_apart(entries: Sequence[dict[str, Any]], number: int) -> list[dict[str,
 
 
 def _abbreviation(kind: str | type) -> str:
-    """What the names of a plugin's parameters begin with."""
+    """Return the prefix of a plugin's module name."""
     found = MODELS.get(kind) if isinstance(kind, str) else kind
     return getattr(found, '_abbr_', str(kind))

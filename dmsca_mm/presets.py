@@ -1,9 +1,9 @@
-"""The preset as plain data, for Python and for configs alike.
+"""The preset as plain data, for both Python and configs.
 
-This file is an ordinary config as well: ``configs/_base_/dmsca.py`` inherits it, and a Python-style config says
+This file is also a config: ``configs/_base_/dmsca.py`` inherits it, and a Python-style config uses
 ``with read_base(): from dmsca_mm.presets import dmsca``.
 """
 custom_imports = dict(imports=['dmsca_mm'], allow_failed_imports=False)
 
-# Detection configs freeze the first stage with all that is in it, so the plugin sits in the other three.
+# Detection configs freeze the whole first stage, so the plugin goes into the other three.
 dmsca = dict(cfg=dict(type='DMSCA'), stages=(False, True, True, True), position='after_conv3')

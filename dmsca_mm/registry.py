@@ -1,6 +1,6 @@
-"""The one name that a dumped config imports: it registers every hook, loop, transform and function of a run.
+"""Register every hook, loop, transform and function that a run adds to its config.
 
-A config that a run wrote has ``dmsca_mm.registry`` in ``custom_imports``, so the files behind it can move.
+A config that a run dumps has ``dmsca_mm.registry`` in ``custom_imports``, so the modules behind it can move.
 """
 from .runtime.hooks import attention_log, checkpoint, non_finite, processes, signals
 from .runtime.resume import loops, sampler

@@ -1,4 +1,4 @@
-"""What the tests share: where the repository lies, and tiny data sets in the layouts of COCO and ADE20K."""
+"""Fixtures that the tests share: the repository's path, and tiny data sets in the layouts of COCO and ADE20K."""
 import json
 import os
 import random
@@ -18,7 +18,7 @@ warnings.filterwarnings('ignore', message='pkg_resources is deprecated')
 
 @pytest.fixture(autouse=True)
 def _seed():
-    """What a test draws does not depend on those that ran before it in the same process."""
+    """Make random numbers independent of the tests that ran before in the same process."""
     random.seed(0)
     np.random.seed(0)
     torch.manual_seed(0)
@@ -31,7 +31,7 @@ def repository():
 
 @pytest.fixture(scope='session')
 def real_data(repository):
-    """The folder of real data that lies beside the checkout or in DMSCA_TEST_DATA: ``bccd`` in it, and ``camvid``."""
+    """The folder with the real data ``bccd`` and ``camvid``: DMSCA_TEST_DATA, or shared/data beside the checkout."""
     folder = Path(os.environ.get('DMSCA_TEST_DATA') or repository.parent / 'shared/data')
     if not {'bccd', 'camvid'} <= {path.name for path in folder.glob('*')}:
         pytest.skip('no real data: name their folder in DMSCA_TEST_DATA')
@@ -103,7 +103,7 @@ DIGITS_MODELS = {'detector': 'configs/digits/faster_rcnn_r50_dmsca_digits.py',
 
 @pytest.fixture(scope='session')
 def untrained(repository, tmp_path_factory):
-    """Makes a model of ``DIGITS_MODELS`` with random weights; gives its config and checkpoint."""
+    """Build a model of ``DIGITS_MODELS`` with random weights; return its config and checkpoint."""
     from dmsca_mm.preflight import check_build
     from dmsca_mm.runtime.config import load_config
     made = {}

@@ -1,10 +1,10 @@
-"""What does something when it is unpickled."""
+"""Objects that do something when they are unpickled."""
 import os
 import shlex
 
 
 class Calls:
-    """Pickles as a call of a function."""
+    """Pickles as a function call."""
 
     def __init__(self, function, *arguments):
         self.call = function, arguments
@@ -14,5 +14,5 @@ class Calls:
 
 
 def touching(marker):
-    """Makes a file by a command of the shell."""
+    """Creates a file with a shell command when unpickled."""
     return Calls(os.system, f'touch {shlex.quote(str(marker))}')

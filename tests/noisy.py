@@ -1,6 +1,6 @@
-"""A training of seconds in which all is random that can be: order, noise of three generators, dropout; with an average.
+"""A training of seconds with every source of randomness: order, noise of three generators, dropout; and with an EMA.
 
-``python noisy.py WORK_DIR [KEY=VALUE...]`` runs it in a process of its own and goes on where an earlier one stopped.
+``python noisy.py WORK_DIR [KEY=VALUE...]`` runs it in a separate process and resumes where an earlier one stopped.
 """
 import ast
 import random
@@ -76,15 +76,15 @@ def runner(work_dir, resume=None, loop='SameEpochLoop', workers=0, interval=5, p
 
     Args:
         work_dir: of the run.
-        resume: checkpoint to go on from; True for the newest of the work directory.
+        resume: checkpoint to resume from; True for the newest of the work directory.
         loop: name of the training loop.
         workers: data workers.
-        interval: iterations from one checkpoint to the next.
-        pause: seconds that each step takes longer.
+        interval: iterations between checkpoints.
+        pause: seconds added to each step.
         seed: of the run.
-        padding: megabytes that each checkpoint is larger, so that a kill can meet it half written.
-        accumulate: iterations to one step of the optimizer.
-        validate: whether each epoch ends with a validation, whose data workers stay.
+        padding: megabytes added to each checkpoint, so that a kill can interrupt its write.
+        accumulate: iterations per optimizer step.
+        validate: whether each epoch ends with a validation, with persistent data workers.
     """
     length = dict(max_epochs=EPOCHS) if 'Epoch' in loop else dict(max_iters=EPOCHS * PER_EPOCH)
     workers_stay = dict(num_workers=workers, persistent_workers=workers > 0, worker_init_fn=dict(type=start_worker))
@@ -110,7 +110,7 @@ def runner(work_dir, resume=None, loop='SameEpochLoop', workers=0, interval=5, p
 
 
 def outcome(work_dir):
-    """All tensors of the last checkpoint, by name: weights, averages, optimizer."""
+    """Return all tensors of the last checkpoint by name: weights, averages, optimizer."""
     content = checkpoint.read(Path(work_dir) / f'iter_{EPOCHS * PER_EPOCH}.pth')
     weights = {f'{kind}/{name}': value for kind in ('state_dict', 'ema_state_dict')
                for name, value in content[kind].items()}
@@ -120,7 +120,7 @@ def outcome(work_dir):
 
 
 def main():
-    """Start or go on."""
+    """Start or resume."""
     options = {key: ast.literal_eval(value) for key, value in (pair.split('=') for pair in sys.argv[2:])}
     checkpoint_hook.install(dict())
     begun, _ = newest(Path(sys.argv[1]))

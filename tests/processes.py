@@ -1,4 +1,4 @@
-"""Starting, watching and ending trainings that run in processes of their own."""
+"""Start, watch and end trainings that run in separate processes."""
 import os
 import subprocess
 import time
@@ -7,11 +7,11 @@ from contextlib import suppress
 import psutil
 
 PATIENCE = 120
-"""Seconds that a test waits for what takes a few."""
+"""Seconds after which a test gives up waiting for what takes a few."""
 
 
 def started(command, **options):
-    """A process group of its own, with one thread, its output kept together."""
+    """Start a process in its own process group, with one thread and combined output."""
     environment = {**os.environ, 'OMP_NUM_THREADS': '1', **options.pop('environment', {})}
     options.setdefault('stdout', subprocess.PIPE)
     return subprocess.Popen([str(part) for part in command], stderr=subprocess.STDOUT, text=True,
@@ -19,7 +19,7 @@ def started(command, **options):
 
 
 def kill_all(process):
-    """End a process and whatever it has started, at once, as a machine does that loses its power."""
+    """Kill a process and all its descendants at once, like a power failure."""
     family = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
     process.kill()
     for relative in family:
@@ -28,7 +28,7 @@ def kill_all(process):
 
 
 def finished(process):
-    """Exit code and output of a process that must end by itself."""
+    """Return the exit code and output of a process that must end by itself."""
     try:
         output, _ = process.communicate(timeout=PATIENCE)
     except subprocess.TimeoutExpired:
@@ -54,12 +54,12 @@ def kill_often(command, work_dir, moments):
     """Kill a training once for each moment, then let it end.
 
     Args:
-        command: starts it, or goes on.
-        work_dir: where its checkpoints lie.
-        moments: for each kill the seconds after the run's first new checkpoint, or 'write': while one is written.
+        command: starts or resumes it.
+        work_dir: folder of its checkpoints.
+        moments: for each kill the seconds after the run's first new checkpoint, or 'write' for during a write.
 
     Returns:
-        The kills that met a checkpoint half written, and the output of the last run.
+        The number of kills during the write of a checkpoint, and the output of the last run.
     """
     half = 0
     for moment in moments:

@@ -1,4 +1,4 @@
-"""ResNets that take plugins at every depth: the libraries' own function and names, and the plugins inside."""
+"""ResNets that support plugins at every depth: the libraries' function and parameter names, with the plugins inside."""
 import pytest
 import torch
 from mmengine.config import Config
@@ -29,7 +29,7 @@ def built(**arguments):
 
 
 def scrambled(model):
-    """The model with random weights and statistics, so that no norm or plugin does nothing."""
+    """Randomize weights and statistics, so that every norm and plugin has an effect."""
     torch.manual_seed(0)
     with torch.no_grad():
         for parameter in model.parameters():
@@ -59,7 +59,7 @@ def test_without_plugins_it_is_the_librarys_resnet_bit_for_bit(variant, depth):
         (outputs, gradients), (their_outputs, their_gradients) = results
         assert all(torch.equal(a, b) for a, b in zip(outputs, their_outputs, strict=True))
         for a, b in zip(gradients, their_gradients, strict=True):
-            if options.get('with_cp'):  # torch's two ways of checkpointing add gradients up in another order
+            if options.get('with_cp'):  # torch's two ways of checkpointing sum gradients in different orders
                 torch.testing.assert_close(a, b)
             else:
                 assert torch.equal(a, b)
@@ -165,7 +165,7 @@ PUBLISHED = {'mmdet::retinanet/retinanet_r18_fpn_1x_coco.py': 6,
 
 @pytest.mark.parametrize('name', PUBLISHED)
 def test_plugin_goes_into_published_shallow_configs(name, tmp_path):
-    """By --plugin, and by plugins=[dmsca] in a config that inherits one; the dumped config needs no tool of ours."""
+    """With --plugin, and with plugins=[dmsca] in a derived config; the dumped config does not need our tools."""
     library = name.split('::')[0]
     stages = '(False, True, True, True)' if library == 'mmdet' else '(True, True, True, True)'
     (tmp_path / 'mine.py').write_text(f"_base_ = '{name}'\nfrom dmsca_mm import dmsca\n"
@@ -183,7 +183,7 @@ def test_plugin_goes_into_published_shallow_configs(name, tmp_path):
 
 
 def test_class_in_place_of_its_name(tmp_path):
-    """As a Python-style config gives it."""
+    """As in a Python-style config."""
     (tmp_path / 'mine.py').write_text(
         'from mmdet.models import ResNet\nfrom dmsca_mm import dmsca\nfrom mmengine.config import read_base\n'
         'with read_base():\n    from .baseline import *\n'

@@ -1,4 +1,4 @@
-"""A walk over a config gives every dict with its path; a plugin goes into every backbone."""
+"""A walk over a config yields every dict with its path; a plugin is added to every backbone."""
 import pytest
 from mmengine.config import Config
 

@@ -1,6 +1,6 @@
 """The headline configs are the published baselines plus the plugin; their models run at full image size.
 
-Those of a data set train on it in the layout that docs/data.md gives it.
+The configs of a data set train on it in the layout of docs/data.md.
 """
 import json
 
@@ -42,7 +42,7 @@ def test_headline_differs_from_the_baseline_in_plugin_and_import_alone(config, b
 
 
 def without_pretrained_weights(model):
-    """Nothing is downloaded in a test, and one process without CUDA has no SyncBN."""
+    """Avoid downloads and SyncBN, which one process without CUDA does not support."""
     model.backbone.init_cfg = None
     model.pop('pretrained', None)
     model.backbone.norm_cfg = dict(type='BN', requires_grad=True)
@@ -50,9 +50,9 @@ def without_pretrained_weights(model):
 
 
 def one_training_step(config):
-    """Loss and backward on one batch of the config's own loader; gives the batch, the model and the loss.
+    """Compute loss and backward on one batch of the config's data loader; return the batch, the model and the loss.
 
-    Without init_weights: mmdet would zero the norm before each plugin, and nothing behind a zero has a gradient.
+    It skips init_weights, because mmdet would zero the norm before each plugin, and the gradients would be zero.
     """
     with DefaultScope.overwrite_default_scope(config.default_scope):
         loader = Runner.build_dataloader(config.train_dataloader, seed=0)
@@ -70,7 +70,7 @@ def assert_every_plugin_learns(model, loss):
     plugins = [module for module in model.modules() if isinstance(module, DMSCA)]
     assert plugins
     for module in plugins:
-        # From the identity start these three move first; their gradients show that the plugin is in the graph.
+        # From the identity start these three learn first; their gradients show that the plugin is in the graph.
         for last in (module.gce.fc2, module.msce.fuse, module.aa.conv):
             assert last.weight.grad.isfinite().all()
             assert last.weight.grad.any()
@@ -82,7 +82,7 @@ def test_headline_detector_trains_and_predicts_at_800_by_1344(config, tiny_coco)
     loader = config.train_dataloader
     loader.update(batch_size=1, num_workers=0, persistent_workers=False)
     loader.dataset.update(data_root=f'{tiny_coco}/')
-    # 800 x 1333 keeps the ratio of the image and pads to a multiple of 32: a wide one gives 800 x 1344.
+    # 800 x 1333 keeps the aspect ratio and pads to a multiple of 32: a wide image gives 800 x 1344.
     for step in loader.dataset.pipeline:
         if step.type == 'Resize':
             step.keep_ratio = False
@@ -138,7 +138,7 @@ def test_digit_models_build_with_the_plugin_in_every_stage(name, repository):
 
 @pytest.fixture(scope='session')
 def tiny_bccd(tmp_path_factory):
-    """Two images a split with a cell of each kind, laid out like BCCD."""
+    """Two images per split with a cell of each kind, laid out like BCCD."""
     root, random = tmp_path_factory.mktemp('bccd'), np.random.default_rng(0)
     (root / 'images').mkdir()
     kinds = ('RBC', 'WBC', 'Platelets')
@@ -158,7 +158,7 @@ def tiny_bccd(tmp_path_factory):
 
 @pytest.fixture(scope='session')
 def tiny_camvid(tmp_path_factory):
-    """Four images a split with every class and unlabelled pixels, laid out like CamVid."""
+    """Four images per split with every class and unlabelled pixels, laid out like CamVid."""
     root, random = tmp_path_factory.mktemp('camvid'), np.random.default_rng(0)
     for split in ('train', 'val', 'test'):
         for number in range(4):

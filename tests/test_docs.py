@@ -1,6 +1,6 @@
-"""README, docs and scripts lead somewhere: links, anchors, pictures, files, tests and make targets that they name.
+"""All links, anchors, pictures, files, tests and make targets that README, docs and scripts name exist.
 
-Every docs page that a comment, a docstring or a message names is there, too.
+So does every docs page that a comment, a docstring or a message names.
 """
 import re
 from pathlib import Path
@@ -12,7 +12,7 @@ README = ROOT / 'README.md'
 PAGES = [*sorted(ROOT.glob('*.md')), *sorted((ROOT / 'docs').glob('*.md'))]
 SCRIPTS = [ROOT / 'Makefile', *sorted((ROOT / 'tools').glob('*.sh'))]
 TEMPLATE = ROOT / 'benchmarks/study_page.md.template'
-"""Of docs/study.md; its links are relative to docs."""
+"""Template of docs/study.md; its links are relative to docs."""
 
 
 def without_code(page):
@@ -20,7 +20,7 @@ def without_code(page):
 
 
 def anchors(page):
-    """Those that GitHub gives the headings."""
+    """Return the anchors that GitHub generates for the headings."""
     titles = re.findall(r'^#+ (.*)$', without_code(page), flags=re.MULTILINE)
     return {re.sub(r'[^\w\- ]', '', title.lower()).replace(' ', '-') for title in titles}
 

@@ -1,4 +1,4 @@
-"""``python -m dmsca_mm`` names what is broken, with the command that mends it."""
+"""``python -m dmsca_mm`` names what is broken and the command that fixes it."""
 import os
 import re
 import subprocess

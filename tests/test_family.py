@@ -1,6 +1,6 @@
-"""Which backbones take the plugin: it is there, it is used and it learns, or it is refused by name.
+"""Backbones that support the plugin contain, use and train it; the others are refused by name.
 
-docs/configs.md has the table; a test compares the two.
+A test compares them with the table in docs/configs.md.
 """
 import re
 
@@ -22,7 +22,7 @@ THIN = dict(base_channels=16, stem_channels=16)
 GROUPED = dict(depth=50, groups=16, base_width=8)  # twice as wide inside as a ResNet
 SPLIT = dict(depth=50, radix=2, reduction_factor=4, avg_down_stride=True, stem_channels=16, base_channels=16)
 
-# backbone: what it is built with, and the positions at which it takes the plugin
+# backbone: its arguments, and the positions at which it supports the plugin
 TAKES = {
     'mmdet.ResNet': (dict(depth=50, **THIN), POSITIONS),
     'mmdet.ResNetV1d': (dict(depth=50, **THIN), POSITIONS),

@@ -1,4 +1,4 @@
-"""The plan of the package: a module imports from modules below its own, and no file imports itself by way of others."""
+"""The layers of the package: a module imports only from modules below it, and there are no import cycles."""
 import runpy
 import sys
 from graphlib import TopologicalSorter
@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-# From the ground up. A module: the libraries that it may import. It may also import the modules above it here.
+# From the lowest layer up. Each module has the libraries that it may import, and may import the modules listed before.
 MODULES = {
     'errors': set(), 'version': set(), 'presets': set(),
     'datasets': {'numpy', 'cv2', 'PIL', 'skimage', 'sklearn'},
@@ -31,12 +31,12 @@ MODULES = {
     '__init__': set(),
 }
 NEEDS = {'datasets': {'errors'}, 'attention': set(), 'native': {'attention'}}
-"""Modules that may import less than all that is below them."""
+"""Modules that may import only some of the modules below them."""
 
 
 @pytest.fixture(scope='module')
 def script(repository):
-    """The script that draws them; it reads the imports."""
+    """The script that draws the imports, used here to read them."""
     return SimpleNamespace(**runpy.run_path(str(repository / 'tools/draw_imports.py')))
 
 
@@ -84,7 +84,7 @@ def test_tests_mirror_the_package(repository, files):
         if path.stem in ('__init__', '__main__', 'version', 'presets'):
             continue
         relative = path.relative_to(package)
-        tested = path.name.replace('_gradient_kernels', '_kernels')  # forward and backward share what they are made of
+        tested = path.name.replace('_gradient_kernels', '_kernels')  # forward and backward share a test file
         assert (tests / relative.parent / f'test_{tested}').exists(), f'no test file for {relative}'
 
 

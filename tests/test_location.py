@@ -1,4 +1,4 @@
-"""Tests and tools work wherever the checkout lies and whatever its folders are called."""
+"""Tests and tools work with any location and any folder names of the checkout."""
 import os
 import shutil
 import subprocess
@@ -8,7 +8,7 @@ import pytest
 
 OWN = ('benchmarks', 'configs', 'dmsca_mm', 'requirements', 'tests', 'tools')
 FOLDERS = ('se', "it's with space", 'dmsca')
-"""Names of contenders, and what ends a word or a string."""
+"""Names of contenders, and characters that end a word or a string."""
 SENSITIVE = ('tests/test_setup.py', 'tests/analysis/report/test_assemble.py',
              'tests/benchmarks/test_study.py::test_contenders_differ_in_their_attention_alone')
 """Tests that compare paths, write them into configs or hand them to a shell."""
@@ -16,7 +16,7 @@ SENSITIVE = ('tests/test_setup.py', 'tests/analysis/report/test_assemble.py',
 
 @pytest.fixture(scope='module')
 def elsewhere(repository, tmp_path_factory):
-    """Runs a command in a copy of the checkout below ``FOLDERS``."""
+    """Run a command in a copy of the checkout below ``FOLDERS``."""
     copy = tmp_path_factory.mktemp('elsewhere').joinpath(*FOLDERS)
     for name in OWN:
         shutil.copytree(repository / name, copy / name, ignore=shutil.ignore_patterns('__pycache__'))

@@ -1,4 +1,4 @@
-"""Published detectors and segmenters beyond the headline ones, with the plugin: built, trained a step, tested."""
+"""Other published detectors and segmenters than the headline ones, with the plugin: built, trained a step, tested."""
 import numpy as np
 import pytest
 import torch
@@ -13,7 +13,7 @@ from dmsca_mm.runtime.config import load_config
 
 SIDE = 64
 
-# A quarter of the width, so that a step takes a second: what the parts behind the backbone then get.
+# Channels after the backbone at a quarter of its width, with which a step takes a second.
 WIDTHS = {50: [64, 128, 256, 512], 18: [16, 32, 64, 128]}
 
 
@@ -51,7 +51,7 @@ def built(name, options):
     config = load_config(name, {**THIN, **options}, plugin='dmsca')
     init_default_scope(config.default_scope)
     forget_pretrained(config.model)
-    config.model.backbone.zero_init_residual = False  # behind a zero, which no pretrained net has, nothing learns
+    config.model.backbone.zero_init_residual = False  # a zero, which no pretrained net has, would block gradients
     model = revert_sync_batchnorm(MODELS.build(config.model))
     model.init_weights()
     return model, build_optim_wrapper(model, config.optim_wrapper), [m for m in model.modules() if isinstance(m, DMSCA)]
@@ -112,7 +112,7 @@ def test_published_model_with_the_plugin_takes_a_training_step_and_predicts(name
                                   'mmdet::retinanet/retinanet_r18_fpn_1x_coco.py',
                                   'mmseg::pspnet/pspnet_r18-d8_4xb2-80k_cityscapes-512x1024.py'])
 def test_with_pretrained_weights_the_first_outputs_are_the_plain_models(name, tmp_path):
-    """Classification weights go into the plain model and into the one with the plugin; every output is equal."""
+    """With the same classification weights, the plain model and the one with the plugin have equal outputs."""
     path, models = tmp_path / 'classifier.pth', []
     for plugin in ('none', 'dmsca'):
         config = load_config(name, {**THIN, **{**DETECTORS, **SEGMENTERS}[name][1]}, plugin=plugin)
@@ -121,7 +121,7 @@ def test_with_pretrained_weights_the_first_outputs_are_the_plain_models(name, tm
         config.model.backbone.init_cfg = dict(type='Pretrained', checkpoint=str(path))
         model = revert_sync_batchnorm(MODELS.build(config.model))
         if plugin == 'none':
-            state = {key: value + torch.rand_like(value) if value.dim() == 1 else value  # no norm does nothing
+            state = {key: value + torch.rand_like(value) if value.dim() == 1 else value  # every norm has an effect
                      for key, value in model.backbone.state_dict().items()}
             torch.save({**state, 'fc.weight': torch.zeros(10, 512), 'fc.bias': torch.zeros(10)}, path)
         model.init_weights()
@@ -130,7 +130,7 @@ def test_with_pretrained_weights_the_first_outputs_are_the_plain_models(name, tm
     plain, attending = models
     assert all(torch.equal(attending.backbone.state_dict()[key], value) for key, value in state.items())
     heads = {key: value for key, value in plain.state_dict().items() if not key.startswith('backbone.')}
-    attending.load_state_dict(heads, strict=False)  # the heads start at random
+    attending.load_state_dict(heads, strict=False)  # the heads have random weights
     data = attending.data_preprocessor(segmented() if name in SEGMENTERS else detected('mask' in name))
     with torch.no_grad():
         outputs = [flat(model(**data, mode='tensor')) for model in models]

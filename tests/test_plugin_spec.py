@@ -1,4 +1,4 @@
-"""What ``--plugin`` takes: names with arguments, several of them, and any registered layer."""
+"""Values of ``--plugin``: names with arguments, several of them, and any registered layer."""
 import pytest
 from mmcv.cnn import ContextBlock
 from mmengine.registry import MODELS
@@ -33,7 +33,7 @@ def test_text_stands_for_plugin_dicts(spec, expected):
 @pytest.mark.parametrize(('spec', 'words'), [
     ('none-such', ["unknown plugin 'none-such'", 'dmsca, se']), ('none+se', ["unknown plugin 'none'"]),
     ('se+', ["unknown plugin 'se+'"]), ('', ["unknown plugin ''"]), ('se:', ["plugin argument ''", 'KEY=VALUE']),
-    ('se:8', ["plugin argument '8' is no KEY=VALUE"]), ('se:reduction=', ["'reduction='"])])
+    ('se:8', ["plugin argument '8' is not KEY=VALUE"]), ('se:reduction=', ["'reduction='"])])
 def test_what_stands_for_none_is_refused(spec, words):
     with pytest.raises(UsageError) as caught:
         plugins_of(spec)

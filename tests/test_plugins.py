@@ -1,4 +1,4 @@
-"""The preset and the ways to put it into a published config of mmdet and of mmseg."""
+"""The preset and the ways to add it to a published config of mmdet or mmseg."""
 import subprocess
 import sys
 
@@ -78,7 +78,7 @@ def test_text_config_may_import_the_preset(library, tmp_path):
 
 @pytest.fixture
 def python_style(tmp_path):
-    """Writes a Python-style config over a published one and gives its path."""
+    """Write a Python-style config based on a published one and return its path."""
     def write(library, plugins, imported):
         get_config(PUBLISHED[library]).dump(tmp_path / 'baseline.py')
         path = tmp_path / 'mine.py'

@@ -36,7 +36,7 @@ def test_classifiers_build_with_the_plugin_in_every_block(config):
     blocks, channels = DEPTHS[depth]
     assert sum(isinstance(module, DMSCA) for module in model.backbone.modules()) == blocks
     assert model.head.fc.weight.shape == (classes, channels)
-    assert model.data_preprocessor.num_classes == classes  # and so its mean and deviation are the data's
+    assert model.data_preprocessor.num_classes == classes  # so mean and deviation come from the data set's config
     assert model.backbone.conv1.stride == ((1, 1) if 'cifar' in name else (2, 2))
     model.init_weights()
     image = torch.rand(2, 3, 32, 32)
@@ -77,7 +77,7 @@ def tiny_imagenet(tmp_path_factory):
 
 @pytest.fixture
 def tiny_cifar(tmp_path, monkeypatch):
-    """Gives folders laid out like CIFAR's with four images in each file; their hashes are not those of the whole."""
+    """Folders laid out like CIFAR's with four images in each file; the check of their hashes is disabled."""
     from mmpretrain.datasets import CIFAR10, CIFAR100
     random = np.random.default_rng(0)
     for kind, label in ((CIFAR10, 'labels'), (CIFAR100, 'fine_labels')):
@@ -120,7 +120,7 @@ def tiny_fashion_mnist(tmp_path):
     for split in ('train', 't10k'):
         images, labels = random.integers(0, 256, (4, 28, 28), dtype=np.uint8), np.array([0, 1, 2, 9], np.uint8)
         for name, content in ((f'{split}-images-idx3-ubyte', images), (f'{split}-labels-idx1-ubyte', labels)):
-            head = [0x0800 + content.ndim, *content.shape]  # unsigned bytes, how many dimensions, how long each is
+            head = [0x0800 + content.ndim, *content.shape]  # unsigned bytes, number of dimensions, size of each
             (tmp_path / name).write_bytes(np.array(head, '>i4').tobytes() + content.tobytes())
     return tmp_path
 
@@ -161,7 +161,7 @@ def test_one_training_step_of_a_thin_classifier_with_the_plugin_in_every_block(c
 
 
 def pretrained(repository, tmp_path, base):
-    """A classifier of digits with weights like no start's, saved as mmengine saves it."""
+    """Save a digit classifier, with weights unlike any initialization, as mmengine does; return its weights."""
     model = check_build(load_config(str(repository / 'configs/pretrain/resnet50_dmsca_digits.py'),
                                     {'model.backbone.base': base}))
     random = torch.Generator().manual_seed(7)
@@ -195,7 +195,7 @@ def test_every_tensor_of_a_classifiers_backbone_starts_a_detector_and_a_segmente
 
 
 def test_a_detector_computes_what_the_classifiers_backbone_computes(repository, tmp_path):
-    """The same numbers come out, so the gates mean the same: their range is no part of a state_dict."""
+    """Equal outputs show that the gates have the same range, which is not part of a state_dict."""
     classifier = check_build(load_config(str(repository / 'configs/pretrain/resnet50_dmsca_digits.py')))
     detector = check_build(load_config(str(repository / 'configs/digits/faster_rcnn_r50_dmsca_digits.py')))
     for module in classifier.modules():

@@ -1,4 +1,4 @@
-"""Set-up: what it is asked for, the environment that it makes, and the pins of each stack and Python."""
+"""Setup: its options, the environment that it makes, and the pins of each stack and Python."""
 import hashlib
 import shutil
 import subprocess
@@ -12,7 +12,7 @@ SHARED = 'requirements/common.txt', 'requirements/python3.10.txt', 'requirements
 
 @pytest.fixture
 def setup(repository, tmp_path):
-    """Runs tools/setup.sh in a copy with stand-in commands first in PATH."""
+    """Run tools/setup.sh in a copy with stand-in commands first in PATH."""
     checkout, commands = tmp_path / 'checkout', tmp_path / 'commands'
     checkout.mkdir()
     for name in ('requirements', 'tools'):
@@ -32,7 +32,7 @@ def setup(repository, tmp_path):
 
 
 def python(version):
-    """The line of a stand-in for an interpreter; as one that makes environments, it ends set-up there."""
+    """A shell line that stands in for an interpreter and ends setup when asked to make an environment."""
     return f'case "$2" in *version_info*) echo {version} ;; *paths*) echo INCLUDE ;; *) echo "$@" >&2; exit 7 ;; esac'
 
 
@@ -119,7 +119,7 @@ def test_every_package_has_one_version_on_a_python(repository, stack, version):
         for each in pins(repository, name):
             if each.marker is None or each.marker.evaluate({'python_version': version}):
                 assert chosen.setdefault(each.name, each.specifier) == each.specifier, each.name
-    only_newer = {'lazy-importer', 'ipython_pygments_lexers'}  # of importlib_metadata 10 and ipython 9, not on 3.10
+    only_newer = {'lazy-importer', 'ipython_pygments_lexers'}  # for importlib_metadata 10 and ipython 9, not on 3.10
     everything = {each.name for name in (STACKS[stack], 'requirements/common.txt', 'requirements/cpu.txt')
                   for each in pins(repository, name)}
     assert everything - {*chosen} == (only_newer if version == '3.10' else set())

@@ -1,4 +1,4 @@
-"""The wheel: installed alone into an environment and used from an empty folder."""
+"""The wheel, installed into a new environment and used from an empty folder."""
 import os
 import subprocess
 import sys
@@ -21,7 +21,7 @@ SHORT = ['train_cfg.max_epochs=1', 'val_cfg=None', 'val_dataloader=None', 'val_e
 
 @pytest.fixture(scope='module')
 def wheel(repository, tmp_path_factory):
-    """Built as ``make wheel`` does: from the source distribution, which must therefore be whole as well."""
+    """Build as ``make wheel`` does, from the source distribution, which must therefore be complete as well."""
     out = tmp_path_factory.mktemp('dist')
     subprocess.run([sys.executable, '-m', 'build', '--no-isolation', '--outdir', str(out)], cwd=repository, check=True,
                    capture_output=True, timeout=300)
@@ -30,12 +30,12 @@ def wheel(repository, tmp_path_factory):
 
 @pytest.fixture(scope='module')
 def installed(wheel, tmp_path_factory):
-    """Runs a command of an environment that has the wheel, and of this package nothing else."""
+    """Run a command of an environment in which the wheel is the only copy of this package."""
     folder = tmp_path_factory.mktemp('environment')
     venv.create(folder, with_pip=True)
     own = next(folder.glob('lib/python*/site-packages'))
     libraries = sysconfig.get_path('purelib')
-    (own / 'libraries.pth').write_text(f'{libraries}\n')  # whose own .pth files, of editable packages, are not read
+    (own / 'libraries.pth').write_text(f'{libraries}\n')  # its own .pth files, of editable packages, are not read
     subprocess.run([folder / 'bin/pip', 'install', '-q', '--no-deps', '--ignore-installed', '--no-index', wheel],
                    check=True, timeout=120)
 

@@ -7,7 +7,7 @@ from dmsca_mm.runtime.hooks.non_finite import StopOnBadNumbers
 
 
 class Sample:
-    """What a data sample is to a hook: something with metainfo."""
+    """A data sample as a hook sees it: an object with metainfo."""
 
     def __init__(self, name):
         self.metainfo = dict(img_path=name)
@@ -25,7 +25,7 @@ class Toy(BaseModel):
 
 
 def runner(work_dir, values=(1.0, 2.0, 3.0, 4.0), epochs=3, hooks=(StopOnBadNumbers.__name__,), **checkpoint):
-    """A Runner over these inputs, one a step, a checkpoint each epoch."""
+    """A Runner over these inputs, one per step, with a checkpoint each epoch."""
     dataset = [dict(inputs=torch.tensor(value), data_samples=Sample(f'{i}.jpg')) for i, value in enumerate(values)]
     return Runner(
         Toy(), str(work_dir), train_cfg=dict(by_epoch=True, max_epochs=epochs),

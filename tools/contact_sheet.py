@@ -1,4 +1,4 @@
-"""Put the first pictures of a folder onto one: ``python tools/contact_sheet.py FOLDER SHEET``."""
+"""Combine the first pictures of a folder into one: ``python tools/contact_sheet.py FOLDER SHEET``."""
 import argparse
 
 from dmsca_mm.analysis.contact_sheet import contact_sheet
@@ -6,11 +6,11 @@ from dmsca_mm.errors import exit_on_usage_error
 
 
 def main() -> None:
-    """Parse, draw, name the pictures and the sheet."""
-    parser = argparse.ArgumentParser(description='Put the first pictures of a folder onto one')
+    """Parse, draw, print the paths of the pictures and the sheet."""
+    parser = argparse.ArgumentParser(description='Combine the first pictures of a folder into one')
     parser.add_argument('folder', help='searched at any depth')
     parser.add_argument('sheet', help='the picture to write, .png or .jpg')
-    parser.add_argument('--count', type=int, default=8, help='how many pictures')
+    parser.add_argument('--count', type=int, default=8, help='number of pictures')
     arguments = parser.parse_args()
     for path in contact_sheet(arguments.folder, arguments.sheet, arguments.count):
         print(path)

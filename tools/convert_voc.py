@@ -1,4 +1,4 @@
-"""Write the boxes of a folder in Pascal VOC's layout as COCO's instances."""
+"""Convert the boxes of a folder in Pascal VOC's layout to a COCO annotation file."""
 import argparse
 import sys
 
@@ -7,15 +7,15 @@ from dmsca_mm.errors import exit_on_usage_error
 
 
 def main() -> None:
-    """Parse, convert, say what was written."""
+    """Parse, convert, print what was written."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('root', help='the folder that holds Annotations/*.xml and JPEGImages')
     parser.add_argument('out', help='the JSON file')
     parser.add_argument('--classes', nargs='+', required=True, help='their names, in the order of the categories')
-    parser.add_argument('--list', dest='listed', help='a text file with the name of an XML file, without suffix, a '
-                                                      'line, such as ROOT/ImageSets/Main/train.txt; default: all')
-    parser.add_argument('--mend-boxes', action='store_true', help='cut boxes to their image and leave out those '
-                                                                  'without area; each is named')
+    parser.add_argument('--list', dest='listed', help='a text file with one XML file name per line, without '
+                                                      'suffix, such as ROOT/ImageSets/Main/train.txt; default: all')
+    parser.add_argument('--mend-boxes', action='store_true', help='clip boxes to their image and drop those without '
+                                                                  'area; each is named')
     done = convert_voc(**vars(parser.parse_args()))
     for warning in done.warnings:
         print(f'warning: {warning}', file=sys.stderr)

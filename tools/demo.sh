@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Train and test a config on the built-in digits, in two processes, and leave pictures. "make demo" calls it.
+# Train and test a config on the built-in digits in two processes and draw predictions. "make demo" calls it.
 #   tools/demo.sh faster_rcnn_r50_dmsca_digits
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -8,7 +8,7 @@ export PATH="$PWD/.venv/bin:$PATH"
 name=$1
 config="configs/digits/$name.py"
 work="work_dirs/$name"
-# Two processes, or a GPU if there is just one: the schedule in the config is tuned for two.
+# Two processes, or one if there is just one GPU: the schedule in the config is tuned for two.
 processes=$(python -c 'import torch; print(min(torch.cuda.device_count(), 2) or 2)')
 
 started=$SECONDS

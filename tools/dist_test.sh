@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Test a checkpoint in N processes, one a GPU; without a GPU in N processes on the CPU.
+# Test a checkpoint in N processes, one per GPU, or on the CPU without a GPU.
 #   tools/dist_test.sh CONFIG CHECKPOINT N [arguments of tools/test.py]
 # Environment: NNODES, NODE_RANK, MASTER_ADDR, PORT for several nodes; PYTHON for another interpreter.
 set -euo pipefail

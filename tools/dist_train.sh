@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Train in N processes, one a GPU; without a GPU in N processes on the CPU.
+# Train in N processes, one per GPU, or on the CPU without a GPU.
 #   tools/dist_train.sh CONFIG N [arguments of tools/train.py]
 # Environment: NNODES, NODE_RANK, MASTER_ADDR, PORT for several nodes; PYTHON for another interpreter.
 set -euo pipefail

@@ -1,4 +1,4 @@
-"""Draw the imports of the modules of the package into docs/architecture.md: ``python tools/draw_imports.py``."""
+"""Draw the imports between the package's modules into docs/architecture.md: ``python tools/draw_imports.py``."""
 from __future__ import annotations
 
 import ast
@@ -12,13 +12,13 @@ DRAWING = re.compile(r'```mermaid\n.*?```\n', re.DOTALL)
 
 
 def modules(package: Path) -> dict[str, Path]:
-    """The modules of a package by name, relative to it; an ``__init__`` has the name of its folder."""
+    """Return the modules of a package by name, relative to it; an ``__init__`` has the name of its folder."""
     paths = {path.relative_to(package).with_suffix('').parts: path for path in sorted(package.rglob('*.py'))}
     return {'.'.join(parts).removesuffix('.__init__'): path for parts, path in paths.items() if parts[0] != '.mim'}
 
 
 def imported(name: str, found: dict[str, Path]) -> Iterator[str]:
-    """What a module imports: libraries by their first name, modules of the package behind a dot.
+    """Yield the imports of a module: libraries by top-level name, modules of the package with a leading dot.
 
     Args:
         name: of the module.
@@ -39,7 +39,7 @@ def imported(name: str, found: dict[str, Path]) -> Iterator[str]:
 
 
 def drawing(package: Path) -> str:
-    """A Mermaid graph of the modules; an arrow that others imply is left out."""
+    """Return a Mermaid graph of the modules, without arrows that others imply."""
     found = modules(package)
     arrows: dict[str, set[str]] = {}
     for name in found:

@@ -14,13 +14,13 @@ HELP = dict(
 
 
 def main() -> None:
-    """Parse, make the data set, say where it lies."""
+    """Parse, make the data set, print where it is."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--task', choices=list(TASKS), default='detection',
                         help='boxes and label maps, for detection and segmentation, or a folder for each class')
     folders = [folder for *_, folder in TASKS.values()]
     parser.add_argument('--out', help=_with_defaults(folders, 'where the data set goes'))
-    parser.add_argument('--overwrite', action='store_true', help='replace a digits data set that is there')
+    parser.add_argument('--overwrite', action='store_true', help='replace an existing digits data set')
     for field in fields(DigitsParameters):
         defaults = [getattr(parameters, field.name) for _, parameters, _ in TASKS.values()]
         parser.add_argument('--' + field.name, type=int, help=_with_defaults(defaults, HELP[field.name]))

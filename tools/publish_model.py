@@ -1,4 +1,4 @@
-"""Make a checkpoint ready to be given away: ``python tools/publish_model.py CHECKPOINT OUT``."""
+"""Prepare a checkpoint for publication: ``python tools/publish_model.py CHECKPOINT OUT``."""
 import argparse
 
 from dmsca_mm.checkpoint.publishing import publish
@@ -6,9 +6,9 @@ from dmsca_mm.errors import exit_on_usage_error
 
 
 def main() -> None:
-    """Parse, publish, say where the file lies."""
-    parser = argparse.ArgumentParser(description='Strip a checkpoint of the state of its training, and put its hash '
-                                                 'into its name')
+    """Parse, publish, print the path of the file."""
+    parser = argparse.ArgumentParser(description='Remove the training state from a checkpoint and put its hash into '
+                                                 'its name')
     parser.add_argument('checkpoint', help='path of the checkpoint')
     parser.add_argument('out', help='the new file, .pth or .safetensors; its hash goes in before the suffix')
     arguments = parser.parse_args()

@@ -1,4 +1,4 @@
-"""Report a training in one HTML file: ``python tools/report.py WORK_DIR``."""
+"""Write an HTML report of a training: ``python tools/report.py WORK_DIR``."""
 import argparse
 
 from dmsca_mm.analysis.report.assemble import write_report
@@ -6,8 +6,8 @@ from dmsca_mm.errors import exit_on_usage_error
 
 
 def main() -> None:
-    """Parse, write, say where the report lies."""
-    parser = argparse.ArgumentParser(description='Report a training in one HTML file')
+    """Parse, write, print the path of the report."""
+    parser = argparse.ArgumentParser(description='Write an HTML report of a training')
     parser.add_argument('work_dir', help='of the training, such as work_dirs/NAME_OF_CONFIG')
     parser.add_argument('--out', help='the file; default WORK_DIR/report.html')
     parser.add_argument('--images', type=int, default=4, help='test images to show with predictions; 0 for none')

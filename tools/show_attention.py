@@ -5,15 +5,15 @@ from dmsca_mm.runtime import cli
 
 
 def main() -> None:
-    """Parse, draw, name the figures."""
+    """Parse, draw, print the paths of the figures."""
     parser = cli.inspection_parser('Draw what a model attends to in images')
     parser.add_argument('images', nargs='+', help='image files, or folders of them')
-    parser.add_argument('--out', required=True, help='folder for the figures, one an image')
+    parser.add_argument('--out', required=True, help='folder for the figures, one per image')
     parser.add_argument('--stages', nargs='+', type=int, help='stages of the backbone, from 1; default all with DMSCA')
     parser.add_argument('--blocks', choices=['last', 'all'], default='last', help='which blocks of each stage')
-    parser.add_argument('--grad-cam', action='store_true', help='Grad-CAM, which any model has, in place of the maps')
+    parser.add_argument('--grad-cam', action='store_true', help='draw Grad-CAM, for any model, instead of the maps')
     parser.add_argument('--beside', nargs=2, action='append', default=[], metavar=('CONFIG', 'CHECKPOINT'),
-                        help='Grad-CAM of another model below; may be given again')
+                        help='Grad-CAM of another model below; can be repeated')
     for path in show_attention(**vars(parser.parse_args())):
         print(path)
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What slurm_train.sh and slurm_test.sh share: srun one Python script, a task a GPU.
+# Shared by slurm_train.sh and slurm_test.sh: srun one Python script with one task per GPU.
 set -euo pipefail
 partition=$1 job=$2 script=$3
 gpus=${GPUS:-8}

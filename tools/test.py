@@ -9,13 +9,13 @@ def main() -> None:
     parser.add_argument('checkpoint', help='path or address of the weights')
     parser.add_argument('--out', help='predictions: a .pkl file (detector) or a folder of label maps (segmenter)')
     parser.add_argument('--show', action='store_true', help='show each picture in a window')
-    parser.add_argument('--show-dir', help='folder for pictures of the predictions beside the truth')
+    parser.add_argument('--show-dir', help='folder for pictures of the predictions next to the ground truth')
     parser.add_argument('--wait-time', type=float, default=2, help='seconds that a window stays')
     parser.add_argument('--tta', action='store_true', help='test-time augmentation')
     metrics = testing.test(**cli.parse(parser))
     if is_first_process():
         figures = ', '.join(f'{name} {value:.4g}' for name, value in metrics.items())
-        print(f'tested: {figures or "the evaluator gave no figures, as where nothing is found or format_only is set"}')
+        print(f'tested: {figures or "the evaluator gave no metrics: nothing was detected, or format_only is set"}')
 
 
 if __name__ == '__main__':

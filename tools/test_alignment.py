@@ -1,4 +1,4 @@
-"""How well a model's maps fall onto the annotated objects: ``python tools/test_alignment.py CONFIG CHECKPOINT``."""
+"""Measure how well maps match the annotated objects: ``python tools/test_alignment.py CONFIG CHECKPOINT``."""
 import sys
 
 from dmsca_mm.analysis.alignment.figure import PANELS
@@ -10,13 +10,13 @@ from dmsca_mm.runtime.intervals import FEW
 
 
 def main() -> None:
-    """Parse, measure, print the numbers of all sizes together."""
-    parser = cli.inspection_parser("Measure how well a model's maps fall onto the annotated objects")
+    """Parse, measure, print the numbers over all object sizes."""
+    parser = cli.inspection_parser("Measure how well a model's maps match the annotated objects")
     parser.add_argument('--beside', nargs=2, action='append', default=[], metavar=('CONFIG', 'CHECKPOINT'),
-                        help='another model on the same images, such as one without attention; may be given again')
-    parser.add_argument('--images', type=int, default=200, help='how many of the test data, from the first')
+                        help='another model on the same images, such as one without attention; can be repeated')
+    parser.add_argument('--images', type=int, default=200, help='number of test images, from the first')
     parser.add_argument('--stages', nargs='+', type=int, help='stages of the backbone, from 1; default all')
-    parser.add_argument('--classes', nargs='+', help='those that are objects; default all but one called background')
+    parser.add_argument('--classes', nargs='+', help='classes that are objects; default all but background')
     parser.add_argument('--out', help='folder for the results; default work_dirs/NAME_OF_CONFIG/alignment')
     values = vars(parser.parse_args())
     numbers = ['area', *(name for name, *_ in PANELS)]
@@ -32,7 +32,7 @@ def main() -> None:
         print(f'warning: only {images} images with objects: the 95 % intervals (bootstrap over images) are up to '
               f'{high - low:.3f} wide, from {low:.3f} to {high:.3f}; alignment.json has each', file=sys.stderr)
     folder = values['out'] or default_work_dir(values['config']) / 'alignment'
-    print(f'all of it, by size of objects too: {folder}/alignment.json; picture: {folder}/alignment.png')
+    print(f'all results, also by object size: {folder}/alignment.json; picture: {folder}/alignment.png')
 
 
 if __name__ == '__main__':

@@ -5,7 +5,7 @@ data_root = 'data/bccd/'
 metainfo = dict(classes=('RBC', 'WBC', 'Platelets'), palette=[(220, 60, 60), (90, 80, 220), (240, 190, 40)])
 image_size = (320, 240)
 
-# Under a microscope there is no above and no left.
+# Flip in all directions: microscope images have no preferred orientation.
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations', with_bbox=True),

@@ -1,5 +1,5 @@
-# CamVid, street scenes, in the 11 classes and the split of SegNet's authors (docs/data.md). Label 11, unlabelled, is of
-# no class: heads, metrics and padding leave it out.
+# CamVid, street scenes, with the 11 classes and the split of SegNet's authors (docs/data.md). Label 11 is unlabelled:
+# heads and metrics ignore it, and padding uses it.
 _base_ = 'thin_segmentation.py'
 
 data_root = 'data/camvid/'

@@ -1,4 +1,4 @@
-# CIFAR-10 re-encoded as JPEG, a folder a class (docs/data.md). Figures on it are not CIFAR-10's.
+# CIFAR-10 re-encoded as JPEG, one folder per class (docs/data.md). Results are not comparable with CIFAR-10.
 _base_ = 'thin_classification.py'
 
 data_root = 'data/cifar10_jpeg'

@@ -1,13 +1,13 @@
-# The built-in digits one by one.
+# The built-in digits as classification, one digit per image.
 _base_ = 'thin_classification.py'
 
 data_root = 'data/digit_classes'
 classes = tuple('0123456789')
-# Those of the detectors, which see the same numbers then.
+# The detectors' mean and deviation, so that they see the same input values.
 data_preprocessor = dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], to_rgb=True, num_classes=10)
 
-# No flip: a mirrored digit is another sign or none. Widths, slants and places vary because the writers are few, the
-# colours because the photographs are.
+# No flip: a mirrored digit is a different sign or none. Width, slant and position are augmented because there are few
+# writers, colours because there are few photographs.
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='RandomCrop', crop_size=74, padding=5, padding_mode='reflect'),

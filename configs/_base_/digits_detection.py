@@ -5,7 +5,7 @@ data_root = 'data/digits/'
 metainfo = dict(classes=tuple('0123456789'))
 image_size = (160, 160)
 
-# No flip: a mirrored digit is another sign or none. The colours vary because the photographs are few.
+# No flip: a mirrored digit is a different sign or none. Colours are augmented because there are few photographs.
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations', with_bbox=True),

@@ -1,5 +1,5 @@
 # The built-in digits as ADE20K-style segmentation.
-# BaseSegDataset is what ADE20KDataset is without ADE's 150 names, and mmseg lets a config only pick among those.
+# BaseSegDataset, because ADE20KDataset allows a config only to select among ADE's 150 class names.
 _base_ = 'thin_segmentation.py'
 
 data_root = 'data/digits/'
@@ -9,7 +9,7 @@ metainfo = dict(
              [70, 240, 240], [240, 50, 230], [210, 245, 60], [250, 190, 212]])
 image_size = (160, 160)
 
-# No flip: a mirrored digit is another sign or none. The colours vary because the photographs are few.
+# No flip: a mirrored digit is a different sign or none. Colours are augmented because there are few photographs.
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations'),

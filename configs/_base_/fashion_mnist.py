@@ -1,4 +1,4 @@
-# Fashion-MNIST, ten kinds of clothes in grey, 28x28 pixels, as Debian packages it (docs/data.md); read by mmpretrain.
+# Fashion-MNIST, ten classes of clothing in grey, 28x28 pixels, as packaged by Debian (docs/data.md).
 _base_ = 'thin_classification.py'
 
 data_root = 'data/fashion-mnist'

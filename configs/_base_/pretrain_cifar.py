@@ -1,5 +1,5 @@
-# CIFAR as the paper trains on it: SGD with momentum 0.9 and weight decay 5e-4, learning rate 0.1 for 64 images a step,
-# cosine, 200 epochs; a stem for images of 32 pixels. Data, augmentation and metric are mmpretrain's.
+# CIFAR with the paper's schedule: SGD with momentum 0.9 and weight decay 5e-4, learning rate 0.1 for a batch of 64,
+# cosine, 200 epochs; a stem for 32-pixel images. Data, augmentation and metric are mmpretrain's.
 _base_ = ['pretrain.py', 'mmpretrain::_base_/schedules/cifar10_bs128.py']
 
 dmsca_resnet = dict(small_stem=True)

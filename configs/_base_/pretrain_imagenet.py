@@ -1,5 +1,5 @@
-# ImageNet as the paper trains on it: SGD with momentum 0.9 and weight decay 1e-4, learning rate 0.1 for 128 images a
-# step, cosine, 100 epochs. Data, augmentation and metric are mmpretrain's.
+# ImageNet with the paper's schedule: SGD with momentum 0.9 and weight decay 1e-4, learning rate 0.1 for a batch of 128,
+# cosine, 100 epochs. Data, augmentation and metric are mmpretrain's.
 _base_ = [
     'pretrain.py',
     'mmpretrain::_base_/datasets/imagenet_bs32.py',

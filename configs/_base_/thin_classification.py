@@ -1,4 +1,4 @@
-# Loaders, schedule and runtime of the thin classifiers; what they read comes from the file of a data set.
+# Data loaders, schedule and runtime of the thin classifiers; the data set's config adds the data.
 _base_ = 'mmpretrain::_base_/default_runtime.py'
 
 train_dataloader = dict(
@@ -30,6 +30,6 @@ param_scheduler = [
 auto_scale_lr = dict(enable=False, base_batch_size=64)
 
 default_hooks = dict(logger=dict(interval=20), checkpoint=dict(interval=1, max_keep_ckpts=2))
-# Each process has seen half of the images: its BN statistics are averaged with the others' before they are used.
+# Each process sees only its share of the images, so BN statistics are averaged over processes before they are used.
 custom_hooks = [dict(type='SyncBuffersHook')]
 randomness = dict(seed=0)

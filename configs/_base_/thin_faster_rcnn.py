@@ -1,4 +1,4 @@
-# The published Faster R-CNN, thin enough for two CPU cores; the number of classes is the data's.
+# The published Faster R-CNN, thin enough for two CPU cores; the data set's config sets the number of classes.
 _base_ = ['mmdet::_base_/models/faster-rcnn_r50_fpn.py', 'thin_resnet.py']
 
 model = dict(

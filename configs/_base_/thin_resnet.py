@@ -1,4 +1,4 @@
-# A ResNet of a quarter of the width, trained from scratch: the blocks of the headline configs at a size that two CPU
+# A ResNet with a quarter of the width, trained from scratch: the blocks of the headline configs at a size that two CPU
 # cores train in minutes. BN, not SyncBN, because SyncBN needs CUDA.
 _base_ = 'dmsca.py'
 

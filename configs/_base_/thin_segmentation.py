@@ -1,4 +1,4 @@
-# Loaders, schedule and runtime of the thin segmenters; what they read comes from the file of a data set.
+# Data loaders, schedule and runtime of the thin segmenters; the data set's config adds the data.
 _base_ = 'mmseg::_base_/default_runtime.py'
 
 train_dataloader = dict(
@@ -34,6 +34,6 @@ default_hooks = dict(
     checkpoint=dict(type='CheckpointHook', by_epoch=False, interval=max_iters // 2, max_keep_ckpts=2),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     visualization=dict(type='SegVisualizationHook', interval=10))
-# Each process has seen half of the images: its BN statistics are averaged with the others' before they are used.
+# Each process sees only its share of the images, so BN statistics are averaged over processes before they are used.
 custom_hooks = [dict(type='SyncBuffersHook')]
 randomness = dict(seed=0)

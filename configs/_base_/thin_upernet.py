@@ -1,4 +1,4 @@
-# The published UPerNet, thin enough for two CPU cores; the number of classes is the data's.
+# The published UPerNet, thin enough for two CPU cores; the data set's config sets the number of classes.
 _base_ = ['thin_resnet.py', 'mmseg::_base_/models/upernet_r50.py']
 
 model = dict(

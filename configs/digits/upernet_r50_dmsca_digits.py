@@ -4,8 +4,8 @@ _base_ = ['../_base_/thin_upernet.py', '../_base_/digits_segmentation.py']
 model = dict(
     data_preprocessor=dict(size=_base_.image_size),
     decode_head=dict(num_classes=11),
-    # The auxiliary head sits at stride 8 and judges the strokes alone, without background: to find strokes is easy, and
-    # in the common loss it drowns the question of which digit they are for longer than this schedule lasts.
+    # The auxiliary head, at stride 8, learns from the strokes only, without background. Finding strokes is easy, and in
+    # a loss over all classes it would dominate the choice of the digit for longer than this schedule lasts.
     auxiliary_head=dict(
         in_channels=128,
         in_index=1,

@@ -1,4 +1,4 @@
-# ResNet-18 with DMSCA on CIFAR-10 (JPEG), of a quarter of the width, with a stem for images of 32 pixels: thin enough
+# ResNet-18 with DMSCA on CIFAR-10 (JPEG), with a quarter of the width and a stem for 32-pixel images: thin enough
 # for two CPU cores.
 _base_ = [
     'mmpretrain::_base_/models/resnet18_cifar.py',

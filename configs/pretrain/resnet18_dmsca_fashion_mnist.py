@@ -1,5 +1,5 @@
-# ResNet-18 with DMSCA on Fashion-MNIST, of a quarter of the width and with half the resolution in every stage: thin
-# enough for two CPU cores. The images are grey, so its stem takes one channel, and a detector's three.
+# ResNet-18 with DMSCA on Fashion-MNIST, with a quarter of the width and half the resolution in every stage: thin
+# enough for two CPU cores. The images are grey, so its stem takes one channel, unlike a detector's, which takes three.
 _base_ = [
     'mmpretrain::_base_/models/resnet18_cifar.py',
     '../_base_/thin_resnet.py',

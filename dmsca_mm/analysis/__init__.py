@@ -1,1 +1,1 @@
-"""What a trained model does: its predictions, where it attends, its robustness; and the report."""
+"""Analysis of a trained model: predictions, attention, robustness and the report."""

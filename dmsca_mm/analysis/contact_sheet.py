@@ -1,4 +1,4 @@
-"""Several pictures on one sheet."""
+"""Contact sheets: several pictures on one sheet."""
 from __future__ import annotations
 
 from pathlib import Path
@@ -12,20 +12,20 @@ PICTURES = ('.png', '.jpg', '.jpeg')
 
 def contact_sheet(folder: str | Path, out: str | Path, count: int = 8, columns: int = 2,
                   width: int = 640) -> list[Path]:
-    """Put the first pictures of a folder onto one, scaled to the same width.
+    """Combine the first pictures of a folder on one sheet, scaled to the same width.
 
     Args:
-        folder: searched at any depth, in the order of names.
-        out: the sheet, a .png or .jpg file.
-        count: how many pictures, at least 1.
-        columns: how many beside each other, at least 1.
-        width: of each picture on the sheet, in pixels.
+        folder: searched recursively; pictures are sorted by path.
+        out: path of the sheet, a .png or .jpg file.
+        count: maximum number of pictures, at least 1.
+        columns: pictures in each row, at least 1.
+        width: width of each picture on the sheet, in pixels.
 
     Returns:
-        The pictures on it.
+        The paths of the pictures on the sheet.
 
     Raises:
-        UsageError: there are no pictures in the folder, or none are asked for.
+        UsageError: the folder has no pictures, or ``count`` is below 1.
     """
     if count < 1:
         raise UsageError(f'--count is {count}, must be at least 1')

@@ -1,6 +1,6 @@
-"""Predictions and annotations, drawn by the visualizers of mmdet, mmseg and mmpretrain.
+"""Draw predictions and annotations with the visualizers of mmdet, mmseg and mmpretrain.
 
-Beyond those: an image is scaled to one size before it is drawn on, so that the labels on small images can be read.
+Every image is first scaled to one size, so that the labels on small images are readable.
 """
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from PIL import Image, ImageOps
 from torch.nn import functional
 
 SIDE = 480
-"""Pixels of the longer side of a picture."""
+"""Longer side of a picture in pixels."""
 SCORE = 0.3
 """Boxes above this score are drawn."""
 _SPARE = [tuple(colour) for colour in np.random.default_rng(0).integers(0, 256, (2000, 3)).tolist()]
-"""Colours of the classes for which a palette has none."""
+"""Colours of classes that a palette lacks."""
 
 
 def draw(image: Image.Image, sample: BaseDataElement, which: str, classes: Sequence[str] = (),
          palette: Sequence[Sequence[int]] = (), ignored: Sequence[int] = ()) -> Image.Image | None:
-    """Draw what a data sample holds on its image: boxes, a label map or a label.
+    """Draw the content of a data sample on its image: boxes, a label map or a label.
 
     Args:
         image: RGB.
-        sample: of mmdet, mmseg or mmpretrain, on the CPU, in pixels of the image.
+        sample: data sample of mmdet, mmseg or mmpretrain, on the CPU, in pixels of the image.
         which: ``'pred'`` for the predictions, ``'gt'`` for the annotations.
-        classes: names, by label.
+        classes: class names by label.
         palette: RGB colours, 0 to 255, by label; it may be shorter than ``classes``.
         ignored: labels of a label map that get no colour; mmseg's visualizer darkens their pixels.
 
     Returns:
-        The picture; None where the sample holds nothing to draw.
+        The picture, or None if the sample holds nothing to draw.
     """
     pixels = np.asarray(ImageOps.contain(image, (SIDE, SIDE), Image.Resampling.BICUBIC))
     chosen = dict(draw_gt=which == 'gt', draw_pred=which == 'pred')
@@ -53,13 +53,13 @@ def draw(image: Image.Image, sample: BaseDataElement, which: str, classes: Seque
     elif instances is not None and 'bboxes' in instances:
         visualizer = VISUALIZERS.get('mmdet.DetLocalVisualizer')('boxes')
         visualizer.dataset_meta = dict(palette=colours)
-        boxes = getattr(instances.bboxes, 'tensor', instances.bboxes)  # mmdet has boxes of its own kind
+        boxes = getattr(instances.bboxes, 'tensor', instances.bboxes)  # mmdet may wrap boxes in its own type
         names = [classes[label] if label < len(classes) else str(label) for label in instances.labels.tolist()]
         scaled = InstanceData(bboxes=boxes * (SIDE / max(image.size)), labels=instances.labels, label_names=names)
         if 'scores' in instances:
             scaled.scores = instances.scores
         with warnings.catch_warnings():
-            warnings.simplefilter('ignore')  # that a box reaches the border
+            warnings.simplefilter('ignore')  # about boxes that reach the border
             visualizer.add_datasample('', pixels, type(sample)(**{f'{which}_instances': scaled}),
                                       pred_score_thr=SCORE, **chosen)
     else:

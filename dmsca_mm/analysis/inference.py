@@ -1,4 +1,4 @@
-"""A trained model and images for it, outside of a run: for tools that look into it."""
+"""Load a trained model and images for it outside of a run, for tools that inspect it."""
 from __future__ import annotations
 
 import copy
@@ -28,21 +28,21 @@ from ..runtime.transforms import images
 
 def open_model(name: str, weights: str, options: dict[str, Any] | None = None, plugin: str | None = None
                ) -> tuple[Config, nn.Module]:
-    """The config and the trained model, in evaluation mode, on the GPU where there is one.
+    """Load a config and its trained model, in evaluation mode, on the GPU if there is one.
 
     Args:
-        name: of the config, see :func:`config.load_config`.
+        name: name of the config, see :func:`config.load_config`.
         weights: path of the checkpoint; it must be of a model of this config.
         options: entries that override the config's.
         plugin: see :func:`config.load_config`.
 
     Raises:
-        UsageError: a config or a checkpoint that cannot be read, or that do not fit each other.
+        UsageError: the config or the checkpoint cannot be read, or they do not match.
     """
     config = load_config(name, options, plugin)
     preflight.check_model(config)
     content = checkpoint.read(weights)
-    sources.forget_pretrained(config.model)  # the checkpoint replaces those weights: do not fetch them
+    sources.forget_pretrained(config.model)  # the checkpoint replaces those weights, so do not fetch them
     if not torch.cuda.is_available():
         replace_sync_batch_norm(config.model)
     if config.get('default_scope'):
@@ -56,12 +56,12 @@ def open_model(name: str, weights: str, options: dict[str, Any] | None = None, p
     model.load_state_dict(state)
     model.dataset_meta = _dataset_meta(config, content)
     model.to('cuda' if torch.cuda.is_available() else 'cpu')
-    nn.Module.train(model, False)  # eval() of mmdet's ResNet returns nothing, and so would theirs
+    nn.Module.train(model, False)  # not eval(): mmdet's ResNet.train() returns None
     return config, model
 
 
 def _dataset_meta(config: Config, content: dict[str, Any]) -> dict[str, tuple[Any, ...]]:
-    """Names and colours of what a model tells apart: those of its training, else those of the data to test it on."""
+    """Return the class names and colours of the training or, if they are not stored, of the test data."""
     stored = content.get('meta', {}).get('dataset_meta', {})
     dataset = (config.get('test_dataloader') or {}).get('dataset') or {}
     classes = stored.get('classes') or classes_of(dataset, config.get('default_scope')) or ()
@@ -70,7 +70,7 @@ def _dataset_meta(config: Config, content: dict[str, Any]) -> dict[str, tuple[An
 
 
 def _check_fit(model: nn.Module, state: dict[str, Any], weights: str, config: str) -> None:
-    """Refuse a checkpoint with other tensors than the model's; mmengine would load what fits and go on."""
+    """Refuse a checkpoint whose tensors differ from the model's; mmengine would load the matching ones and continue."""
     wanted = model.state_dict()
     missing, unknown = sorted(wanted.keys() - state.keys()), sorted(state.keys() - wanted.keys())
     reshaped = [key for key in sorted(wanted.keys() & state.keys()) if wanted[key].shape != state[key].shape]
@@ -82,7 +82,7 @@ def _check_fit(model: nn.Module, state: dict[str, Any], weights: str, config: st
 
 
 class Images:
-    """Images of this machine as a config's model takes them, through the pipeline that it is tested with.
+    """Prepare image files for a config's model with its test pipeline.
 
     Args:
         config: with ``test_dataloader``.
@@ -98,26 +98,26 @@ class Images:
             self.pipeline = Compose(steps)
 
     def batch(self, paths: Sequence[str | Path]) -> dict[str, Any]:
-        """What ``model.test_step`` takes, for some images.
+        """Return the input of ``model.test_step`` for some images.
 
         Args:
-            paths: of image files.
+            paths: paths of image files.
 
         Raises:
-            ImageError: one that cannot be read.
+            ImageError: an image cannot be read.
         """
         return pseudo_collate([self.pipeline(dict(img_path=str(path), img_id=place))
                                for place, path in enumerate(paths)])
 
 
 def data_set(config: Config) -> Any:
-    """The data set that a model is tested on; a broken image in it is named.
+    """Build the test data set of a config. An error for a broken image names the image.
 
     Args:
-        config: with ``test_dataloader``, whose data are checked.
+        config: with ``test_dataloader``, whose data have been checked.
     """
     if config.get('default_scope'):
-        init_default_scope(config.default_scope)  # that of the model opened last may be another
+        init_default_scope(config.default_scope)  # the model opened last may have another scope
     settings = copy.deepcopy(config.test_dataloader.dataset)
     images.replace_loaders(settings, {})
     with readable_errors(), redirect_stdout(StringIO()):  # pycocotools prints its progress

@@ -1,4 +1,4 @@
-"""What the figures of this package share."""
+"""Functions that the figures of this package share."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -13,23 +13,23 @@ from ..errors import UsageError
 
 INK = '#24292f'
 Points = tuple[Sequence[float], Sequence[float]]
-"""The x and the y of a line."""
+"""The x and y values of a line."""
 APART = 1 / 200
-"""Of a chart's height: lines that are nearer look like one."""
+"""Share of a chart's height below which the distance of two lines is invisible."""
 
 
 def titled_figure(width: float, height: float, title: str) -> Figure:
-    """An empty figure, its sides in inches."""
+    """Create an empty figure with a title; its sides are in inches."""
     figure = Figure(figsize=(width, height), layout='constrained')
     figure.suptitle(title, x=0.01, ha='left', fontsize=13, fontweight='bold', color=INK)
     return figure
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a figure as a PNG; its folder is made.
+    """Write a figure as a PNG, and create its folder.
 
     Raises:
-        UsageError: it cannot be written.
+        UsageError: the file cannot be written.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -39,7 +39,7 @@ def save(figure: Figure, path: Path) -> None:
 
 
 def rendered(figure: Figure) -> Image.Image:
-    """A figure as an image."""
+    """Render a figure as an image."""
     figure.set_dpi(140)
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
@@ -47,10 +47,10 @@ def rendered(figure: Figure) -> Image.Image:
 
 
 def coinciding(lines: Mapping[str, Sequence[Points]]) -> dict[str, str]:
-    """For each name whose lines look like those of an earlier one, that one's name.
+    """Map each name whose lines look like those of an earlier name to the earlier name.
 
     Args:
-        lines: by name, one or more each; for a logarithmic axis the logarithms.
+        lines: one or more lines by name; their logarithms for a logarithmic axis.
     """
     heights = [height for own in lines.values() for _, y in own for height in y]
     reach = APART * np.ptp(heights) if heights else 0.0

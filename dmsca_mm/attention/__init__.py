@@ -1,4 +1,4 @@
-"""DMSCA and its peers: needs torch and nothing else."""
+"""DMSCA and its peers. They depend on torch only."""
 from .dmsca import DMSCA, DMSCAWithout, Explanation
 from .peers import PEERS
 

@@ -1,4 +1,4 @@
-"""Argument checks of the attention modules: every message names the argument, the value and what is allowed."""
+"""Argument checks of the attention modules. Each message names the argument, its value and the allowed values."""
 from __future__ import annotations
 
 import math
@@ -9,7 +9,7 @@ from torch import Tensor, fx
 
 
 def positive_int(name: str, value: object) -> int:
-    """``value`` as an int of at least 1."""
+    """Return ``value`` as an int of at least 1."""
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise TypeError(f'{name} must be an int >= 1, got {value!r} of type {type(value).__name__}')
     if value < 1:
@@ -18,7 +18,7 @@ def positive_int(name: str, value: object) -> int:
 
 
 def odd_int(name: str, value: object) -> int:
-    """``value`` as an odd int of at least 1, a kernel size that keeps the map's size."""
+    """Return ``value`` as an odd int of at least 1, a kernel size that preserves the size of the map."""
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise TypeError(f'{name} must be an odd int >= 1, got {value!r} of type {type(value).__name__}')
     if value < 1 or value % 2 == 0:
@@ -27,7 +27,7 @@ def odd_int(name: str, value: object) -> int:
 
 
 def odd_ints(name: str, values: object) -> tuple[int, ...]:
-    """``values`` as a non-empty tuple of odd ints."""
+    """Return ``values`` as a non-empty tuple of odd ints."""
     if isinstance(values, str) or not isinstance(values, Sequence):
         raise TypeError(f'{name} must be a non-empty sequence of odd ints >= 1, got {values!r} '
                         f'of type {type(values).__name__}')
@@ -37,7 +37,7 @@ def odd_ints(name: str, values: object) -> tuple[int, ...]:
 
 
 def positive_float(name: str, value: object) -> float:
-    """``value`` as a finite float above 0."""
+    """Return ``value`` as a finite float above 0."""
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f'{name} must be a finite float > 0, got {value!r} of type {type(value).__name__}')
     if not math.isfinite(value) or value <= 0:
@@ -46,7 +46,7 @@ def positive_float(name: str, value: object) -> float:
 
 
 def one_of(name: str, value: object, allowed: tuple[str, ...]) -> str:
-    """``value``, one of the allowed words."""
+    """Return ``value`` if it is one of the allowed words."""
     if not isinstance(value, str):
         raise TypeError(f'{name} must be one of {allowed}, got {value!r} of type {type(value).__name__}')
     if value not in allowed:
@@ -55,8 +55,8 @@ def one_of(name: str, value: object, allowed: tuple[str, ...]) -> str:
 
 
 def feature_map(x: Tensor, channels: int) -> None:
-    """Refuse what is no floating point feature map of shape (N, channels, H, W) with H, W >= 1."""
-    if isinstance(x, fx.Proxy):  # it stands for a tensor of any shape while FX traces
+    """Require a floating point feature map of shape (N, channels, H, W) with H, W >= 1."""
+    if isinstance(x, fx.Proxy):  # while FX traces, a proxy has no shape to check
         return
     if not isinstance(x, Tensor):
         raise TypeError(f'expected a Tensor of shape (N, {channels}, H, W), got a value of type {type(x).__name__}')

@@ -1,4 +1,4 @@
-"""Published weights: the names, and the addresses behind them, in the tables that mmengine brings along."""
+"""Names and addresses of published weights, from the tables that mmengine ships."""
 from __future__ import annotations
 
 from difflib import get_close_matches
@@ -10,7 +10,7 @@ from mmengine.runner.checkpoint import get_deprecated_model_names, get_external_
 
 TORCHVISION = ('torchvision', 'modelzoo')
 OPENMMLAB = ('open-mmlab', 'openmmlab')
-"""What may stand before ``://`` in a name."""
+"""Prefixes before ``://`` in a name."""
 
 _NAMES = {
     'ResNet': ('torchvision://resnet{depth}',),
@@ -20,11 +20,11 @@ _NAMES = {
     'ResNeSt': ('open-mmlab://resnest{depth}',),
     'wide ResNet': ('torchvision://wide_resnet{depth}_2',),
 }
-"""How torchvision and OpenMMLab name the weights of a backbone."""
+"""Names that torchvision and OpenMMLab give the weights of a backbone."""
 
 
 def address(name: str) -> str | None:
-    """Where weights lie; None where no table has their name.
+    """Return the address of published weights, or None if no table has the name.
 
     Args:
         name: such as ``'torchvision://resnet18'`` or ``'open-mmlab://resnet50_v1c'``.
@@ -34,31 +34,31 @@ def address(name: str) -> str | None:
 
 
 def is_unknown(name: str) -> bool:
-    """Whether a name of OpenMMLab's is in none of its tables; torchvision has more than the table here.
+    """Return whether an OpenMMLab name is in none of its tables; False for torchvision, whose table is incomplete.
 
     Args:
-        name: of weights.
+        name: name of weights.
     """
     return name.partition('://')[0] in (*OPENMMLAB, 'mmcls') and address(name) is None
 
 
 def near(name: str) -> list[str]:
-    """Names of the same zoo that are written almost as a name.
+    """Return similar names in the same model zoo.
 
     Args:
-        name: of weights.
+        name: name of weights.
     """
     zoo, _, key = name.partition('://')
     return [f'{zoo}://{found}' for found in get_close_matches(key, _table(zoo))]
 
 
 def weights_of(backbone: dict[str, Any], kind: str, depth: int | None = None) -> str | None:
-    """Name of the published ImageNet weights of a backbone; None where there are none of its shapes.
+    """Return the name of a backbone's published ImageNet weights, or None if none have its shapes.
 
     Args:
         backbone: its dict.
         kind: name of its class.
-        depth: another than its own.
+        depth: depth to use instead of the backbone's.
     """
     family = _family(backbone, kind)
     values = dict(depth=depth or backbone.get('depth'), groups=backbone.get('groups', 1),
@@ -68,7 +68,7 @@ def weights_of(backbone: dict[str, Any], kind: str, depth: int | None = None) ->
 
 
 def _family(backbone: dict[str, Any], kind: str) -> str | None:
-    """A key of ``_NAMES``; None for a network of other widths, stem or norms than the published ones."""
+    """Return the key to look up in ``_NAMES``; None if widths, stem or norms differ from the published networks."""
     if kind == 'ResNet' and (backbone.get('base_channels'), backbone.get('expansion')) == (128, 2):
         return 'wide ResNet'
     usual = dict(base_channels=64, stem_channels=64, in_channels=3, small_stem=False, avg_down=False, conv_cfg=None)

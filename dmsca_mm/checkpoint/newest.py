@@ -8,13 +8,13 @@ from .reading import read
 
 
 def newest(directory: Path) -> tuple[str | None, list[str]]:
-    """The newest complete checkpoint of a work directory, and why newer ones were skipped.
+    """Return the newest complete checkpoint of a work directory, and why newer ones were skipped.
 
     Args:
-        directory: of an earlier run; it may have been moved since.
+        directory: work directory of an earlier run; it may have been moved since.
 
     Raises:
-        UsageError: there are checkpoints, and none is complete.
+        UsageError: there are checkpoints, but none is complete.
     """
     found = sorted((path for path in directory.glob('*.pth') if not path.name.startswith('best_')),
                    key=lambda path: path.stat().st_mtime_ns, reverse=True)

@@ -1,4 +1,4 @@
-"""A checkpoint made ready to be given away: the weights and what they mean, under a name that holds their hash."""
+"""Prepare a checkpoint for publication: weights and metadata, with a hash in the file name."""
 from __future__ import annotations
 
 import hashlib
@@ -10,29 +10,29 @@ import torch
 
 from ..errors import UsageError
 from . import reading
-from .writing import write_whole
+from .writing import write_atomically
 
 KEPT = ('meta', 'state_dict')
-"""What of a checkpoint a model needs; the rest is the state of its training."""
+"""Entries of a checkpoint that a model needs; the rest is training state."""
 HASH_DIGITS = 8
 
 
 def publish(weights: str | Path, out: str | Path) -> Path:
     """Write a checkpoint's weights without the optimizer, the schedule and the history.
 
-    A ``.pth`` file keeps ``meta`` too, with the names of the classes and the config; a ``.safetensors`` file holds the
-    weights alone. The same weights give the same file.
+    A ``.pth`` file also keeps ``meta``, with the class names and the config. A ``.safetensors`` file holds only the
+    weights. The same content gives the same file.
 
     Args:
         weights: path of a checkpoint.
-        out: path of the new file, whose name gets the first digits of its SHA-256 before the suffix, as in
-            ``resnet50-0676ba61.pth``; that hash is checked whenever the file is read.
+        out: path of the new file. The first digits of its SHA-256 are added before the suffix, as in
+            ``resnet50-0676ba61.pth``, and checked whenever the file is read.
 
     Returns:
         The path with the hash.
 
     Raises:
-        UsageError: a checkpoint that cannot be read or holds no weights, another suffix, a full disk.
+        UsageError: the checkpoint cannot be read or holds no weights, the suffix is another one, or the disk is full.
     """
     out = Path(out)
     if out.suffix not in ('.pth', '.safetensors'):
@@ -41,7 +41,7 @@ def publish(weights: str | Path, out: str | Path) -> Path:
     state = content.get('state_dict', content)
     if not state or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise UsageError(f'checkpoint {weights} holds no weights: expected a state_dict of tensors')
-    # Copies: a view would save its whole storage.
+    # Copy: saving a view would save its whole storage.
     state = {name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
              for name, tensor in state.items()}
     if out.suffix == '.safetensors':
@@ -49,7 +49,7 @@ def publish(weights: str | Path, out: str | Path) -> Path:
     else:
         raw = _as_pth({**{key: content[key] for key in KEPT if key in content}, 'state_dict': state})
     named = out.with_name(f'{out.stem}-{hashlib.sha256(raw).hexdigest()[:HASH_DIGITS]}{out.suffix}')
-    write_whole(raw, named, remedy='publish again')
+    write_atomically(raw, named, remedy='publish again')
     return named
 
 

@@ -1,4 +1,4 @@
-"""Loading checkpoints with weights only: what a training run stores is allowed, by name, and nothing else."""
+"""Load checkpoints with ``weights_only=True``; only the types that a training run stores are allowed."""
 from __future__ import annotations
 
 import hashlib
@@ -20,10 +20,10 @@ _STATISTICS = {name: getattr(HistoryBuffer, name) for name in ('min', 'max', 'me
 
 
 def _history_statistic(owner: object, name: str) -> Any:
-    """What ``getattr`` may give while a checkpoint is read: the statistics of a HistoryBuffer.
+    """Replace ``getattr`` while a checkpoint is read; return only the statistics of a HistoryBuffer.
 
-    HistoryBuffer pickles those four methods by ``builtins.getattr``. The real getattr would open every attribute of
-    every allowed class to a hostile file.
+    HistoryBuffer pickles these four methods through ``builtins.getattr``. The real getattr would expose every
+    attribute of every allowed class to a malicious file.
     """
     if owner is HistoryBuffer and name in _STATISTICS:
         return _STATISTICS[name]
@@ -31,10 +31,10 @@ def _history_statistic(owner: object, name: str) -> Any:
 
 
 def allow_training_state() -> None:
-    """Have torch load, weights only, what mmengine stores of a training: HistoryBuffer and plain numeric numpy arrays.
+    """Let weights-only loading accept mmengine's training state: HistoryBuffer and plain numeric numpy arrays.
 
-    Nothing else is allowed beyond torch's own list. torch before 2.6 does not load weights only unless asked to, and is
-    left as it is.
+    Nothing else is allowed beyond torch's own list. torch before 2.6 does not load weights only by default and is left
+    unchanged.
     """
     if torch.__version__ < (2, 6):
         return
@@ -50,23 +50,23 @@ def allow_training_state() -> None:
 
 
 def load_weights_only() -> None:
-    """From here on every ``torch.load`` of this process, whoever calls it, loads weights and training state only."""
+    """Restrict every later ``torch.load`` in this process, whoever calls it, to weights and training state."""
     os.environ['TORCH_FORCE_WEIGHTS_ONLY_LOAD'] = '1'
     os.environ.pop('TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD', None)
     allow_training_state()
 
 
 def read(path: str | Path, map_location: Any = 'cpu', mapped: bool = True) -> Any:
-    """A checkpoint's content.
+    """Return the content of a checkpoint.
 
     Args:
-        path: a local file that ``torch.save`` wrote, or a ``.safetensors`` file, which is taken for a state_dict.
-        map_location: where its tensors go, as for ``torch.load``; those of a safetensors file go to the CPU.
-        mapped: leave tensors on the disk until they are used.
+        path: a local file written by ``torch.save``, or a ``.safetensors`` file, which becomes a state_dict.
+        map_location: as for ``torch.load``; tensors of a safetensors file go to the CPU.
+        mapped: memory-map the file, so that tensors stay on the disk until they are used.
 
     Raises:
-        UsageError: there is no such file, it is cut short or no checkpoint, its name has another hash than its
-            content, or it holds more than weights and training state; nothing of it is executed.
+        UsageError: the file does not exist, is truncated or not a checkpoint, does not match the hash in its name, or
+            holds more than weights and training state. Nothing in it is executed.
     """
     load_weights_only()
     path = Path(path)
@@ -79,19 +79,19 @@ def read(path: str | Path, map_location: Any = 'cpu', mapped: bool = True) -> An
         content = torch.load(path, map_location=map_location, weights_only=True,
                              mmap=mapped and zipfile.is_zipfile(path))
     except pickle.UnpicklingError as error:
-        if 'Unsupported operand' in str(error):  # no pickle at all
+        if 'Unsupported operand' in str(error):  # not a pickle
             raise UsageError(_broken(path, error)) from None
         raise UsageError(f'checkpoint {path} holds more than weights and training state and was not loaded: '
                          f'{_culprit(error)}. Use one saved as plain weights') from None
     except (UsageError, PermissionError):
         raise
-    except Exception as error:  # bytes that are no pickle can fail the reader in any way
+    except Exception as error:  # on an invalid pickle the reader may raise anything
         raise UsageError(_broken(path, error)) from None
     if not isinstance(content, dict):
-        raise UsageError(f'checkpoint {path} holds a {type(content).__name__} and no weights by their names: use one '
-                         'that a training wrote')
+        raise UsageError(f'checkpoint {path} holds a {type(content).__name__}, not a dict of weights by name: use one '
+                         'written by a training run')
     if isinstance(content.get('meta'), dict):
-        content['meta'].pop('config', None)  # mmcv's, of old: mmengine would execute that text when it resumes
+        content['meta'].pop('config', None)  # from old mmcv: mmengine would execute this text on resume
     return content
 
 
@@ -108,7 +108,7 @@ def _safetensors(path: Path) -> dict[str, torch.Tensor]:
 
 
 def _check_hash(path: Path) -> None:
-    """Compare the beginning of a file's SHA-256 with what its name ends in, as in ``resnet50-0676ba61.pth``."""
+    """Compare the start of a file's SHA-256 with the hash in its name, as in ``resnet50-0676ba61.pth``."""
     named = re.search(r'-([0-9a-f]{8,64})\.\w+$', path.name)
     if named is None or _DATE.fullmatch(named[1]):
         return
@@ -119,7 +119,7 @@ def _check_hash(path: Path) -> None:
 
 
 def sha256(path: str | Path) -> str:
-    """The SHA-256 of a file, in hexadecimal digits.
+    """Return the SHA-256 of a file in hexadecimal digits.
 
     Args:
         path: a local file.
@@ -132,20 +132,20 @@ def sha256(path: str | Path) -> str:
 
 
 def seed(path: str | Path) -> int:
-    """The seed of the run that wrote a checkpoint, with which a resumed run must go on.
+    """Return the seed of the run that wrote a checkpoint; a resumed run must use it.
 
     Args:
         path: a local file.
 
     Raises:
-        UsageError: as :func:`read`; or it holds weights without the state of a training.
+        UsageError: as :func:`read`; or the checkpoint has no training state.
     """
     content = read(path)
     missing = [key for key in ('meta', 'optimizer', 'message_hub') if key not in content]
     if not missing:
         missing = [f'meta.{key}' for key in ('seed', 'iter', 'epoch') if key not in content['meta']]
     if missing:
-        raise UsageError(f'checkpoint {path} holds no state of a training to resume (no {missing[0]}): start a new run '
+        raise UsageError(f'checkpoint {path} holds no training state to resume (no {missing[0]}): start a new run '
                          f'from its weights with --cfg-options load_from={path}')
     return content['meta']['seed']
 
@@ -156,7 +156,7 @@ def _broken(path: Path, error: Exception) -> str:
 
 
 def _culprit(error: Exception) -> str:
-    """The line of torch's long message that names what was refused."""
+    """Return the line of torch's long message that names the rejected object."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     named = [line for line in lines if re.search('GLOBAL|Can only build|reduce|not allowed', line)]
     return (named or lines)[0].split(' was not an allowed')[0]

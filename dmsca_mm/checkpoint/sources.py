@@ -1,4 +1,4 @@
-"""How mmengine opens weights by path, address or name: through :func:`reading.read`, names of ``mmcls://`` excepted."""
+"""Make mmengine load weights by path, address or name through :func:`reading.read`, except for ``mmcls://`` names."""
 from __future__ import annotations
 
 import os
@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-from mmengine.dist import get_rank
 from mmengine.runner import CheckpointLoader
 from mmengine.runner.checkpoint import get_torchvision_models
 
@@ -17,13 +16,13 @@ from ..errors import UsageError
 from . import model_zoo, reading
 
 PATIENCE = 60
-"""Seconds without a byte after which a download has failed."""
+"""Seconds without data after which a download fails."""
 
 
 def install() -> None:
-    """From here on mmengine loads weights of this machine, of an address and of the model zoos with these functions.
+    """Make mmengine load weights from local files, addresses and model zoos with the functions of this file.
 
-    So safetensors files load too, and a hash in a file's name is checked.
+    They also load safetensors files, and check the hash in a file's name.
     """
     reading.load_weights_only()
     names = tuple(f'{zoo}://' for zoo in (*model_zoo.TORCHVISION, *model_zoo.OPENMMLAB))
@@ -32,10 +31,10 @@ def install() -> None:
 
 
 def forget_pretrained(node: Any) -> None:
-    """Have a model start without pretrained weights, because a checkpoint replaces them anyway.
+    """Remove the pretrained weights from a model's config, because a checkpoint replaces them anyway.
 
     Args:
-        node: the model's config; changed in place, at any depth.
+        node: the model's config; changed in place at any depth.
     """
     for _, part in walk(node):
         if isinstance(part.get('pretrained'), str):
@@ -50,16 +49,15 @@ def _local(filename: str, map_location: Any = None) -> Any:
 
 def _remote(filename: str, map_location: Any = None) -> Any:
     path = Path(torch.hub.get_dir()) / 'checkpoints' / filename.split('?')[0].rsplit('/', 1)[-1]
-    if get_rank() == 0:
+    if os.environ.get('LOCAL_RANK', '0') == '0':
         _fetch(filename, path)
     if dist.is_initialized():
         dist.barrier()
-        _fetch(filename, path)  # on the other nodes
     return reading.read(path, map_location, mapped=False)
 
 
 def _named(filename: str, map_location: Any = None) -> Any:
-    """Of mmengine's tables, which need no torchvision; of torchvision where they lack the name."""
+    """Load weights from mmengine's tables, which do not need torchvision; use torchvision for names they lack."""
     return _remote(model_zoo.address(filename) or get_torchvision_models()[filename.split('://')[1]], map_location)
 
 

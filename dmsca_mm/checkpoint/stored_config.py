@@ -1,4 +1,4 @@
-"""The config that mmengine stores in a checkpoint: Python's text, parsed into plain data and never executed."""
+"""Parse the config that mmengine stores in a checkpoint: Python source, which is never executed."""
 from __future__ import annotations
 
 import ast
@@ -6,14 +6,14 @@ from typing import Any
 
 
 def parse(text: Any) -> dict[str, Any]:
-    """A config's dicts, lists and plain values.
+    """Parse a config into dicts, lists and plain values.
 
     Args:
-        text: as ``mmengine.Config.pretty_text`` gives it.
+        text: source of the config, as in ``mmengine.Config.pretty_text``.
 
     Returns:
-        The values of its assignments by name; tuples become lists, and what is no literal stays text. Empty for
-        whatever is no config in Python.
+        The assigned values by name. Tuples become lists, and an expression that is not a literal stays text. Empty if
+        the text is not a config in Python.
     """
     try:
         lines = ast.parse(text).body
@@ -25,7 +25,7 @@ def parse(text: Any) -> dict[str, Any]:
 
 def _value(node: ast.AST) -> Any:
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == 'dict':
-        # keys that are no names come as dict({'a.b': 1})
+        # keys that are not identifiers are written as dict({'a.b': 1})
         given = [_value(one) for one in node.args if isinstance(one, ast.Dict)]
         return {**(given[0] if given else {}), **{str(one.arg): _value(one.value) for one in node.keywords}}
     if isinstance(node, ast.Dict):

@@ -11,23 +11,23 @@ from mmengine.fileio import LocalBackend
 from ..errors import UsageError
 
 PART = '.part'
-"""What the name of a file that is still being written ends with."""
+"""Suffix of a file that is still being written."""
 FULL = errno.ENOSPC, errno.EDQUOT, errno.EFBIG
-"""Refusals of the system for want of room."""
+"""System errors caused by a lack of space."""
 INTERRUPTED = 'interrupted.pth'
 """The checkpoint of an interrupted run. The next regular checkpoint replaces it."""
 
 
-def write_whole(content: bytes | memoryview, path: str | Path, remedy: str = 'go on with --resume') -> None:
-    """Write a file so that at any moment its name stands for the old content or for the new one, also after a kill.
+def write_atomically(content: bytes | memoryview, path: str | Path, remedy: str = 'continue with --resume') -> None:
+    """Write a file atomically: at any time, even after a kill, it holds either the complete old or new content.
 
     Args:
-        content: of the file.
-        path: a local file; its folder is made where it is missing.
-        remedy: what a user does when there is room again, for the error.
+        content: bytes of the file.
+        path: a local file; a missing folder is created.
+        remedy: what the user should do once there is space, for the error message.
 
     Raises:
-        UsageError: it cannot be written, as on a full disk; the old content stays.
+        UsageError: the file cannot be written, for example on a full disk; the old content stays.
     """
     path = Path(path)
     part = path.with_name(path.name + PART)
@@ -48,8 +48,8 @@ def write_whole(content: bytes | memoryview, path: str | Path, remedy: str = 'go
 
 
 class WholeFiles(LocalBackend):
-    """mmengine's access to local files; what it puts there, such as checkpoints, is written atomically."""
+    """mmengine's backend for local files, with atomic writes, for example of checkpoints."""
 
     def put(self, obj: bytes | memoryview, filepath: str | Path) -> None:
         """Write a file atomically."""
-        write_whole(obj, filepath)
+        write_atomically(obj, filepath)

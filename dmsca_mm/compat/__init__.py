@@ -1,1 +1,1 @@
-"""What works around other libraries: their globals, their names, what they ask for and do not need."""
+"""Workarounds for other libraries: their globals, their names, and requirements they do not need."""

@@ -1,4 +1,4 @@
-"""The maintained forks of OpenMMLab's packages: other distribution names, the same import names."""
+"""Support the maintained forks of OpenMMLab's packages: other distribution names, the same import names."""
 from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, distribution
@@ -8,11 +8,11 @@ from mmengine.config.utils import MODULE2PACKAGE
 
 
 def find_by_import_name() -> None:
-    """From here on mmengine finds a library that was installed under another distribution name, as a fork of it is.
+    """Make mmengine find a library that is installed under another distribution name, such as a fork.
 
-    mmengine looks ``mmseg::NAME`` up as the distribution ``mmsegmentation``. Where that is missing it refuses to read
-    a config with such a ``_base_``, and ``mmengine.hub.get_config`` installs it, over the installed fork. Libraries
-    whose distribution is installed, and those that cannot be imported, are not changed.
+    mmengine looks up ``mmseg::NAME`` as the distribution ``mmsegmentation``. If that is missing, mmengine rejects a
+    config with such a ``_base_``, and ``mmengine.hub.get_config`` installs it over the fork. Libraries whose
+    distribution is installed, and those that cannot be imported, are unchanged.
     """
     for library, package in MODULE2PACKAGE.items():
         if find_spec(library) is not None and not installed(package):
@@ -20,10 +20,10 @@ def find_by_import_name() -> None:
 
 
 def installed(package: str) -> bool:
-    """Whether a distribution of that name is installed.
+    """Return whether a distribution is installed.
 
     Args:
-        package: the name that pip knows it by.
+        package: its name for pip.
     """
     try:
         distribution(package)

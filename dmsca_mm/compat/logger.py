@@ -1,4 +1,4 @@
-"""mmengine's LoggerHook after a test: in mmengine 0.10.7 every process writes the same file of figures."""
+"""Fix mmengine's LoggerHook after a test: in mmengine 0.10.7 every process writes the same metrics file."""
 from __future__ import annotations
 
 from mmengine.dist import master_only
@@ -6,5 +6,5 @@ from mmengine.hooks import LoggerHook
 
 
 def write_in_one_process() -> None:
-    """From here on the first process alone writes a test's figures; two at a time garble the file."""
+    """Let only the first process write the metrics of a test; concurrent writes corrupt the file."""
     LoggerHook.after_test_epoch = master_only(LoggerHook.after_test_epoch)

@@ -1,4 +1,4 @@
-"""Which OpenMMLab packages are there, of which version, and what to do about those that are not."""
+"""Check which OpenMMLab packages are installed, in which version, and how to install the others."""
 from __future__ import annotations
 
 from contextlib import suppress
@@ -12,12 +12,12 @@ from ..errors import UsageError
 from . import forks, torchvision
 
 LIBRARIES = ('mmdet', 'mmseg', 'mmpretrain')
-"""Those whose data sets are known here, by the names that they are imported by."""
+"""Import names of the libraries whose data sets this package supports."""
 _PACKAGES = {'mmcv': 'mmcv==2.1.0', 'mmdet': 'mmdet==3.3.0', 'mmseg': 'mmsegmentation==1.2.2 ftfy regex',
              'mmpretrain': 'mmpretrain==1.2.0'}
 _FORKS = {'mmcv': 'onedl-mmcv==2.3.6', 'mmdet': 'onedl-mmdetection==3.5.1', 'mmseg': 'onedl-mmsegmentation==1.4.2',
           'mmpretrain': 'onedl-mmpretrain==1.3.6'}
-"""What to install beside a mmengine of its own name, and beside its fork: mmdet 3.3.0 refuses the forks' mmcv."""
+"""Packages to install next to the original mmengine, and next to its fork: mmdet 3.3.0 rejects the forks' mmcv."""
 _DISTRIBUTIONS = ('mmengine', 'mmcv', 'mmdet', 'mmsegmentation', 'mmpretrain',
                   'onedl-mmengine', 'onedl-mmcv', 'onedl-mmdetection', 'onedl-mmsegmentation', 'onedl-mmpretrain')
 
@@ -27,8 +27,8 @@ class BrokenLibraryError(UsageError):
 
     Args:
         reason: why.
-        command: mends it.
-        otherwise: another way out, for the message.
+        command: shell command that fixes it.
+        otherwise: an alternative, for the message.
     """
 
     def __init__(self, reason: str, command: str, otherwise: str = '') -> None:
@@ -37,15 +37,14 @@ class BrokenLibraryError(UsageError):
 
 
 def require(*libraries: str) -> None:
-    """Check that OpenMMLab libraries can be used; they are looked up by import name, so any build of them will do.
+    """Check that OpenMMLab libraries can be used. They are looked up by import name, so any build works.
 
     Args:
-        *libraries: such as ``'mmdet'``, ``'mmseg'``. mmcv with its compiled operators, which they need, is checked as
-            well, and mmpretrain is imported, with torchvision or without.
+        *libraries: such as ``'mmdet'``, ``'mmseg'``. mmcv and its compiled operators, which they need, are always
+            checked, and mmpretrain is imported, with or without torchvision.
 
     Raises:
-        BrokenLibraryError: one is missing, mmcv came without its operators, or mmpretrain lacks something that it
-            needs.
+        BrokenLibraryError: a library is missing, mmcv has no compiled operators, or mmpretrain cannot be imported.
     """
     for library in ('mmcv', *libraries):
         if find_spec(library) is None:
@@ -60,18 +59,18 @@ def require(*libraries: str) -> None:
 
 
 def installing(*libraries: str) -> str:
-    """The command that installs libraries in versions that fit each other.
+    """Return the command that installs libraries in compatible versions.
 
     Args:
-        *libraries: their import names; where one refuses its mmcv, ``'mmcv'`` first.
+        *libraries: their import names; ``'mmcv'`` first if one of them rejects the installed mmcv.
     """
     packages = [_packages().get(library) or MODULE2PACKAGE.get(library, library) for library in libraries]
-    isolation = '--no-build-isolation ' if 'mmcv' in libraries else ''  # its build needs the torch that is there
+    isolation = '--no-build-isolation ' if 'mmcv' in libraries else ''  # its build needs the installed torch
     return f'pip install {isolation}{" ".join(packages)}'
 
 
 def building_mmcv() -> str:
-    """The command that builds mmcv anew, for the torch that is there."""
+    """Return the command that rebuilds mmcv for the installed torch."""
     return f'pip install --force-reinstall --no-deps --no-cache-dir --no-build-isolation {_packages()["mmcv"]}'
 
 
@@ -80,10 +79,10 @@ def _packages() -> dict[str, str]:
 
 
 def versions(*packages: str) -> dict[str, str]:
-    """The versions of distributions and of OpenMMLab's; those that are not installed are left out.
+    """Return the versions of OpenMMLab's and other distributions, as far as they are installed.
 
     Args:
-        *packages: other distributions.
+        *packages: the other distributions.
     """
     found = {}
     for package in (*packages, *_DISTRIBUTIONS):
@@ -93,10 +92,10 @@ def versions(*packages: str) -> dict[str, str]:
 
 
 def _import_mmpretrain() -> None:
-    """Import every part that registers something: it asks for torchvision then, and hardly ever again."""
+    """Import every part of mmpretrain that registers something: it needs torchvision then, and rarely later."""
     try:
         with torchvision.stand_ins():
             for part in ('models', 'datasets', 'engine', 'evaluation', 'visualization'):
                 import_module(f'mmpretrain.{part}')
-    except (ImportError, AssertionError) as error:  # it asserts which mmcv it takes
+    except (ImportError, AssertionError) as error:  # it asserts the version of mmcv
         raise BrokenLibraryError(f'mmpretrain cannot be imported ({error})', installing('mmcv', 'mmpretrain')) from None

@@ -1,4 +1,4 @@
-"""This package's configs by name, ``dmsca_mm::faster_rcnn_r50_dmsca.py``, wherever mmengine takes a library's."""
+"""Load this package's configs by name, ``dmsca_mm::faster_rcnn_r50_dmsca.py``, as mmengine loads a library's."""
 from __future__ import annotations
 
 import sys
@@ -12,10 +12,10 @@ NAME = __package__.partition('.')[0]
 
 
 def find_own_configs() -> None:
-    """From here on ``get_config`` and ``_base_`` find the configs in the ``.mim`` folder of this package.
+    """Make ``get_config`` and ``_base_`` find the configs in the ``.mim`` folder of this package.
 
-    mmengine refuses libraries that are not in its table and names without a folder, ``LIBRARY::FILE``. It looks for a
-    package where its metadata lie, which is elsewhere for an editable installation.
+    mmengine rejects libraries that are not in its table, and names without a folder, ``LIBRARY::FILE``. It looks for a
+    package next to its metadata, which is wrong for an editable installation.
     """
     mmengine.config.utils.MODULE2PACKAGE[NAME] = NAME
     package_and_path = mmengine.config.utils._get_package_and_cfg_path
@@ -33,7 +33,7 @@ def find_own_configs() -> None:
 
 
 def _replace(function: Callable[..., object]) -> None:
-    """Put a function in place of mmengine's of that name in all modules that have it; others import it from them."""
+    """Replace mmengine's function of the same name in every loaded mmengine module that has it."""
     for name, module in [*sys.modules.items()]:
         if name.partition('.')[0] == 'mmengine' and function.__name__ in vars(module):
             setattr(module, function.__name__, function)

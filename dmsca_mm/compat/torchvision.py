@@ -1,4 +1,4 @@
-"""Import a library that imports torchvision where torchvision is not installed. What uses it raises an error."""
+"""Import a library that imports torchvision when torchvision is not installed. Using torchvision raises an error."""
 from __future__ import annotations
 
 import sys
@@ -13,23 +13,23 @@ from ..errors import UsageError
 
 _MODULES = ('torchvision', 'torchvision.ops', 'torchvision.ops.boxes', 'torchvision.transforms',
             'torchvision.transforms.functional', 'torchvision.transforms.transforms')
-"""Those that mmpretrain 1.2.0 imports when it is imported itself."""
+"""Modules that mmpretrain 1.2.0 imports when it is imported."""
 
 
 class _Missing(type):
-    """The class of what stands for torchvision's functions, classes and constants; a class may inherit from it."""
+    """Metaclass of the stand-ins for torchvision's functions, classes and constants. A class may inherit from one."""
 
     def __call__(cls, *arguments: Any, **options: Any) -> NoReturn:
         cls._refuse()
 
     def __getattr__(cls, name: str) -> Any:
-        if name.startswith('__'):  # Python asks for those, and takes no for an answer
+        if name.startswith('__'):  # Python looks these up and copes without them
             raise AttributeError(name)
         cls._refuse()
 
     def _refuse(cls) -> NoReturn:
         origin = next(base.__qualname__ for base in cls.__mro__ if base.__module__ == _MODULES[0])
-        what = '' if cls.__qualname__ == origin else f'{cls.__name__}, by way of '
+        what = '' if cls.__qualname__ == origin else f'{cls.__name__}: '
         raise UsageError(f'{what}{origin} needs torchvision, which is not installed: install the build that goes with '
                          'your torch, or do without it in the config')
 
@@ -50,9 +50,9 @@ class _Module(ModuleType):
 
 @contextmanager
 def stand_ins() -> Iterator[None]:
-    """Inside this block torchvision can be imported, also where it is not installed; afterwards it is as it was.
+    """Make torchvision importable inside this block, even if it is not installed, and restore it afterwards.
 
-    What is imported from a torchvision that is not there raises a UsageError when it is used.
+    A name imported from the stand-ins raises a UsageError when it is used.
     """
     if find_spec(_MODULES[0]) is not None:
         yield

@@ -1,1 +1,1 @@
-"""Data sets that the project makes itself, so that no download stands before the first result."""
+"""Generated data sets, which need no download before the first result, and the conversion of Pascal VOC to COCO."""

@@ -1,6 +1,6 @@
-"""Composing images: real handwritten digits on real photographs, at random places, in random colours that can be read.
+"""Compose images: real handwritten digits on real photographs, at random places, in random readable colours.
 
-The digits are scikit-learn's bundled `load_digits` (UCI, 8x8 grey), the photographs those that ship inside
+The digits are scikit-learn's bundled `load_digits` (UCI, 8x8 grey), the photographs those that ship with
 scikit-image; nothing is downloaded. Training and validation share neither a writer nor a photograph.
 """
 from __future__ import annotations
@@ -12,22 +12,22 @@ import numpy as np
 
 from ..errors import UsageError
 
-# The samples of load_digits lie writer by writer; a new writer starts at each of these indices. Source: Inria's
+# The samples of load_digits are ordered by writer; a new writer starts at each of these indices. Source: Inria's
 # scikit-learn course, https://inria.github.io/scikit-learn-mooc/python_scripts/cross_validation_grouping.html
 WRITER_STARTS = (0, 130, 256, 386, 516, 646, 776, 915, 1029, 1157, 1287, 1415, 1545, 1667)
 HELD_OUT_WRITERS = 3
 
-# Photographs whose file lies in the scikit-image wheel. Left out are those that show digits or letters themselves
-# (page, text, clock) and drawings. A scene is in one split only.
+# Photographs in the scikit-image wheel, without drawings and without those that show digits or letters (page, text,
+# clock). No scene is in both splits.
 PHOTOGRAPHS = {
     'training': ('astronaut', 'coffee', 'rocket', 'hubble_deep_field', 'retina', 'camera', 'brick', 'grass', 'moon'),
     'validation': ('chelsea', 'immunohistochemistry', 'coins', 'gravel'),
 }
-BACKGROUND_LABEL = 1  # ADE20K's convention: 0 is unlabelled, so the first real class is 1 and digit d is 2 + d
-GLYPH = 8  # pixels a side in load_digits
-MAX_ANGLE = 15  # degrees either way
-# Least distance in luminance, of 255, from the ink to the 10th and 90th percentile of what lies under the digit's
-# box, so that a person can read every digit.
+BACKGROUND_LABEL = 1  # ADE20K's convention: 0 is unlabelled, so the first class is 1 and digit d is 2 + d
+GLYPH = 8  # side of a digit in load_digits, in pixels
+MAX_ANGLE = 15  # degrees, in either direction
+# Minimum luminance difference, of 255, of the ink to the 10th and 90th percentiles under the digit's box, so that a
+# person can read every digit.
 CONTRAST = 60
 
 
@@ -42,13 +42,13 @@ class Sample(NamedTuple):
 
 
 def material(split: str) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
-    """The split's photographs, each (H, W, 3) uint8 BGR, its digits, (N, 8, 8) float32 in [0, 1], and their classes.
+    """Return a split's photographs, each (H, W, 3) uint8 BGR, its digits, (N, 8, 8) float32 in [0, 1], and its labels.
 
     Args:
         split: a key of ``PHOTOGRAPHS``.
 
     Raises:
-        UsageError: a package that holds them is missing.
+        UsageError: a required package is missing.
     """
     try:
         from skimage import data
@@ -66,16 +66,16 @@ def material(split: str) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
 
 def compose(rng: np.random.Generator, photographs: list[np.ndarray], glyphs: np.ndarray, digits: np.ndarray,
             wanted: int, size: int, scales: tuple[float, float]) -> Sample:
-    """An image with as many digits as find room on it, at least one.
+    """Compose an image with up to ``wanted`` digits, as many as fit, at least one.
 
     Args:
-        rng: what everything about it is drawn from.
-        photographs, glyphs, digits: of :func:`material`, or a choice among them.
-        wanted: how many digits, at least 1.
+        rng: source of all random choices.
+        photographs, glyphs, digits: from :func:`material`, or a selection of them.
+        wanted: maximum number of digits, at least 1.
         size: side of the image in pixels.
-        scales: the least and the largest side of a digit's 8x8 field, as a share of the image's side.
+        scales: minimum and maximum side of a digit's 8x8 field, as a share of the image's side.
     """
-    while True:  # a crop so busy that no ink is readable anywhere on it is replaced by another
+    while True:  # if no ink is readable anywhere on the crop, try another one
         labels = np.full((size, size), BACKGROUND_LABEL, np.uint8)
         sample = Sample(_background(rng, photographs, size), labels, [])
         for chosen in rng.integers(len(glyphs), size=wanted):
@@ -100,7 +100,7 @@ def _background(rng: np.random.Generator, photographs: list[np.ndarray], size: i
 
 
 def _alpha(rng: np.random.Generator, glyph: np.ndarray, side: float) -> np.ndarray:
-    """The digit enlarged and turned, cut to its strokes: opacity (h, w) in [0, 1]; 0.5 and above is the stroke."""
+    """Return the digit, enlarged, rotated and cropped to its strokes: opacity (h, w) in [0, 1]; strokes are >= 0.5."""
     canvas = int(np.ceil(side * 1.5))
     turn = cv2.getRotationMatrix2D(((GLYPH - 1) / 2, (GLYPH - 1) / 2),
                                    rng.uniform(-MAX_ANGLE, MAX_ANGLE), side / GLYPH)
@@ -112,7 +112,7 @@ def _alpha(rng: np.random.Generator, glyph: np.ndarray, side: float) -> np.ndarr
 
 
 def _draw(rng: np.random.Generator, sample: Sample, alpha: np.ndarray, digit: int) -> bool:
-    """Put a digit at a random place of `sample`; return False when that place is taken or would be unreadable."""
+    """Draw a digit at a random place of `sample`; return False if it is too large, overlaps or would be unreadable."""
     height, width = alpha.shape
     size = len(sample.labels)
     if max(height, width) > size:
@@ -133,7 +133,7 @@ def _draw(rng: np.random.Generator, sample: Sample, alpha: np.ndarray, digit: in
 
 
 def _ink(rng: np.random.Generator, local: np.ndarray) -> np.ndarray | None:
-    """A random colour, BGR, that stands out from `local`, (h, w, 3) BGR; None when 20 draws gave none."""
+    """Return a random colour, BGR, that stands out from `local`, (h, w, 3) BGR, or None if 20 draws gave none."""
     luminance = np.array([0.114, 0.587, 0.299])  # ITU-R BT.601, in BGR order
     dark, light = np.percentile(local @ luminance, (10, 90))
     colours = rng.uniform(0, 255, (20, 3))

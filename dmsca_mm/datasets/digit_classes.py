@@ -1,4 +1,4 @@
-"""The built-in data set for classification: one digit on a piece of a photograph, a folder for each class."""
+"""Built-in data set for classification: one digit on a piece of a photograph, with one folder for each class."""
 from __future__ import annotations
 
 import json
@@ -15,12 +15,12 @@ from .composing import CONTRAST, HELD_OUT_WRITERS, MAX_ANGLE, PHOTOGRAPHS, compo
 from .folders import Parameters, make
 
 CLASSES = 10
-SCALES = (0.7, 0.95)  # of the image's side: with 64 pixels 45 to 61; the images for detection have 44 to 67 at 160
+SCALES = (0.7, 0.95)  # as in digits.py: 45 to 61 pixels of 64; the images for detection have 43 to 67 of 160
 
 
 @dataclass(frozen=True)
 class DigitClassesParameters(Parameters):
-    """What may be chosen about it, see :class:`~dmsca_mm.datasets.folders.Parameters`; each class has an image."""
+    """Parameters of the data set, see :class:`~dmsca_mm.datasets.folders.Parameters`; each class has an image."""
 
     LEAST: ClassVar[dict[str, int]] = dict(training=CLASSES, validation=CLASSES, size=32, seed=0)
 
@@ -31,7 +31,7 @@ class DigitClassesParameters(Parameters):
 
 def make_digit_classes(root: str | Path, parameters: DigitClassesParameters | None = None, overwrite: bool = False
                        ) -> bool:
-    """Write the data set to `root`; return False when the very same one was there already.
+    """Write the data set to `root`; return False if the same one exists already.
 
     Errors: as :func:`dmsca_mm.datasets.digits.make_digits`.
     """
@@ -41,14 +41,14 @@ def make_digit_classes(root: str | Path, parameters: DigitClassesParameters | No
 
 
 def samples(split: str, parameters: DigitClassesParameters) -> Iterator[tuple[np.ndarray, int]]:
-    """Images of `split`, (S, S, 3) uint8 BGR, and their digits; the digits take turns.
+    """Generate the images of `split`, (S, S, 3) uint8 BGR, and their digits, which cycle from 0 to 9.
 
-    The splits share no writer. Both lie on the training photographs of the data set for detection, so that no
-    classifier has seen those that it holds out.
+    The splits share no writer. Both use the training photographs of the detection data set, so that no classifier
+    has seen the photographs that it holds out.
     """
     (photographs, *_), (_, glyphs, digits) = material('training'), material(split)
     for index in range(getattr(parameters, split)):
-        # The last number sets the stream apart from that of the images for detection.
+        # The last number gives another random stream than for the detection images.
         rng = np.random.default_rng([parameters.seed, list(PHOTOGRAPHS).index(split), index, CLASSES])
         among = digits == index % CLASSES
         sample = compose(rng, photographs, glyphs[among], digits[among], 1, parameters.size, SCALES)
@@ -60,7 +60,7 @@ def _write(root: Path, parameters: DigitClassesParameters) -> None:
         for digit in range(CLASSES):
             (root / split / str(digit)).mkdir(parents=True)
         for index, (image, digit) in enumerate(samples(split, parameters)):
-            # imwrite only returns False on a full disk; write_bytes raises.
+            # On a full disk, imwrite only returns False; write_bytes raises an error.
             (root / split / str(digit) / f'{index:06d}.jpg').write_bytes(cv2.imencode('.jpg', image)[1])
 
 

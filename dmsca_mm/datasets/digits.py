@@ -1,4 +1,4 @@
-"""The built-in data set: digits on photographs, with COCO boxes and ADE-style label maps."""
+"""Built-in data set of digits on photographs, with COCO boxes and ADE-style label maps."""
 from __future__ import annotations
 
 import json
@@ -14,13 +14,13 @@ import numpy as np
 from .composing import CONTRAST, HELD_OUT_WRITERS, MAX_ANGLE, PHOTOGRAPHS, Sample, compose, material
 from .folders import Parameters, make
 
-MAX_DIGITS = 6  # an image holds 1 to this many; fewer when no more find room
-SCALES = (0.27, 0.42)  # side of a digit's 8x8 field as a share of the image side
+MAX_DIGITS = 6  # 1 to this many are drawn for an image; those that do not fit are omitted
+SCALES = (0.27, 0.42)  # range of the side of a digit's 8x8 field, as a share of the image side
 
 
 @dataclass(frozen=True)
 class DigitsParameters(Parameters):
-    """What may be chosen about it, see :class:`~dmsca_mm.datasets.folders.Parameters`; a size is 96 or more."""
+    """Parameters of the data set, see :class:`~dmsca_mm.datasets.folders.Parameters`; ``size`` is at least 96."""
 
     LEAST: ClassVar[dict[str, int]] = dict(training=1, validation=1, size=96, seed=0)
 
@@ -30,11 +30,11 @@ class DigitsParameters(Parameters):
 
 
 def make_digits(root: str | Path, parameters: DigitsParameters | None = None, overwrite: bool = False) -> bool:
-    """Write the data set to `root`; return False when the very same one was there already.
+    """Write the data set to `root`; return False if the same one exists already.
 
-    It is written beside `root` and moved there when complete, so an interrupted run leaves no incomplete data set.
-    Errors: UsageError if `root` holds anything else (with `overwrite`, another digits data set is replaced), if
-    a package is missing or the disk refuses.
+    It is written next to `root` and moved there when complete, so an interrupted run leaves no incomplete data set.
+    Errors: UsageError if `root` holds anything else (`overwrite` replaces another digits data set), a package is
+    missing or the data set cannot be written.
     """
     parameters = parameters or DigitsParameters()
     return make(Path(root), _manifest(parameters), partial(_write, parameters=parameters),
@@ -45,7 +45,7 @@ def samples(split: str, parameters: DigitsParameters) -> Iterator[Sample]:
     """Compose the images of `split`, 'training' or 'validation', one after another."""
     photographs, glyphs, digits = material(split)
     for index in range(getattr(parameters, split)):
-        # A generator of its own for each image: its content does not depend on how many come before it.
+        # One generator for each image, so that its content does not depend on the images before it.
         rng = np.random.default_rng([parameters.seed, list(PHOTOGRAPHS).index(split), index])
         wanted = rng.integers(1, MAX_DIGITS + 1)
         yield compose(rng, photographs, glyphs, digits, wanted, parameters.size, SCALES)
@@ -67,7 +67,7 @@ def _write(root: Path, parameters: DigitsParameters) -> None:
         maps.mkdir(parents=True)
         made = []
         for index, sample in enumerate(samples(split, parameters)):
-            # imwrite only returns False on a full disk; write_bytes raises.
+            # On a full disk, imwrite only returns False; write_bytes raises an error.
             (images / f'{index:06d}.jpg').write_bytes(cv2.imencode('.jpg', sample.image)[1])
             (maps / f'{index:06d}.png').write_bytes(cv2.imencode('.png', sample.labels)[1])
             made.append(sample.boxes)
@@ -81,7 +81,7 @@ def _manifest(parameters: DigitsParameters) -> str:
 
 
 def _coco(made: list[list[dict]], size: int) -> dict:
-    """The boxes of each image in COCO's instances format (https://cocodataset.org/#format-data)."""
+    """Return the boxes of all images in COCO's instances format (https://cocodataset.org/#format-data)."""
     images = [dict(id=index, file_name=f'{index:06d}.jpg', height=size, width=size) for index in range(len(made))]
     boxes = [dict(box, image_id=index) for index, boxes in enumerate(made) for box in boxes]
     return dict(

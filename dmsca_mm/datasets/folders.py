@@ -1,4 +1,4 @@
-"""A data set's folder: complete or absent, and recognized by the manifest in it."""
+"""Folders of data sets, which are complete or absent and are identified by a manifest."""
 from __future__ import annotations
 
 import os
@@ -11,22 +11,22 @@ from typing import ClassVar
 from ..errors import UsageError
 
 MANIFEST = 'digits.json'
-"""The file that records what a data set was made from and with."""
+"""File that records the sources and parameters of a data set."""
 
 
 @dataclass(frozen=True)
 class Parameters:
-    """What may be chosen about a data set; the rest is fixed, so that results compare.
+    """Parameters of a data set. Everything else is fixed, so that results are comparable.
 
     Args:
-        training: training images.
-        validation: validation images.
+        training: number of training images.
+        validation: number of validation images.
         size: side of the square images in pixels, a multiple of 16.
         seed: at least 0; the same seed gives the same files, byte for byte.
     """
 
     LEAST: ClassVar[dict[str, int]]
-    """The least value of each."""
+    """Minimum of each parameter."""
 
     training: int
     validation: int
@@ -45,20 +45,20 @@ def make(root: Path, manifest: str, write: Callable[[Path], None], missing: Call
          ) -> bool:
     """Make a data set unless it exists.
 
-    It is written beside its folder and moved there when complete, so an interrupted run leaves no incomplete data set.
+    It is written next to its folder and moved there when complete, so an interrupted run leaves no incomplete data set.
 
     Args:
         root: the folder.
-        manifest: what it is made from and with; the same manifest, the same files.
+        manifest: sources and parameters of the data set, which determine its files.
         write: writes the files into a folder.
-        missing: returns what a folder lacks, ``''`` where it is complete.
+        missing: returns what a folder lacks, or ``''`` if it is complete.
         overwrite: replace another digits data set.
 
     Returns:
-        False when the very same one was there already.
+        False if the same data set exists already.
 
     Raises:
-        UsageError: the folder holds anything else, or the disk refuses.
+        UsageError: the folder holds anything else, or the data set cannot be written.
     """
     root = root.resolve()
     partial = root.with_name(f'.{root.name}.{os.getpid()}')

@@ -1,4 +1,4 @@
-"""Pascal VOC's boxes as COCO's instances: an XML file an image in, one JSON file out.
+"""Convert Pascal VOC boxes, one XML file for each image, to COCO instances, one JSON file.
 
 Formats: http://host.robots.ox.ac.uk/pascal/VOC/voc2012/htmldoc/index.html and https://cocodataset.org/#format-data.
 """
@@ -22,7 +22,7 @@ XML, IMAGES = 'Annotations', 'JPEGImages'
 
 
 class Conversion(NamedTuple):
-    """What was written: how many images, how many boxes of each class, and what a user has to know, a line each."""
+    """Result of a conversion: number of images, number of boxes of each class, and warnings, one line each."""
 
     images: int
     boxes: dict[str, int]
@@ -31,23 +31,23 @@ class Conversion(NamedTuple):
 
 def convert_voc(root: str | Path, out: str | Path, classes: Sequence[str], listed: str | Path | None = None,
                 mend_boxes: bool = False) -> Conversion:
-    """Write the boxes of a folder in Pascal VOC's layout as COCO's instances, complete or not at all.
+    """Write the boxes of a folder in Pascal VOC's layout as COCO instances, with an atomic write.
 
-    VOC counts pixels from 1 and both corners belong to the box: 1 to 640 is the whole width of 640 pixels. A 0, as
-    tools write that count from 0, is taken as 1. What VOC calls difficult becomes COCO's ``iscrowd``: neither trained
-    on nor counted.
+    VOC counts pixels from 1 and both corners belong to the box: 1 to 640 is the whole width of 640 pixels. A left or
+    top edge of 0, from tools that count from 0, is read as 1. VOC's difficult objects become ``iscrowd`` in COCO,
+    which are neither trained on nor counted.
 
     Args:
         root: holds ``Annotations/*.xml`` and ``JPEGImages``.
-        out: the JSON file, which must not exist.
-        classes: names of the classes; their order is that of the categories.
-        listed: a text file with the name of an XML file, without suffix, a line, as in ``ImageSets/Main``; without it,
-            all are converted.
-        mend_boxes: cut boxes to their image and leave out those without area, instead of refusing them.
+        out: path of the JSON file, which must not exist.
+        classes: names of the classes, in the order of the categories.
+        listed: text file that names one XML file on each line, without suffix, as in ``ImageSets/Main``; None converts
+            all.
+        mend_boxes: clip boxes to their image and drop those without area, instead of refusing them.
 
     Raises:
-        UsageError: a folder or file that is missing or broken, an image of another size than its XML file has, a class
-            that is not among those named, an image that two XML files name, a box as above, no object at all.
+        UsageError: ``out`` exists, a folder or file is missing or broken, the size of an image differs from its XML
+            file, a class is unknown, two XML files name one image, a box is as above, or there is no object.
     """
     root, out = Path(root), Path(out)
     if out.exists():
@@ -102,11 +102,11 @@ def _files(root: Path, listed: str | Path | None) -> list[Path]:
 
 def _read(path: Path, images: Path, classes: Sequence[str], mend_boxes: bool, warnings: list[str]
           ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """An XML file's image and boxes as COCO has them, without ids; warnings are added to those that there are."""
+    """Return the image and boxes of an XML file in COCO format, without ids. Warnings are appended to ``warnings``."""
     try:
         top = ElementTree.parse(path).getroot()
     except (ElementTree.ParseError, OSError, ValueError, LookupError) as error:
-        raise UsageError(f'{path} is no XML ({error}): get it anew') from None
+        raise UsageError(f'{path} is no XML ({error}): replace it') from None
     name = _text(top, 'filename', str(path))
     size = tuple(int(_number(top, f'size/{side}', str(path))) for side in ('width', 'height'))
     if not (images / name).is_file():
@@ -121,7 +121,7 @@ def _read(path: Path, images: Path, classes: Sequence[str], mend_boxes: bool, wa
                          'size if the boxes fit the image, else give it the image that they were drawn on')
     objects = top.findall('object')
     if not objects:
-        warnings.append(f'{path} has no objects: its image stays, as one without boxes')
+        warnings.append(f'{path} has no objects: its image is kept, without boxes')
     found = [_box(item, f'{path}: object {place}', size, classes, mend_boxes, warnings)
              for place, item in enumerate(objects, start=1)]
     return dict(file_name=name, width=size[0], height=size[1]), [box for box in found if box]
@@ -129,7 +129,7 @@ def _read(path: Path, images: Path, classes: Sequence[str], mend_boxes: bool, wa
 
 def _box(item: ElementTree.Element, where: str, size: tuple[int, ...], classes: Sequence[str], mend_boxes: bool,
          warnings: list[str]) -> dict[str, Any] | None:
-    """An object's box; None where it is left out."""
+    """Return an object's box, or None if it is dropped."""
     name = _text(item, 'name', where)
     if name not in classes:
         raise UsageError(f'{where} is of class {name!r}, which is not among {", ".join(classes)}: name it in '

@@ -1,4 +1,4 @@
-"""A trained detector or segmenter as an ONNX file, from the images to the boxes or labels, checked in onnxruntime."""
+"""Export a trained detector or segmenter, from images to boxes or labels, as an ONNX file checked in onnxruntime."""
 from __future__ import annotations
 
 import os
@@ -14,22 +14,22 @@ if TYPE_CHECKING:
 
 PACKAGES = 'onnx', 'onnxscript', 'onnxruntime'
 COMPARED = 4
-"""Images of the test data set, where none are named."""
+"""Number of images of the test data set to compare on if none are named."""
 
 
 def export(config: str, checkpoint: str, out: str, images: list[str] | None = None,
            options: dict[str, Any] | None = None, plugin: str | None = None) -> Agreement:
-    """Write a trained model as an ONNX file that gives what the model gives.
+    """Export a trained model as an ONNX file that gives the same results.
 
     Args:
         config: see :func:`dmsca_mm.runtime.config.load_config`.
-        checkpoint: of a model of this config.
-        out: path of the file; nothing is there before it agrees with the model.
-        images: paths of images to compare them on; None takes the first of the test data set.
+        checkpoint: path of a checkpoint of this config's model.
+        out: path of the file, which is written only if it agrees with the model.
+        images: paths of images to compare on; None for the first of the test data set.
         options, plugin: see :func:`dmsca_mm.runtime.config.load_config`.
 
     Raises:
-        UsageError: what cannot be read, a model that cannot be exported, or a file that does not agree with it.
+        UsageError: an input cannot be read, the model cannot be exported, or the file does not agree with the model.
     """
     path = Path(out)
     if path.suffix != '.onnx':

@@ -1,4 +1,4 @@
-"""Whether an ONNX file gives what the PyTorch model gives, on images."""
+"""Compare the results of an ONNX file with those of the PyTorch model on images."""
 from __future__ import annotations
 
 from copy import deepcopy
@@ -14,19 +14,19 @@ from ..errors import UsageError
 from .graph import INPUT
 
 LEAST_IOU, MOST_SCORE, LEAST_PIXELS = 0.99, 1e-3, 0.999
-"""What agrees: the same boxes, scores up to this difference, and this share of the pixels."""
+"""Limits of agreement: IoU of two boxes, difference of their scores, and share of equal pixels."""
 
 
 @dataclass
 class Agreement:
-    """What was compared on some images.
+    """Result of a comparison on some images.
 
     Attributes:
-        images: how many.
-        boxes: how many of a detector; 0 of a segmenter.
-        iou: the least of two boxes that belong together.
+        images: number of images.
+        boxes: number of matching boxes of a detector; 0 for a segmenter.
+        iou: the smallest IoU of two matching boxes.
         score: the largest difference of their scores.
-        pixels: the least share of equal labels in an image.
+        pixels: the smallest share of equal labels in an image.
     """
 
     images: int = 0
@@ -43,15 +43,15 @@ class Agreement:
 
 
 def compare(path: Path, model: nn.Module, batches: list[dict[str, Any]]) -> Agreement:
-    """Run the file in onnxruntime and the model in PyTorch.
+    """Run the file in onnxruntime and the model in PyTorch, and compare the results.
 
     Args:
-        path: of the file.
-        model: that it was made of, with its own post-processing.
-        batches: of ``Images.batch``, an image each.
+        path: path of the file.
+        model: the exported model, with its own post-processing.
+        batches: results of ``Images.batch``, one image each.
 
     Raises:
-        UsageError: they do not agree, or there was no box to compare.
+        UsageError: the results do not agree, or there is no box to compare.
     """
     import onnxruntime
     session = onnxruntime.InferenceSession(str(path), providers=['CPUExecutionProvider'])
@@ -60,7 +60,7 @@ def compare(path: Path, model: nn.Module, batches: list[dict[str, Any]]) -> Agre
         values = [torch.from_numpy(value) for value in session.run(None, {INPUT: as_input(batch)})]
         data = model.data_preprocessor(deepcopy(batch), False)
         options = dict(rescale=False)
-        if len(values) == 1:  # mmseg always resizes labels to the image as it was before the pipeline
+        if len(values) == 1:  # mmseg always resizes labels to the original image size
             options = {}
             for sample in data['data_samples']:
                 sample.set_metainfo(dict(ori_shape=sample.img_shape))
@@ -83,22 +83,22 @@ def compare(path: Path, model: nn.Module, batches: list[dict[str, Any]]) -> Agre
 
 
 def as_input(batch: dict[str, Any]) -> np.ndarray:
-    """The images of a batch as the file takes them.
+    """Convert the images of a batch to the input of the file.
 
     Args:
-        batch: of ``Images.batch``, images of one size.
+        batch: result of ``Images.batch``, with images of one size.
     """
     return torch.stack([image.float() for image in batch['inputs']]).numpy()
 
 
 def _compare_boxes(found: Agreement, boxes: Tensor, scores: Tensor, labels: Tensor, expected: Any, settings: Any
                    ) -> None:
-    """Find for each box of either side one of the other with its label.
+    """Match each box of either side with a box of the other that has the same label.
 
-    A side may lack boxes at the edge of ``score_thr`` or, where it has ``max_per_img``, of its lowest score.
+    A side may lack boxes near ``score_thr`` or, if it has ``max_per_img`` boxes, near its lowest score.
 
     Raises:
-        UsageError: another box has none.
+        UsageError: any other box has no match.
     """
     from mmdet.structures.bbox import bbox_overlaps
     some = labels >= 0
@@ -114,7 +114,7 @@ def _compare_boxes(found: Agreement, boxes: Tensor, scores: Tensor, labels: Tens
             place = int(lost.nonzero()[0])
             corners = one[0][place].round().int().tolist()
             raise UsageError(f'the file and the model disagree: the box {corners} of class '
-                             f'{int(one[2][place])} with the score {one[1][place]:.3f} is found by one of them alone')
+                             f'{int(one[2][place])} with the score {one[1][place]:.3f} is found by only one of them')
         if len(other[0]):
             best, matched = torch.where(fits, overlaps, 0.0).max(1), fits.any(1)
             found.iou = min([found.iou, *best.values[matched].tolist()])

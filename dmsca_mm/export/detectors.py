@@ -1,7 +1,7 @@
-"""Detectors as one function of images, for all images of a batch at once and without lists: what a graph can hold.
+"""Detectors as functions of a batch of images that use no lists, so that they can be exported as a graph.
 
-The numbers are those of mmdet's own post-processing. Where that keeps fewer boxes than the most that it may, rows
-without a box fill up: their score is 0 and their label -1.
+The results are those of mmdet's own post-processing. If it keeps fewer boxes than its maximum, the result is padded
+with rows whose score is 0 and whose label is -1.
 """
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..errors import UsageError
-from . import operators  # noqa: F401  # it registers keep and region_features
+from . import operators  # noqa: F401  # registers keep and region_features
 from .layers import Prepare
 
 NONE = -1.0
-"""The score of no box, below all others."""
+"""Score that marks a missing box, below all other scores."""
 
 
 class Boxes(NamedTuple):
@@ -31,10 +31,10 @@ class OneStage(nn.Module):
     """A detector with an anchor head, such as RetinaNet.
 
     Args:
-        model: of mmdet.
+        model: an mmdet model.
 
     Raises:
-        UsageError: its head has a post-processing of its own.
+        UsageError: its head has its own post-processing, or its test settings cannot be exported.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -44,7 +44,7 @@ class OneStage(nn.Module):
         self.prepare, self.model = Prepare(model.data_preprocessor), model
 
     def forward(self, images: Tensor) -> Boxes:
-        """(N, 3, H, W), 0 to 255, to the boxes in its pixels."""
+        """Map images, (N, 3, H, W), 0 to 255, to boxes in their pixels."""
         model, config = self.model, self.model.test_cfg
         found = _dense(model.bbox_head, model.extract_feat(self.prepare(images)), config, images.shape[2:],
                        config.get('score_thr', 0))
@@ -55,10 +55,10 @@ class TwoStage(nn.Module):
     """A detector with a region proposal network and one box head, such as Faster R-CNN.
 
     Args:
-        model: of mmdet.
+        model: an mmdet model.
 
     Raises:
-        UsageError: it has masks, several stages, or a head with a post-processing of its own.
+        UsageError: it has masks, several stages, a head with its own post-processing, or other unsupported settings.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -81,7 +81,7 @@ class TwoStage(nn.Module):
         self.prepare, self.model = Prepare(model.data_preprocessor), model
 
     def forward(self, images: Tensor) -> Boxes:
-        """(N, 3, H, W), 0 to 255, to the boxes in its pixels."""
+        """Map images, (N, 3, H, W), 0 to 255, to boxes in their pixels."""
         size, features = images.shape[2:], self.model.extract_feat(self.prepare(images))
         return self._classified(features, self._proposals(features, size), size)
 
@@ -114,7 +114,7 @@ class TwoStage(nn.Module):
 
 def _check_head(head: nn.Module, base: type) -> None:
     from mmdet.models.dense_heads import AnchorHead
-    # A head with more outputs than scores and boxes, such as a centerness, has a forward of its own.
+    # A head with more outputs than scores and boxes, such as centerness, overrides forward.
     if (getattr(type(head), 'forward', None) is not AnchorHead.forward or not head.use_sigmoid_cls
             or type(head)._predict_by_feat_single is not base._predict_by_feat_single):
         raise UsageError(f'{type(head).__name__} cannot be exported: it has a post-processing of its own')
@@ -128,20 +128,20 @@ def _check_suppression(config: Any) -> None:
     if config.max_per_img <= 0:
         raise UsageError(f'max_per_img={config.max_per_img} cannot be exported: give the most boxes of an image')
     if config.nms.type != 'nms':
-        raise UsageError(f'nms of type {config.nms.type!r} cannot be exported: ONNX has that of type "nms" alone')
+        raise UsageError(f'nms of type {config.nms.type!r} cannot be exported: ONNX has only type "nms"')
 
 
 def _dense(head: nn.Module, features: tuple[Tensor, ...], config: Any, size: tuple[int, int], least: float,
            label_is_level: bool = False) -> Boxes:
-    """The best boxes of each level, together: ``config.nms_pre`` of each, some of them none.
+    """Return the best ``config.nms_pre`` boxes of each level, concatenated. Missing boxes have the score ``NONE``.
 
     Args:
-        head: with anchors.
-        features: its inputs.
-        config: for testing.
+        head: head with anchors.
+        features: inputs of the head.
+        config: test settings of the head.
         size: height and width of the images.
-        least: score above which there is a box.
-        label_is_level: for a head with one class, whose boxes are suppressed within their level.
+        least: boxes must have a score above this.
+        label_is_level: use the level as label, for a head with one class whose boxes are suppressed by level.
     """
     levels = list(zip(*head(features), strict=True))
     priors = head.prior_generator.grid_priors([score.shape[2:] for score, _ in levels], levels[0][0].dtype,
@@ -150,7 +150,7 @@ def _dense(head: nn.Module, features: tuple[Tensor, ...], config: Any, size: tup
     for level, ((score, delta), prior) in enumerate(zip(levels, priors, strict=True)):
         scores = score.permute(0, 2, 3, 1).flatten(1).sigmoid()
         scores = torch.where(scores > least, scores, NONE)
-        # As many as are taken in any case: then their number does not depend on the size of the images.
+        # Pad, so that the number of boxes does not depend on the size of the images.
         best, places = F.pad(scores, (0, config.nms_pre), value=NONE).topk(config.nms_pre)
         anchors = (places // classes).clamp(max=prior.shape[0] - 1)
         deltas = delta.permute(0, 2, 3, 1).reshape(delta.shape[0], -1, 4)
@@ -166,12 +166,12 @@ def _dense(head: nn.Module, features: tuple[Tensor, ...], config: Any, size: tup
 
 
 def _chosen(boxes: Boxes, overlap: float, count: int) -> Boxes:
-    """The best that suppression within each label leaves.
+    """Return the best boxes after suppression within each label.
 
     Args:
-        boxes: with a score below 0 where there is none.
+        boxes: candidates; a score below 0 marks a missing box.
         overlap: IoU above which one of two boxes is dropped.
-        count: of the result.
+        count: number of boxes in the result.
     """
     # Boxes of different labels are moved apart, as in mmcv's batched_nms.
     step = boxes.corners.amax((1, 2), keepdim=True) + 1

@@ -1,4 +1,4 @@
-"""A trained model as one function of images, and that function as an ONNX file."""
+"""Turn a trained model into one function of images, and that function into an ONNX file."""
 from __future__ import annotations
 
 import json
@@ -20,19 +20,19 @@ OPSET = 18
 INPUT = 'images'
 OUTPUTS = {OneStage: ('boxes', 'scores', 'labels'), TwoStage: ('boxes', 'scores', 'labels'), Segmenter: ('labels',)}
 EXAMPLE = 2, 3, 320, 384
-"""Images that the graph is recorded with: a side of 1, also of a coarse level, would be recorded as a constant."""
+"""Shape of the images that record the graph. A side of 1, even on a coarse level, would be recorded as a constant."""
 SMALLEST = 64
-"""Height and width, in pixels, from which on the file takes images."""
+"""Minimum height and width, in pixels, of the images that the file takes."""
 
 
 def function_of(model: nn.Module) -> nn.Module:
-    """The model from images to its result, with what comes before and after the network.
+    """Return a model as a function from images to results, including preprocessing and post-processing.
 
     Args:
-        model: trained, of mmdet or mmseg.
+        model: trained model of mmdet or mmseg.
 
     Raises:
-        UsageError: there is no such function of it.
+        UsageError: the model cannot be exported.
     """
     if hasattr(model, 'decode_head') and not isinstance(model.decode_head, nn.ModuleList):
         function = Segmenter(model)
@@ -47,15 +47,15 @@ def function_of(model: nn.Module) -> nn.Module:
 
 
 def write(function: nn.Module, classes: tuple[str, ...], path: Path) -> None:
-    """Write a function as ONNX, for any number of images of any size.
+    """Write a function as ONNX, for any number of images of any size from ``SMALLEST``.
 
     Args:
-        function: of :func:`function_of`.
-        classes: names of the labels; they go into the file's metadata as ``classes``, a JSON list.
-        path: of the file, which is replaced.
+        function: result of :func:`function_of`.
+        classes: names of the labels; stored in the file's metadata as ``classes``, a JSON list.
+        path: path of the file, which is replaced.
 
     Raises:
-        UsageError: the graph would take images of one size only.
+        UsageError: the graph would take images of only one size.
     """
     sizes = {0: torch.export.Dim('batch'), **{axis: torch.export.Dim(name, min=SMALLEST)
                                               for axis, name in ((2, 'height'), (3, 'width'))}}

@@ -1,4 +1,4 @@
-"""Layers that a graph needs beside the network: what prepares the images, and pooling, for any size of the image."""
+"""Layers that a graph needs besides the network: preprocessing and average pooling, for any image size."""
 from __future__ import annotations
 
 from typing import Any
@@ -9,10 +9,10 @@ from torch import Tensor, nn
 
 
 class Prepare(nn.Module):
-    """As the model's data preprocessor: images as they are read, to what its backbone takes.
+    """Prepare raw images for the backbone, as the model's data preprocessor does.
 
     Args:
-        preprocessor: of the model.
+        preprocessor: data preprocessor of the model.
     """
 
     def __init__(self, preprocessor: Any) -> None:
@@ -25,17 +25,17 @@ class Prepare(nn.Module):
         self.register_buffer('std', preprocessor.std if normalized else torch.ones(1, 1, 1))
 
     def forward(self, images: Tensor) -> Tensor:
-        """(N, 3, H, W), 0 to 255, to normalized images whose sides are multiples of the divisor."""
+        """Map images, (N, 3, H, W), 0 to 255, to normalized images whose sides are multiples of the divisor."""
         x = (images.flip(1) if self.flip else images).sub(self.mean).div(self.std)
         height, width = x.shape[2:]
         return F.pad(x, (0, -width % self.divisor, 0, -height % self.divisor), value=self.padding)
 
 
 class MeanPool(nn.Module):
-    """``AdaptiveAvgPool2d`` as two matrix products, which ONNX has for every size of the input.
+    """``AdaptiveAvgPool2d`` as two matrix products, which ONNX supports for every input size.
 
     Args:
-        sides: of the output, height and width, each at least 1.
+        sides: height and width of the output, each at least 1.
     """
 
     def __init__(self, sides: tuple[int, int]) -> None:
@@ -43,13 +43,13 @@ class MeanPool(nn.Module):
         self.sides = sides
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) to (N, C, *sides)."""
+        """Map (N, C, H, W) to (N, C, *sides)."""
         rows, columns = (_shares(side, size, x) for side, size in zip(self.sides, x.shape[2:], strict=True))
         return rows @ x @ columns.T
 
 
 def _shares(side: int, size: int, like: Tensor) -> Tensor:
-    """(side, size), the share of each input in each output: those from ⌊i·size/side⌋ to ⌈(i + 1)·size/side⌉ alike."""
+    """Return each input's share in output i, (side, size): equal from ⌊i·size/side⌋ to below ⌈(i + 1)·size/side⌉."""
     output = torch.arange(side, device=like.device)[:, None]
     place = torch.arange(size, device=like.device)
     first, end = output * size // side, ((output + 1) * size + side - 1) // side
@@ -58,10 +58,10 @@ def _shares(side: int, size: int, like: Tensor) -> Tensor:
 
 
 def with_mean_pools(module: nn.Module) -> nn.Module:
-    """Put :class:`MeanPool` in place of every adaptive average pool of a module; gives the module.
+    """Replace every adaptive average pool of a module with :class:`MeanPool`, and return the module.
 
     Args:
-        module: is changed.
+        module: changed in place.
     """
     for name, child in module.named_children():
         if isinstance(child, nn.AdaptiveAvgPool2d):

@@ -1,6 +1,6 @@
-"""What detectors need beyond PyTorch's operators, each as one node of a graph: suppression, and features of regions.
+"""Operators that detectors need beyond PyTorch's, each one node of the graph: suppression and region features.
 
-In PyTorch a node runs mmcv's operator; ``TRANSLATIONS`` gives torch.onnx the form in standard ONNX.
+In PyTorch, a node runs mmcv's operator. ``TRANSLATIONS`` gives torch.onnx the equivalent in standard ONNX.
 """
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from onnxscript import opset18 as op
 from torch import Tensor
 
 INT64, BOOL = 7, 9
-"""ONNX's numbers of these types."""
+"""ONNX's codes for these types."""
 ALL = torch.iinfo(torch.int32).max
 
 
 @torch.library.custom_op('dmsca_mm::keep', mutates_args=())
 def keep(boxes: Tensor, scores: Tensor, overlap: float) -> Tensor:
-    """Which boxes of each image non-maximum suppression leaves.
+    """Select the boxes of each image that non-maximum suppression keeps.
 
     Args:
         boxes: (N, K, 4), two corners.
-        scores: (N, K); below 0 there is no box.
+        scores: (N, K); a score below 0 marks a missing box.
         overlap: IoU of two boxes above which the one with the lower score is dropped.
 
     Returns:
-        Booleans, (N, K).
+        Mask of the kept boxes, (N, K), bool.
     """
     from mmcv.ops import nms
     kept = torch.zeros_like(scores, dtype=torch.bool)
@@ -40,15 +40,15 @@ def keep(boxes: Tensor, scores: Tensor, overlap: float) -> Tensor:
 @torch.library.custom_op('dmsca_mm::region_features', mutates_args=())
 def region_features(features: Sequence[Tensor], regions: Tensor, levels: Tensor, strides: Sequence[int], side: int,
                     samples: int) -> Tensor:
-    """RoIAlign, aligned and averaging, of each region on its level of a pyramid.
+    """Apply RoIAlign, aligned and with average pooling, to each region on its level of a pyramid.
 
     Args:
-        features: of each level, (N, C, H, W).
-        regions: (R, 5), the image and two corners in its pixels.
-        levels: (R,), of each region.
-        strides: pixels of the image for one of each level.
-        side: of the result in pixels.
-        samples: of a bin along each axis; 0 as many as it has pixels.
+        features: features of each level, (N, C, H, W).
+        regions: (R, 5), index of the image and two corners in its pixels.
+        levels: (R,), level of each region.
+        strides: stride of each level, in pixels of the image.
+        side: height and width of the result.
+        samples: samples of a bin along each axis; 0 for as many as it has pixels.
 
     Returns:
         (R, C, side, side).
@@ -80,7 +80,7 @@ def _ints(*values: int) -> Any:
 def _keep_onnx(boxes: Any, scores: Any, overlap: float) -> Any:
     chosen = op.NonMaxSuppression(boxes, op.Unsqueeze(scores, _ints(1)), _ints(ALL),
                                   op.Constant(value_floats=[overlap]), op.Constant(value_floats=[0.0]))
-    places = op.Gather(chosen, _ints(0, 2), axis=1)  # the image and the box; all are of one class
+    places = op.Gather(chosen, _ints(0, 2), axis=1)  # image and box; there is only one class
     ones = op.Expand(_ints(1), op.Gather(op.Shape(places), _ints(0)))
     return op.Cast(op.ScatterND(op.Expand(_ints(0), op.Shape(scores)), places, ones), to=BOOL)
 

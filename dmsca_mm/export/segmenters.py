@@ -1,4 +1,4 @@
-"""Segmenters as one function of images."""
+"""Segmenters as functions of images."""
 from __future__ import annotations
 
 import copy
@@ -11,13 +11,13 @@ from .layers import Prepare, with_mean_pools
 
 
 class Segmenter(nn.Module):
-    """An encoder and a decoder, such as UPerNet, for whole images.
+    """An encoder-decoder segmenter, such as UPerNet, for whole images.
 
     Args:
-        model: of mmseg.
+        model: an mmseg model.
 
     Raises:
-        UsageError: it is tested in windows, or has one output for two classes.
+        UsageError: the model is tested with sliding windows, or has one output for two classes.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -31,7 +31,7 @@ class Segmenter(nn.Module):
         self.model = with_mean_pools(copy.deepcopy(model))
 
     def forward(self, images: Tensor) -> Tensor:
-        """(N, 3, H, W), 0 to 255, to the label of each pixel, (N, H, W)."""
+        """Map images, (N, 3, H, W), 0 to 255, to the label of each pixel, (N, H, W)."""
         head = self.model.decode_head
         logits = head(self.model.extract_feat(self.prepare(images)))
         logits = F.interpolate(logits, images.shape[2:], mode='bilinear', align_corners=head.align_corners)

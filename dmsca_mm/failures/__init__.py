@@ -1,4 +1,4 @@
-"""Errors of libraries and machines as one line that a person can act on."""
+"""Turn errors of libraries and machines into one-line, actionable messages."""
 from .readable import readable_errors
 
 __all__ = ['readable_errors']

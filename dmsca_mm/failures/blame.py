@@ -1,4 +1,4 @@
-"""Whose fault an exception is, read from its traceback: a part of the config, this package, or a user's module."""
+"""Attribute an exception, from its traceback, to a part of the config, this package or a user's module."""
 from __future__ import annotations
 
 import inspect
@@ -17,7 +17,7 @@ from mmengine.runner import Runner
 from ..config_tree import walk
 
 OPENMMLAB = ('mmengine', 'mmcv', 'mmdet', 'mmseg', 'mmpretrain')
-"""Libraries that build what a config names."""
+"""Libraries that build the parts of a config."""
 _OURS = 'dmsca_mm'
 _USER = 'user'
 _BUILDER = os.path.join('mmengine', 'registry', 'build_functions.py')
@@ -27,13 +27,13 @@ _IN_WORKER = re.compile(r'^ *File "(.+?)", line (\d+), in .*\n(?: +(?!File )(.+)
 
 @dataclass(frozen=True)
 class Frame:
-    """A line that was running when an exception came.
+    """A stack frame of an exception.
 
     Attributes:
-        file: its path.
-        line: its number in the file.
-        text: its source.
-        owner: name of the class whose method it is in, or that it builds; '' where there is none.
+        file: path of the source file.
+        line: line number.
+        text: source of the line.
+        owner: name of the class whose method the frame runs, or that it builds; '' if there is none.
     """
 
     file: str
@@ -43,12 +43,12 @@ class Frame:
 
     @property
     def builds(self) -> bool:
-        """Whether it is mmengine's registry that builds a part of a config."""
+        """True if mmengine's registry builds a part of a config in this frame."""
         return self.file.endswith(_BUILDER)
 
     @property
     def package(self) -> str:
-        """First name of the package that it is in; ``'user'`` for what is neither installed nor known."""
+        """Top-level package of the file; ``'user'`` if it is neither installed nor known."""
         for root in _INSTALLED:
             if self.file.startswith(root + os.sep):
                 return Path(self.file).relative_to(root).parts[0]
@@ -56,12 +56,12 @@ class Frame:
 
     @property
     def place(self) -> str:
-        """The end of its path, for a message."""
+        """Last three parts of the path, for messages."""
         return '/'.join(Path(self.file).parts[-3:])
 
 
 def frames_of(error: BaseException) -> list[Frame]:
-    """The lines that led to an exception, the last where it was raised; in a data worker where it came from one."""
+    """Return the frames of an exception, the innermost last, followed by those in the data worker that raised it."""
     found = []
     for frame, line in traceback.walk_tb(error.__traceback__):
         file = frame.f_code.co_filename
@@ -72,11 +72,11 @@ def frames_of(error: BaseException) -> list[Frame]:
 
 
 def is_refusal(frames: Sequence[Frame], of_a_user: bool) -> bool:
-    """Whether a library raised an exception, or this package on purpose: what merely happens to its code is a bug.
+    """Return whether a library, or this package with ``raise``, raised an exception; other errors in its code are bugs.
 
     Args:
-        frames: of :func:`frames_of`.
-        of_a_user: whether an exception of a user's own module counts, too.
+        frames: frames from :func:`frames_of`.
+        of_a_user: whether exceptions of a user's own module count as well.
     """
     for frame in reversed(frames):
         if frame.package in OPENMMLAB:
@@ -89,14 +89,14 @@ def is_refusal(frames: Sequence[Frame], of_a_user: bool) -> bool:
 
 
 def part_of(frames: Sequence[Frame], config: Any) -> str | None:
-    """Path and type of the config's entry that was at work, such as ``'model.neck (FPN)'``; None where none was.
+    """Return path and type of the config entry that failed, such as ``'model.neck (FPN)'``; None if unknown.
 
     Args:
-        frames: of :func:`frames_of`.
+        frames: frames from :func:`frames_of`.
         config: the complete config, or None.
     """
     places: dict[str, list[str]] = {}
-    read = inspect.signature(Runner).parameters  # the rest of a config are names that those were made of
+    read = inspect.signature(Runner).parameters  # other keys are variables of the config files
     for path, part in walk({key: config[key] for key in read if config and key in config}):
         if 'type' in part:
             places.setdefault(_name(part['type']), []).append(path)
@@ -107,11 +107,11 @@ def part_of(frames: Sequence[Frame], config: Any) -> str | None:
 
 
 def what(error: BaseException, frames: Sequence[Frame]) -> str:
-    """An exception in a few words: its type and the first sentence of its message, or the source of a bare assert.
+    """Summarize an exception: its type and the first sentence of its message, or the source line if it has none.
 
     Args:
         error: the exception.
-        frames: of :func:`frames_of`.
+        frames: frames from :func:`frames_of`.
     """
     text = str(error)
     if 'Original Traceback' in text:
@@ -120,19 +120,19 @@ def what(error: BaseException, frames: Sequence[Frame]) -> str:
 
 
 def first_sentence(text: str) -> str:
-    """The first sentence of a text, on one line."""
+    """Return the first sentence of a text, on one line."""
     return re.split(r'\. (?=[A-Z])', ' '.join(text.split()))[0].rstrip('.')
 
 
 def keep(error: BaseException, folder: Path) -> Path:
-    """Write an exception's traceback into a file.
+    """Write the traceback of an exception to a file.
 
     Args:
         error: the exception.
-        folder: of the run's logs.
+        folder: log folder of the run.
 
     Returns:
-        The file's path, one for each process; of a full disk there is no file.
+        Path of the file, one per rank. The file is missing if it could not be written, as on a full disk.
     """
     path = folder / f'traceback_{os.environ.get("RANK", "0")}.txt'
     with suppress(OSError):
@@ -141,7 +141,7 @@ def keep(error: BaseException, folder: Path) -> Path:
 
 
 def _owner(variables: dict[str, Any], file: str) -> str:
-    """The class whose method a frame is in; of mmengine's builder, what it builds."""
+    """Return the class whose method a frame runs, or that mmengine's builder builds; '' if there is none."""
     if file.endswith(_BUILDER):
         settings = variables.get('cfg')
         return _name(settings['type']) if isinstance(settings, dict) and 'type' in settings else ''

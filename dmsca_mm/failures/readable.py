@@ -1,4 +1,4 @@
-"""Failures of a job that a person can understand: one line, with the way on."""
+"""Turn the failures of a job into one line that names the cause and the remedy."""
 from __future__ import annotations
 
 import re
@@ -18,19 +18,19 @@ _LOST = re.compile(r'connection (closed|reset)|connect|socket|broken pipe|timed 
 
 @contextmanager
 def readable_errors(config: Any = None, log_dir: str | Path | None = None) -> Iterator[None]:
-    """Turn an interruption, or an error of a library that its config causes, into one line.
+    """Turn known failures of a job, and library errors that its config causes, into one-line errors.
 
-    An error that happens to this package's own code is a bug and stays as it is, as does one of a user's own module
-    while a job runs.
+    Unexpected errors in this package's own code are bugs and propagate unchanged. So do errors in a user's own module,
+    unless they occur while mmengine builds a part of the config.
 
     Args:
-        config: the job's, in which the part at fault is looked up; None leaves its path out of the line.
-        log_dir: folder of a job that runs, where the traceback is kept; None stands for a job that is being built.
+        config: config of the job, to look up the part at fault; with None, the message does not name its path.
+        log_dir: log folder of a running job, where the traceback is saved; None for a job that is being built.
 
     Raises:
-        UsageError: a library cannot build a part of the config.
-        ProcessError: a part of the config ended the job that runs; a data worker died, another process of the job is
-            gone, or the GPU's memory is full.
+        UsageError: a library cannot build or use a part of the config.
+        ProcessError: a part of the config ended a running job; a data worker died; the connection to another process
+            was lost; the memory of the machine or the GPU is full.
     """
     try:
         yield
@@ -39,7 +39,7 @@ def readable_errors(config: Any = None, log_dir: str | Path | None = None) -> It
         raise ProcessError(f'the memory is full{reason}: lower train_dataloader.batch_size, num_workers, '
                            'or the size of the images') from error
     except torch.OutOfMemoryError as error:
-        raise ProcessError(f'the GPU memory is full ({_first(error)}): lower train_dataloader.batch_size, or give '
+        raise ProcessError(f'the GPU memory is full ({_first(error)}): lower train_dataloader.batch_size, or use '
                            '--amp') from error
     except (UsageError, Stopped):
         raise
@@ -57,17 +57,17 @@ def _known(error: RuntimeError) -> ProcessError | None:
     text = str(error)
     if 'DataLoader worker' in text and 'pid' in text:
         cause = error.__cause__ if 'DataLoader worker' in str(error.__cause__) else error  # names the signal
-        return ProcessError(f'a data worker ended ({_first(cause)}): most often the memory, or the shared memory, is '
-                            'full; give fewer train_dataloader.num_workers, then go on with --resume')
+        return ProcessError(f'a data worker ended ({_first(cause)}): usually the memory or shared memory is full; '
+                            'lower train_dataloader.num_workers, then continue with --resume')
     is_network = isinstance(error, dist.DistError) or 'gloo' in text or 'NCCL' in text
     if dist.is_initialized() and is_network and _LOST.search(text):
         return ProcessError(f'process {dist.get_rank()} lost the others ({_first(error)}): one of them, or its '
-                            'machine, is gone; see their output, then start all again with --resume')
+                            'machine, is gone; see their output, then restart all with --resume')
     return None
 
 
 def _of_config(error: Exception, config: Any, log_dir: str | Path | None) -> UsageError | None:
-    """An error of a library that its config causes."""
+    """Return the error to raise for a library error that the config causes; None for any other error."""
     frames = blame.frames_of(error)
     building = any(frame.builds for frame in frames)
     if not blame.is_refusal(frames, of_a_user=building):
@@ -83,5 +83,5 @@ def _of_config(error: Exception, config: Any, log_dir: str | Path | None) -> Usa
 
 
 def _first(error: BaseException) -> str:
-    """The first sentence of a message, without the place in torch's source."""
+    """Return the first sentence of a message, without the location in torch's source."""
     return blame.first_sentence(re.sub(r'^\[[^]]*\] ', '', ' '.join(str(error).split())))

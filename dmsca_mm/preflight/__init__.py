@@ -1,4 +1,4 @@
-"""Checks before a run: errors are raised before anything is written."""
+"""Checks before a run, which raise errors before anything is written."""
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -20,19 +20,19 @@ __all__ = ['check_build', 'check_loaders', 'check_model', 'check_room', 'check_t
 
 
 def check_train(config: Config, processes: int | None, skip_bad_images: bool = False, data: bool = True) -> list[str]:
-    """Check what a training reads, and its settings.
+    """Check the data, weights and settings of a training run.
 
     Args:
-        config: an OpenMMLab config whose model is checked.
-        processes: of the job; None where they are not known.
-        skip_bad_images: whether training leaves out images that cannot be opened.
-        data: whether the data are read, too: of several processes on a machine one does.
+        config: an OpenMMLab config that passed :func:`check_model`.
+        processes: number of processes in the job; None if unknown.
+        skip_bad_images: whether training skips images that cannot be opened.
+        data: whether to check the data; one process per machine is enough.
 
     Returns:
         Warnings.
 
     Raises:
-        UsageError: the first thing that would end it; a ProcessError if it is the data's.
+        UsageError: the first problem found; a :class:`ProcessError` if it is in the data.
     """
     check_settings(config)
     with _reported_by_each_machine():
@@ -42,18 +42,18 @@ def check_train(config: Config, processes: int | None, skip_bad_images: bool = F
 
 
 def check_test(config: Config, measured: bool = True, data: bool = True) -> list[str]:
-    """Check what a test reads.
+    """Check the data and weights of a test run.
 
     Args:
-        config: an OpenMMLab config whose model is checked.
-        measured: whether the evaluators run, too.
+        config: an OpenMMLab config that passed :func:`check_model`.
+        measured: whether the evaluators run as well.
         data: see :func:`check_train`.
 
     Returns:
         Warnings.
 
     Raises:
-        UsageError: the first thing that would end it; a ProcessError if it is the data's.
+        UsageError: the first problem found; a :class:`ProcessError` if it is in the data.
     """
     with _reported_by_each_machine():
         found = check_data(config, ('test_dataloader',), measured=measured) if data else []
@@ -63,7 +63,7 @@ def check_test(config: Config, measured: bool = True, data: bool = True) -> list
 
 @contextmanager
 def _reported_by_each_machine() -> Iterator[None]:
-    """A disk can lack what another machine's has, so an error of the data is this machine's own."""
+    """Turn a UsageError into a ProcessError, as the data can differ between the disks of several machines."""
     try:
         yield
     except UsageError as error:

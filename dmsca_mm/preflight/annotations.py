@@ -1,4 +1,4 @@
-"""The entries of an annotation file in COCO's format, as mmdet and pycocotools will read them."""
+"""Check the entries of a COCO annotation file, as mmdet and pycocotools read them."""
 from __future__ import annotations
 
 import math
@@ -27,7 +27,7 @@ def _is_box(value: Any) -> bool:
 
 
 Field = tuple[str, str, Callable[[Any], bool]]
-"""A field's name, what it must hold in words, and whether it does."""
+"""Name of a field, description of a valid value, and a predicate that tests one."""
 
 _FIELDS: dict[str, tuple[Field, ...]] = dict(
     images=(('id', 'a number', _is_id), ('file_name', 'a name', lambda value: isinstance(value, str) and value != ''),
@@ -39,19 +39,19 @@ _FOR_METRICS = (('iscrowd', '0 or 1', lambda value: value in (0, 1)),)
 
 
 def check_coco(content: Coco, named: str, for_metrics: bool) -> list[str]:
-    """Check every entry of an annotation file as mmdet and pycocotools will read it.
+    """Check every entry of an annotation file, as mmdet and pycocotools read it.
 
     Args:
-        content: of the file.
-        named: what to call it in an error.
-        for_metrics: whether pycocotools measures by it, which needs ``iscrowd``.
+        content: contents of the file.
+        named: name of the file in messages.
+        for_metrics: whether pycocotools evaluates with the file, which requires ``iscrowd``.
 
     Returns:
-        A warning of different images of one id, of which mmdet keeps the last.
+        A warning about different images that share an id; mmdet keeps the last one.
 
     Raises:
-        UsageError: the first entry that lacks something or holds what it cannot; an id of a category or annotation that
-            is given twice: mmdet numbers the first as two classes and asserts that the others are unique.
+        UsageError: the first entry with a missing or invalid field; a repeated id of a category, which mmdet counts as
+            two classes, or of an annotation, whose ids mmdet asserts to be unique.
     """
     found = []
     for part, fields in _FIELDS.items():
@@ -62,12 +62,12 @@ def check_coco(content: Coco, named: str, for_metrics: bool) -> list[str]:
             fields = fields + _FOR_METRICS
         for place, entry in enumerate(entries):
             if not isinstance(entry, KINDS[part]):
-                raise UsageError(f'{named}: {part}[{place}] is {entry!r:.80}, no entry with fields')
+                raise UsageError(f'{named}: {part}[{place}] is {entry!r:.80}, must be an object with fields')
             for field, expected, is_right in fields:
                 value = getattr(entry, field)
                 if not is_right(value):
                     has = 'is missing' if value is None else f'is {value!r:.80}'
-                    raise UsageError(f'{named}: {part}[{place}].{field} {has}; {expected} must be there')
+                    raise UsageError(f'{named}: {part}[{place}].{field} {has}; must be {expected}')
         if len({entry.id for entry in entries}) < len(entries):
             found += _repeated(entries, part, named)
     return found
@@ -78,7 +78,7 @@ def _repeated(entries: list[Any], part: str, named: str) -> list[str]:
     twice = []
     for place, entry in enumerate(entries):
         before = places.setdefault(entry.id, place)
-        if before != place and (part != 'images' or entry != entries[before]):  # the same image twice is read once
+        if before != place and (part != 'images' or entry != entries[before]):  # mmdet reads identical images once
             twice.append((before, place))
     if not twice:
         return []
@@ -86,6 +86,6 @@ def _repeated(entries: list[Any], part: str, named: str) -> list[str]:
     message = (f'{named}: {part}[{place}].id is {entries[place].id!r}, which {part}[{before}] has already '
                f'({len(twice)} of {len(entries)} {part} repeat an id)')
     if part != 'images':
-        raise UsageError(f'{message}: each must be given once')
+        raise UsageError(f'{message}: ids must be unique')
     return [f'{message}: mmdet keeps the last image of an id and gives it the boxes of all, so '
             f'{entries[before].file_name} is left out']

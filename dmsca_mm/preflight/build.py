@@ -1,4 +1,4 @@
-"""What mmengine builds from a config only when a run has begun, built once without one."""
+"""Trial build of the components that mmengine builds only after a run has started."""
 from __future__ import annotations
 
 import copy
@@ -40,41 +40,41 @@ _REGISTERED: tuple[tuple[str, Registry], ...] = (
     *((f'{split}_dataloader.{key}', registry) for split in SPLITS for key, registry in (
         ('dataset', DATASETS), ('sampler', DATA_SAMPLERS), ('batch_sampler', DATA_SAMPLERS),
         ('collate_fn', FUNCTIONS))))
-"""Parts that need a run to be built: of these the names and those of their arguments are looked up."""
+"""Parts that only a run can build: their types and the names of their arguments are looked up instead."""
 _DEFAULTS = dict(val_cfg='ValLoop', test_cfg='TestLoop', log_processor='LogProcessor')
-"""What they are without a type."""
+"""Default types."""
 _OF_THE_BUILDER = ('type', '_scope_', 'by_epoch', 'convert_to_iter_based')
-"""Arguments that go to mmengine's builders and not to what they build."""
+"""Arguments that mmengine's builders consume instead of passing them on."""
 _NUMBERS = count()
 _EPOCH = 1000
-"""Batches of an epoch, for schedules whose data are not read yet; any number above one would do."""
+"""Placeholder for the batches per epoch, as the data are not read; any number above 1 works."""
 
 
 def check_build(config: Config, splits: tuple[str, ...] = SPLITS) -> nn.Module:
-    """Build the model, its optimizer and schedules, the data sets unread and the hooks; look up the rest.
+    """Build the model, optimizer, schedulers, hooks and data sets of a config; only look up its other types.
 
     Args:
-        config: an OpenMMLab config; nothing of it is written or read from the disk.
-        splits: of ``'train'``, ``'val'`` and ``'test'``, those whose parts are checked.
+        config: an OpenMMLab config. Its data and weights are not read, and nothing is written.
+        splits: the splits to check, of ``'train'``, ``'val'`` and ``'test'``.
 
     Returns:
         The model, untrained.
 
     Raises:
-        UsageError: a part that is registered nowhere or whose arguments are wrong.
+        UsageError: a part is not registered or has invalid arguments.
     """
-    config = copy.deepcopy(config)  # mmdet writes into what it builds
+    config = copy.deepcopy(config)  # mmdet modifies the configs it builds from
     if config.get('default_scope'):
         init_default_scope(config.default_scope)
     with readable_errors(config):
-        for path, part in walk(config.model, 'model'):  # mmcv's own error does not tell the name
+        for path, part in walk(config.model, 'model'):  # mmcv's own error does not name the layer
             if path.split('.')[-1] in ('norm_cfg', 'conv_cfg', 'act_cfg'):
                 registered(part.get('type'), path, MODELS, config.get('default_scope'))
         for path, registry in _REGISTERED:
             split = 'train' if path == 'param_scheduler' else path.split('_')[0]
             if split not in {*SPLITS} - {*splits}:
                 _check_part(config, path, registry)
-        _build_visualizer(config.get('visualizer'))  # hooks that draw ask for one
+        _build_visualizer(config.get('visualizer'))  # hooks that draw need one
         LOG_PROCESSORS.build({'type': 'LogProcessor', **(config.get('log_processor') or {})})
         model = MODELS.build(copy.deepcopy(config.model))
         if config.get('optim_wrapper') and 'train' in splits:
@@ -86,26 +86,26 @@ def check_build(config: Config, splits: tuple[str, ...] = SPLITS) -> nn.Module:
                     DATASETS.build(dataset)
         for hook in [*(config.get('default_hooks') or {}).values(), *(config.get('custom_hooks') or [])]:
             if hook is not None:
-                HOOKS.build({key: value for key, value in hook.items() if key != 'priority'})  # it is the Runner's
+                HOOKS.build({key: value for key, value in hook.items() if key != 'priority'})  # read by the Runner
     return model
 
 
 def build_optimizer(config: Config, model: nn.Module) -> OptimWrapper | OptimWrapperDict:
-    """The optimizer of a config, in its wrapper.
+    """Build the optimizer of a config, in its wrapper.
 
     Args:
-        config: with ``optim_wrapper``; left as it is.
-        model: whose parameters it takes.
+        config: with ``optim_wrapper``; not modified.
+        model: the model to optimize.
     """
     return build_optim_wrapper(model, copy.deepcopy(config.optim_wrapper))
 
 
 def build_schedules(config: Config, optimizer: OptimWrapper | OptimWrapperDict) -> list[Any]:
-    """The schedules of a config with one optimizer, none where it has several.
+    """Build the parameter schedulers of a config; return none if it has several optimizers.
 
     Args:
-        config: with ``param_scheduler`` or without; left as it is.
-        optimizer: of :func:`build_optimizer`.
+        config: with or without ``param_scheduler``; not modified.
+        optimizer: from :func:`build_optimizer`.
     """
     entries, length = config.get('param_scheduler') or [], config.get('train_cfg') or {}
     if isinstance(optimizer, OptimWrapperDict):
@@ -120,7 +120,7 @@ def build_schedules(config: Config, optimizer: OptimWrapper | OptimWrapperDict) 
 
 
 def _build_visualizer(settings: dict[str, Any] | None) -> None:
-    """One that writes nothing; every call has a name of its own, as mmengine keeps them by name."""
+    """Build a visualizer that writes nothing, under a unique name, as mmengine caches visualizers by name."""
     name = f'check_build_{next(_NUMBERS)}'
     if settings:
         VISUALIZERS.build({**settings, 'name': name, 'vis_backends': None})
@@ -129,7 +129,7 @@ def _build_visualizer(settings: dict[str, Any] | None) -> None:
 
 
 def _unread(node: Any, scope: str | None) -> Any:
-    """A data set's config, and those within it, that build a data set and its pipeline without reading the data."""
+    """Return the config of a data set, and of those it wraps, with ``lazy_init``: building it reads no data."""
     if isinstance(node, (list, tuple)):
         return [_unread(value, scope) for value in node]
     if not isinstance(node, dict):
@@ -143,7 +143,7 @@ def _check_part(config: Config, path: str, registry: Registry) -> None:
     node: Any = config
     for key in path.split('.'):
         node = (node or {}).get(key)
-    if isinstance(node, dict) and 'metrics' in node:  # of an evaluator of its own kind
+    if isinstance(node, dict) and 'metrics' in node:  # an evaluator with a type of its own
         node = node['metrics']
     for entry in node if isinstance(node, (list, tuple)) else [node]:
         kind = registered((entry or {}).get('type', _DEFAULTS.get(path)), path, registry, config.get('default_scope'))
@@ -151,8 +151,8 @@ def _check_part(config: Config, path: str, registry: Registry) -> None:
             continue
         known = inspect.signature(kind).parameters
         if any(one.kind is one.VAR_KEYWORD for one in known.values()):
-            continue  # their destination is unknown
-        taken = {*known, *(_OF_THE_BUILDER if 'type' in entry else ())}  # without a type mmengine passes all of it on
+            continue  # **kwargs may take any argument
+        taken = {*known, *(_OF_THE_BUILDER if 'type' in entry else ())}  # without a type mmengine passes every entry on
         for argument in entry:
             if argument not in taken:
                 raise UsageError(f'{path}: {kind.__name__} takes no argument {argument!r}')

@@ -1,4 +1,4 @@
-"""The categories of a file in COCO's format beside the classes of the data set that reads it."""
+"""Compare the categories of a COCO annotation file with the classes of its data set."""
 from __future__ import annotations
 
 from collections import Counter
@@ -9,20 +9,20 @@ from .coco import Category, Coco
 
 
 def check_categories(content: Coco, classes: Sequence[str], chosen: bool, named: str) -> list[str]:
-    """Compare names and order: mmdet numbers labels in the order of the file and names them by the classes.
+    """Compare names and order: mmdet numbers labels in file order but names them in class order.
 
     Args:
-        content: of the file.
-        classes: of the data set.
-        chosen: whether the config names them.
-        named: what to call the file in a message.
+        content: contents of the file.
+        classes: class names of the data set.
+        chosen: whether the config sets them.
+        named: name of the file in messages.
 
     Returns:
-        A warning of another order.
+        A warning if the order differs.
 
     Raises:
-        UsageError: a class that the file lacks, which renumbers those behind it and ends CocoMetric with an IndexError;
-            one that it has twice, whose labels go beyond the heads.
+        UsageError: a class missing from the file, which shifts the labels after it and makes CocoMetric raise an
+            IndexError; a repeated class, whose labels exceed those of the heads.
     """
     names = [str(entry.name) for entry in content.categories or () if isinstance(entry, Category)]
     if not names:
@@ -35,8 +35,8 @@ def check_categories(content: Coco, classes: Sequence[str], chosen: bool, named:
     chosen = set(classes)
     read = [name for name in names if name in chosen]
     if twice := [name for name, number in Counter(read).items() if number > 1]:
-        raise UsageError(f'{named} has category {twice[0]!r} {read.count(twice[0])} times: labels would go beyond the '
-                         'classes; give each name once')
+        raise UsageError(f'{named} has category {twice[0]!r} {read.count(twice[0])} times: labels would exceed the '
+                         'classes; use each name once')
     if read != (order := list(dict.fromkeys(classes))):
         place = next(place for place, (one, other) in enumerate(zip(read, order, strict=True)) if one != other)
         return [f'{named} has its categories in another order than the classes: label {place} is {read[place]!r}, '

@@ -1,4 +1,4 @@
-"""As many classes in the heads as in the data, and no label beyond them."""
+"""Classes of the data sets, compared with those of the heads."""
 from __future__ import annotations
 
 import inspect
@@ -11,15 +11,15 @@ from ..errors import UsageError
 from .config_parts import heads, registered
 
 _HEADS = ('bbox_head', 'mask_head', 'decode_head', 'head')
-"""Heads that decide among the classes of the data; others, such as rpn_head, have classes of their own."""
+"""Heads that predict the classes of the data; others, such as rpn_head, have classes of their own."""
 
 
 def classes_of(dataset: dict[str, Any], scope: str | None) -> tuple[str, ...] | None:
-    """The class names of a data set's config, else those of its class; None where neither names any.
+    """Return the class names in a data set's config, else those of its class; None if neither has any.
 
     Args:
         dataset: its config.
-        scope: the library that resolves a plain name of its type, a config's ``default_scope``.
+        scope: the library that resolves type names without a prefix; the config's ``default_scope``.
     """
     named = named_classes(dataset)
     if isinstance(named, (list, tuple)):
@@ -28,12 +28,12 @@ def classes_of(dataset: dict[str, Any], scope: str | None) -> tuple[str, ...] | 
 
 
 def named_classes(dataset: dict[str, Any]) -> Any:
-    """What a data set's config gives as its classes, a sequence or a file; None where it gives nothing."""
+    """Return the classes in a data set's config, a sequence or a file name; None if it has none."""
     return (dataset.get('metainfo') or {}).get('classes', dataset.get('classes'))
 
 
 def own_classes(dataset: dict[str, Any], scope: str | None) -> tuple[str, ...] | None:
-    """The class names that a data set's class brings along.
+    """Return the class names that a data set's class defines.
 
     Args:
         dataset: its config.
@@ -43,10 +43,10 @@ def own_classes(dataset: dict[str, Any], scope: str | None) -> tuple[str, ...] |
 
 
 def reduces_zero_label(dataset: dict[str, Any], scope: str | None) -> bool:
-    """Whether a data set of label maps ignores label 0 and counts its classes from 1.
+    """Return whether a data set of label maps ignores label 0 and counts its classes from 1.
 
     Args:
-        dataset: its config. The value is its own, that of its pipeline or the default of its class.
+        dataset: its config, whose own value comes first, then that of its pipeline, then the default of its class.
         scope: see :func:`classes_of`.
     """
     steps = [step for step in dataset.get('pipeline') or () if isinstance(step, dict)]
@@ -57,11 +57,11 @@ def reduces_zero_label(dataset: dict[str, Any], scope: str | None) -> bool:
 
 
 def argument_of(dataset: dict[str, Any], name: str, scope: str | None) -> Any:
-    """The value of a data set's argument, else the default of its class; None where that has none.
+    """Return the value of a data set's argument, else the default of its class; None if there is neither.
 
     Args:
         dataset: its config.
-        name: of the argument.
+        name: name of the argument.
         scope: see :func:`classes_of`.
     """
     kind = data_set_class(dataset, scope)
@@ -71,31 +71,31 @@ def argument_of(dataset: dict[str, Any], name: str, scope: str | None) -> Any:
 
 
 def data_set_class(dataset: dict[str, Any], scope: str | None) -> Any:
-    """The class of a data set.
+    """Return the class of a data set.
 
     Args:
         dataset: its config.
         scope: see :func:`classes_of`.
 
     Raises:
-        UsageError: it is registered nowhere.
+        UsageError: the class is not registered.
     """
     return registered(dataset.get('type'), 'dataset', DATASETS, scope)
 
 
 def check_heads(config: Config, classes: int, loader: str) -> list[str]:
-    """Compare the heads of a model with the classes of its data.
+    """Compare the number of classes of the heads with that of the data.
 
     Args:
         config: an OpenMMLab config.
-        classes: how many a data set has.
-        loader: its key in the config.
+        classes: number of classes of a data set.
+        loader: the key of its data loader in the config.
 
     Returns:
-        Warnings of heads with more classes than the data.
+        Warnings about heads with more classes than the data.
 
     Raises:
-        UsageError: a head has fewer.
+        UsageError: a head has fewer classes than the data.
     """
     found = []
     for path, head in heads(config, _HEADS):

@@ -1,4 +1,4 @@
-"""Data for classification as mmpretrain reads it: a folder for each class, a list of images with labels, or CIFAR's."""
+"""Check classification data as mmpretrain reads it: one folder per class, a list of images and labels, or CIFAR."""
 from __future__ import annotations
 
 import os.path as osp
@@ -13,22 +13,22 @@ from .samples import SAMPLE, check_images, spread
 
 def check_classification(dataset: dict[str, Any], kind: type, loader: str, classes: Sequence[str] | None,
                          source: str, bad_ones_pass: bool) -> int | None:
-    """Check the files of a data set for classification.
+    """Check the files of a classification data set.
 
     Args:
         dataset: its config.
-        kind: its class; one that is neither mmpretrain's CustomDataset nor CIFAR, nor of them, is left alone.
+        kind: its class; only mmpretrain's CustomDataset and CIFAR and their subclasses are checked.
         loader: the key of the data loader that reads it.
-        classes: names of its classes; None where the folders name them.
-        source: where the data comes from, for errors.
-        bad_ones_pass: whether an image that cannot be opened is left to the run, which leaves it out.
+        classes: names of its classes; None if they are the names of the folders.
+        source: how to get the data, for errors.
+        bad_ones_pass: whether the run skips images that are missing or cannot be opened.
 
     Returns:
-        How many classes there are, None where it is unknown.
+        The number of classes; None if unknown.
 
     Raises:
-        UsageError: a folder, list or file that is missing or empty; another number of folders than of classes; a line
-            of a list that is no name and label of a class; among a few images, one that is missing or broken.
+        UsageError: a folder or list is missing or empty; the numbers of folders and classes differ; a line of a list
+            is not an image name and a valid label; a listed image is missing, or a sampled one cannot be opened.
     """
     root = Path(dataset.get('data_root') or '')
     number = None if classes is None else len(classes)
@@ -45,7 +45,7 @@ def check_classification(dataset: dict[str, Any], kind: type, loader: str, class
     if not folder.is_dir():
         raise UsageError(f'{loader}: folder {folder} does not exist; {source}')
     listed = dataset.get('ann_file') or ''
-    if not listed and split and (root / 'meta' / f'{split}.txt').is_file():  # the default of ImageNet
+    if not listed and split and (root / 'meta' / f'{split}.txt').is_file():  # mmpretrain's default for ImageNet
         listed = f'meta/{split}.txt'
     labelled = dataset.get('with_label', True) and split != 'test'  # ImageNet's test images have no labels
     if listed:
@@ -83,9 +83,9 @@ def _check_list(path: Path, folder: Path, labelled: bool, number: int | None, lo
         for place, line in enumerate(lines, start=1):
             name, _, label = line.rpartition(' ')
             if not name or not label.isdecimal():
-                raise UsageError(f"{named}, line {place}: {line!r:.80} is no image's name and label")
+                raise UsageError(f"{named}, line {place}: {line!r:.80} is not an image name and a label")
             if number is not None and int(label) >= number:
-                raise UsageError(f'{named}, line {place}: label {label}, and {number} classes go to {number - 1}')
+                raise UsageError(f'{named}, line {place}: label {label} is out of range 0 to {number - 1}')
             names.append(name)
     paths = [osp.join(folder, name) for name in names]
     check_present(paths, f'{loader}: image', str(path), 'check data_prefix in the config', bad_ones_pass)

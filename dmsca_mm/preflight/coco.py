@@ -1,4 +1,4 @@
-"""A file in COCO's format, read one entry at a time: the training set of COCO takes 3 GB when it is parsed at once."""
+"""Read a COCO annotation file one entry at a time: parsing the training set of COCO at once takes 3 GB."""
 from __future__ import annotations
 
 from array import array
@@ -13,7 +13,7 @@ _POLYGON = [[0.0] * 6]
 
 
 class Image(NamedTuple):
-    """An entry of ``images``; a field that the file does not give is None."""
+    """An entry of ``images``; fields that are missing from the file are None."""
 
     id: Any
     file_name: Any
@@ -22,16 +22,16 @@ class Image(NamedTuple):
 
 
 class Category(NamedTuple):
-    """An entry of ``categories``; a field that the file does not give is None."""
+    """An entry of ``categories``; fields that are missing from the file are None."""
 
     id: Any
     name: Any
 
 
 class Annotation(NamedTuple):
-    """An entry of ``annotations``; a field that the file does not give is None.
+    """An entry of ``annotations``; fields that are missing from the file are None.
 
-    To take little memory, four finite numbers in ``bbox`` are an array, and the points of masks are left out.
+    To save memory, four finite numbers in ``bbox`` become an array, and the points of masks are dropped.
     """
 
     id: Any
@@ -45,7 +45,7 @@ class Annotation(NamedTuple):
 
 
 class Coco(NamedTuple):
-    """What is read of a file: its three lists. Entries that are no JSON objects are left as they are."""
+    """The three lists of an annotation file. Entries that are not JSON objects are kept unchanged."""
 
     images: list[Any]
     categories: Any
@@ -53,37 +53,37 @@ class Coco(NamedTuple):
 
 
 KINDS = dict(images=Image, categories=Category, annotations=Annotation)
-"""What an entry of each list becomes."""
+"""Type of the entries of each list."""
 
 
 def read_coco(path: Path, named: str, annotations: bool = True) -> Coco:
     """Read an annotation file that lists images.
 
     Args:
-        path: of the JSON file.
-        named: what to call it in an error.
-        annotations: whether these are read; else the result has none.
+        path: path of the JSON file.
+        named: name of the file in messages.
+        annotations: whether to read ``annotations``; otherwise the result has none.
 
     Raises:
-        UsageError: it is not JSON, or lists no images.
+        UsageError: the file is not a JSON object, or lists no images.
     """
     kinds = {part: kind for part, kind in KINDS.items() if annotations or part != 'annotations'}
-    try:  # in the encoding that pycocotools takes: neither UTF-16 nor a byte order mark
+    try:  # in the encoding that pycocotools uses: UTF-16 and byte order marks fail
         content = read_lists(path, lambda part, entry: _reduced(entry, kinds.get(part)))
     except UnicodeDecodeError as error:
         raise UsageError(f'{named} is not JSON in {error.encoding} ({error.reason} at byte {error.start}), which '
-                         'pycocotools reads: write it anew in that encoding') from None
+                         'pycocotools reads: save it in that encoding') from None
     except (ValueError, RecursionError) as error:
-        raise UsageError(f'{named} is no JSON object ({error}): get it anew') from None
+        raise UsageError(f'{named} is no JSON object ({error}): get a new copy') from None
     images = content.get('images')
     if not isinstance(images, list) or not images:
         raise UsageError(f'{named} lists no images')
-    # a set whose truth is kept back has no annotations, and mmdet reads it
+    # test sets often have no annotations, and mmdet reads them
     return Coco(images, content.get('categories'), content.get('annotations', []) if annotations else [])
 
 
 def _reduced(entry: Any, kind: type[Image | Category | Annotation] | None) -> Any:
-    """The fields of an entry that are checked."""
+    """Reduce an entry to the fields that are checked."""
     if kind is None or not isinstance(entry, dict):
         return kind and entry
     kept = kind(*map(entry.get, kind._fields))
@@ -98,18 +98,18 @@ def _packed(box: Any) -> Any:
 
 
 def _without_points(mask: Any) -> Any:
-    """What is left of a mask when all that matters of it is whether it is one, and a code's size."""
+    """Reduce a mask to what is checked: its kind, and the size of a run-length encoding."""
     if has_polygon(mask):
         return _POLYGON
     return dict(counts='', size=mask['size']) if is_code(mask) else mask
 
 
 def has_polygon(mask: Any) -> bool:
-    """Whether a ``segmentation`` is a list of polygons, one of them of three points or more."""
+    """Return whether a ``segmentation`` is a list of polygons, at least one of them with three points or more."""
     return (isinstance(mask, list) and all(isinstance(polygon, list) for polygon in mask)
             and any(len(polygon) % 2 == 0 and len(polygon) >= 6 for polygon in mask))
 
 
 def is_code(mask: Any) -> bool:
-    """Whether a ``segmentation`` is a run-length code with its size."""
+    """Return whether a ``segmentation`` is a run-length encoding with its size."""
     return isinstance(mask, dict) and isinstance(mask.get('counts'), (list, str)) and mask.get('size') is not None

@@ -1,4 +1,4 @@
-"""Where the heads, data sets and metrics stand in a config, and what their names stand for."""
+"""Find heads, data sets and metrics in a config, and resolve their type names."""
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -12,16 +12,16 @@ from ..errors import UsageError
 
 
 def registered(kind: Any, path: str, registry: Registry, scope: str | None) -> Any:
-    """The class or function that a name stands for.
+    """Return the class or function registered under a name.
 
     Args:
-        kind: a name, with or without its library; anything else is returned.
-        path: of the entry in the config, for the error.
-        registry: of its kind.
-        scope: the library that resolves a plain name, a config's ``default_scope``.
+        kind: a name, with or without its library; anything else is returned unchanged.
+        path: path of the entry in the config, for the error.
+        registry: the registry to search.
+        scope: the library that resolves names without a prefix; the config's ``default_scope``.
 
     Raises:
-        UsageError: it is registered nowhere.
+        UsageError: the name is not registered.
     """
     if not isinstance(kind, str):
         return kind
@@ -35,10 +35,10 @@ def registered(kind: Any, path: str, registry: Registry, scope: str | None) -> A
 
 
 def stands_for(kind: Any, wanted: type) -> bool:
-    """Whether a type in a config is a class, given as itself or by its name, with its library or without.
+    """Return whether a type in a config is a class, given as itself or by name, with or without its library.
 
     Args:
-        kind: the type.
+        kind: the type in the config.
         wanted: the class.
     """
     names = kind.split('.') if isinstance(kind, str) else ('',)
@@ -47,11 +47,11 @@ def stands_for(kind: Any, wanted: type) -> bool:
 
 
 def heads(config: Config, names: tuple[str, ...]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The heads of a config's model that have a number of classes, each with its path.
+    """Yield the path and config of every head of a model that has ``num_classes``.
 
     Args:
         config: an OpenMMLab config.
-        names: keys under which heads stand, one or a list.
+        names: keys that hold a head or a list of heads.
     """
     for where, part in walk(config.get('model'), 'model'):
         keys = [key for key in where.split('.')[1:] if not key.isdecimal()]
@@ -60,11 +60,11 @@ def heads(config: Config, names: tuple[str, ...]) -> Iterator[tuple[str, dict[st
 
 
 def dataset_entries(node: Any, path: str = '') -> Iterator[tuple[str, dict[str, Any]]]:
-    """Path and config of every data set of a data loader, wrappers such as RepeatDataset and ConcatDataset included.
+    """Yield the path and config of every data set, including wrappers such as RepeatDataset and ConcatDataset.
 
     Args:
-        node: the config of a data loader, of a data set or of several; it is given, too.
-        path: its own.
+        node: the config of a data loader, or of one or several data sets; if it is a dict, it is yielded too.
+        path: path of ``node`` in the config.
     """
     for where, part in walk(node, path):
         if {key for key in where.removeprefix(path).split('.') if not key.isdecimal()} <= {'', 'dataset', 'datasets'}:
@@ -72,7 +72,7 @@ def dataset_entries(node: Any, path: str = '') -> Iterator[tuple[str, dict[str, 
 
 
 def datasets(node: Any) -> Iterator[dict[str, Any]]:
-    """The config of every data set that has data of its own, no wrapper.
+    """Yield the config of every data set that has data of its own, excluding wrappers.
 
     Args:
         node: as for :func:`dataset_entries`.
@@ -83,7 +83,7 @@ def datasets(node: Any) -> Iterator[dict[str, Any]]:
 
 
 def is_remote(dataset: dict[str, Any]) -> bool:
-    """Whether a data set is on another machine.
+    """Return whether a data set is on another machine.
 
     Args:
         dataset: its config.
@@ -93,7 +93,7 @@ def is_remote(dataset: dict[str, Any]) -> bool:
 
 
 def metrics(config: Config, loader: str) -> list[dict[str, Any]]:
-    """The metrics of the evaluator of a data loader.
+    """Return the metrics of the evaluator that belongs to a data loader.
 
     Args:
         config: an OpenMMLab config.
@@ -107,7 +107,7 @@ def metrics(config: Config, loader: str) -> list[dict[str, Any]]:
 
 
 def name_of(part: dict[str, Any]) -> str:
-    """The name of a part's type without its library, also where a Python-style config has the class itself.
+    """Return the name of a part's type without its library, even if the config holds the class itself.
 
     Args:
         part: its config.

@@ -1,4 +1,4 @@
-"""The data that a run reads: files there, annotations in order, images that open, classes that fit the heads."""
+"""Check the data of a run: files, annotations, a sample of images, and classes against the heads."""
 from __future__ import annotations
 
 import os.path as osp
@@ -30,9 +30,9 @@ _SOURCES = {
 
 
 _LABEL_MAPS = 'seg_map_path'
-"""The folder of label maps among those of a data set's ``data_prefix``."""
+"""Key of the label map folder in ``data_prefix``."""
 _VIDEOS, _SEGMENTATION = 'BaseVideoDataset', 'BaseSegDataset'
-"""Base classes of data sets: of videos in COCO's format, of label maps."""
+"""Base classes of data sets with videos in COCO's format, and with label maps."""
 
 
 def check_data(config: Config, loaders: tuple[str, ...], skip_bad_images: bool = False,
@@ -41,17 +41,17 @@ def check_data(config: Config, loaders: tuple[str, ...], skip_bad_images: bool =
 
     Args:
         config: an OpenMMLab config.
-        loaders: keys of its data loaders, such as ``'train_dataloader'``.
-        skip_bad_images: whether training leaves out images that cannot be opened.
-        measured: whether the evaluators run, too.
+        loaders: keys of the data loaders to check, such as ``'train_dataloader'``.
+        skip_bad_images: whether training skips images that cannot be opened.
+        measured: whether the evaluators run as well.
 
     Returns:
         Warnings.
 
     Raises:
-        UsageError: a folder or annotation file that is missing, empty or out of order, a category of the config that
-            it lacks, fewer classes in a head than in the data, or, among a few images, one that is missing or cannot
-            be opened, or a label beyond the classes; the message names the file and the way out.
+        UsageError: a folder or annotation file is missing, empty or invalid; a class of the config is missing from the
+            file; a head has fewer classes than the data; a listed image is missing, or a sampled one cannot be opened;
+            a label is out of range. The message names the file and the remedy.
     """
     seen: set[Path] = set()
     found: list[str] = []
@@ -93,22 +93,22 @@ def check_data(config: Config, loaders: tuple[str, ...], skip_bad_images: bool =
 
 
 def _family(dataset: dict[str, Any], scope: str | None) -> set[str]:
-    """The names of a data set's class and of those that it is derived from."""
+    """Return the names of a data set's class and its base classes."""
     return {name_of(dataset), *(base.__name__ for base in getattr(data_set_class(dataset, scope), '__mro__', ()))}
 
 
 def _folders(dataset: dict[str, Any], loader: str) -> list[Path]:
-    """The folders of a data set's ``data_prefix``, that of label maps where they are loaded."""
+    """Return the folders of ``data_prefix``; that of label maps only if the pipeline loads them."""
     prefix = dataset.get('data_prefix') or {}
     if isinstance(prefix, str):
-        raise UsageError(f'{loader}: data_prefix is {prefix!r}, a string, which mmpretrain alone takes: give a dict, '
+        raise UsageError(f'{loader}: data_prefix is {prefix!r}, a string, which only mmpretrain accepts: use a dict, '
                          f'data_prefix=dict(img={prefix!r}) for mmdet or dict(img_path={prefix!r}) for mmseg')
     return [Path(osp.join(dataset.get('data_root') or '', folder or ''))
             for key, folder in prefix.items() if key != _LABEL_MAPS or reads_labels(dataset)]
 
 
 def _measured(path: Path, config: Config, loader: str) -> bool:
-    """Whether a metric reads an annotation file."""
+    """Return whether a metric reads an annotation file."""
     named = (metric.get('ann_file') for metric in metrics(config, loader))
     return any(isinstance(file, str) and Path(file) == path for file in named)
 
@@ -123,7 +123,7 @@ def _check_folder(path: Path, dataset: dict[str, Any], loader: str) -> None:
 def _check_classes(config: Config, dataset: dict[str, Any], labels: dict[int, str], loader: str) -> list[str]:
     scope = config.get('default_scope')
     own, classes = own_classes(dataset, scope), classes_of(dataset, scope)
-    if not classes or _VIDEOS in _family(dataset, scope):  # of videos' classes few may be annotated
+    if not classes or _VIDEOS in _family(dataset, scope):  # videos may have annotations of a few classes only
         return []
     things = (getattr(data_set_class(dataset, scope), 'METAINFO', None) or {}).get('thing_classes', classes)
     found = check_labels(config, labels, len(classes), reduces_zero_label(dataset, scope), loader)

@@ -1,4 +1,4 @@
-"""Data for detection as mmdet's CocoDataset reads it: a file in COCO's format and the images that it lists."""
+"""Check detection data as mmdet's CocoDataset reads it: a COCO annotation file and the images it lists."""
 from __future__ import annotations
 
 import inspect
@@ -19,24 +19,24 @@ from .samples import check_images, size_of, spread
 
 def check_detection(path: Path, dataset: dict[str, Any], kind: Any, scope: str | None, loader: str,
                     bad_ones_pass: bool, measured: bool) -> list[str]:
-    """Check an annotation file and what it lists.
+    """Check an annotation file and the images it lists.
 
     Args:
-        path: of the file, which exists.
+        path: path of the file, which must exist.
         dataset: the config of the data set that reads it.
-        kind: its class; of others than mmdet's CocoDataset and its own nothing is checked, and of those
-            that read entries in their own way only categories and images.
+        kind: its class. Only mmdet's CocoDataset and its subclasses are checked; for subclasses that read entries
+            in their own way, only categories and images.
         scope: see :func:`~.classes.classes_of`.
         loader: the key of the data loader that reads it.
-        bad_ones_pass: whether the run leaves out images that are missing or cannot be opened.
-        measured: whether a metric reads the file, with pycocotools.
+        bad_ones_pass: whether the run skips images that are missing or cannot be opened.
+        measured: whether a metric reads the file with pycocotools.
 
     Returns:
-        Warnings of annotations and images that mmdet leaves out, and of images whose size is another than listed.
+        Warnings about annotations and images that mmdet drops, and images whose size differs from the listed one.
 
     Raises:
-        UsageError: the file is out of order, does not fit the classes or leaves no image to train on; images that are
-            missing; among a few, one that cannot be opened.
+        UsageError: the file is invalid, does not fit the classes or leaves no image to train on; listed images are
+            missing, or a sampled one cannot be opened.
     """
     base = _coco_dataset(kind)
     if base is None:
@@ -54,13 +54,13 @@ def check_detection(path: Path, dataset: dict[str, Any], kind: Any, scope: str |
     if plain:
         kept, left_out = usable(content, classes, chosen, named)
         found += [*left_out, *check_masks(content, kept, dataset.get('pipeline'), named)]
-        if not dataset.get('test_mode'):  # a test leaves no image out
+        if not dataset.get('test_mode'):  # a test keeps every image
             found += check_left(content, kept, classes, dataset.get('filter_cfg') or {}, named)
     return found + _check_images(content, path, dataset, loader, bad_ones_pass)
 
 
 def reads_as_mmdet(kind: Any) -> bool:
-    """Whether a class of data sets reads annotations as mmdet's CocoDataset does.
+    """Return whether a data set class reads annotations as mmdet's CocoDataset does.
 
     Args:
         kind: the class.
@@ -71,7 +71,7 @@ def reads_as_mmdet(kind: Any) -> bool:
 
 
 def _coco_dataset(kind: Any) -> Any:
-    """mmdet's CocoDataset where a data set is of it, else None."""
+    """Return mmdet's CocoDataset if it is ``kind`` or a base class of it, else None."""
     bases = kind.__mro__ if inspect.isclass(kind) else ()
     return next((base for base in bases if base.__name__ == 'CocoDataset'), None)
 
@@ -94,4 +94,4 @@ def _check_images(content: Coco, path: Path, dataset: dict[str, Any], loader: st
     file, size, listed = others[0]
     return [f'{loader}: {len(others)} of {len(sizes)} images that were opened (of {len(images)}) are not '
             f'of the size that {path} lists; the first is {file}, {size[0]}×{size[1]} pixels, listed as '
-            f'{listed[0]}×{listed[1]}: boxes count in pixels of the file']
+            f'{listed[0]}×{listed[1]}: boxes are in pixels of the image file']

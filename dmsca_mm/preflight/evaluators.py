@@ -1,4 +1,4 @@
-"""The annotation file that CocoMetric measures by, beside those of the data that it measures."""
+"""Compare the annotation file of CocoMetric with those of the data it evaluates."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
@@ -7,26 +7,26 @@ from typing import Any
 
 from ..errors import UsageError
 from .categories import check_categories
-from .coco import Image, read_coco
+from .coco import Coco, Image, read_coco
 from .config_parts import name_of
 
 
 def check_evaluators(evaluators: list[dict[str, Any]], key: str, files: Sequence[Path], classes: Sequence[str] | None
                      ) -> list[str]:
-    """Check the files of the evaluators that name one.
+    """Check the annotation files of a data loader's metrics.
 
     Args:
-        evaluators: the configs of its metrics.
-        key: such as ``'val_evaluator'``.
-        files: annotation files of the data sets that are measured; they have been checked.
-        classes: of those data sets.
+        evaluators: the configs of the metrics.
+        key: key of the evaluator, such as ``'val_evaluator'``.
+        files: annotation files of the evaluated data sets, already checked.
+        classes: class names of those data sets.
 
     Returns:
         Warnings.
 
     Raises:
-        UsageError: a file is missing or is not JSON, lacks a class, or lacks images of the data: pycocotools ends
-            with "Results do not correspond to current coco set" after the first epoch.
+        UsageError: a file is missing or is not JSON, lacks a class, or lacks images of the data, on which pycocotools
+            fails with "Results do not correspond to current coco set" after the first epoch.
     """
     found = []
     for path in _files(evaluators, key):
@@ -38,14 +38,19 @@ def check_evaluators(evaluators: list[dict[str, Any]], key: str, files: Sequence
         content = read_coco(path, named, annotations=False)
         if classes:
             found += check_categories(content, classes, True, named)
-        listed = {image.id for image in content.images if isinstance(image, Image)}
+        listed = {*_image_ids(content)}
         for file in files:
-            images = read_coco(file, str(file), annotations=False).images
-            missing = [image.id for image in images if image.id not in listed]
+            images = _image_ids(read_coco(file, str(file), annotations=False))
+            missing = [image for image in images if image not in listed]
             if missing:
                 raise UsageError(f'{named} lacks {len(missing)} of {len(images)} images of {file}, the first of id '
                                  f'{missing[0]!r}: set {key}.ann_file to that of the data')
     return found
+
+
+def _image_ids(content: Coco) -> list[Any]:
+    """Return the ids of the listed images; data sets with a format of their own may list other entries."""
+    return [image.id for image in content.images if isinstance(image, Image)]
 
 
 def _files(evaluators: list[dict[str, Any]], key: str) -> Iterable[Path]:

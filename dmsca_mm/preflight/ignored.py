@@ -1,4 +1,4 @@
-"""Labels of pixels that a segmenter leaves out, as its config has them, and labels that its losses cannot take."""
+"""Ignored labels in the config of a segmenter, and labels that its losses cannot handle."""
 from __future__ import annotations
 
 import inspect
@@ -13,15 +13,15 @@ from ..errors import UsageError
 from .config_parts import datasets, heads, metrics, name_of
 
 UNLABELLED = 255
-"""What mmseg makes of a label zero that is reduced and of a class that metainfo.classes leaves out, and what its heads,
-metrics and padding leave out where the config gives no other label."""
+"""Label that mmseg assigns to a reduced label 0 and to classes missing from metainfo.classes, and the default of
+``ignore_index`` in its heads and metrics and of ``seg_pad_val``."""
 _HEADS = ('decode_head', 'auxiliary_head', 'kernel_generate_head')
 _OF_BOUNDARIES = 'STDCHead'
-"""A head that makes its own target of the label map."""
+"""A head that is not checked, as it derives its own target from the label map."""
 
 
 def ignored_labels(config: Config) -> tuple[int, ...]:
-    """The labels that are of no class in the label maps of a segmenter's data.
+    """Return the labels that belong to no class in the label maps of a segmenter.
 
     Args:
         config: an OpenMMLab config.
@@ -31,24 +31,24 @@ def ignored_labels(config: Config) -> tuple[int, ...]:
 
 def check_labels(config: Config, labels: dict[int, str], classes: int, reduce_zero_label: bool, loader: str
                  ) -> list[str]:
-    """Compare labels of the training data with what the losses of each head take, those of other data with the metrics.
+    """Check training labels against the losses of each head, and other labels against the metrics.
 
     Args:
         config: an OpenMMLab config of a segmenter.
-        labels: those that label maps hold, as mmseg reads them, each with a file that holds it.
-        classes: how many the data have.
-        reduce_zero_label: whether label 0 is of no class and the others count from 1.
+        labels: labels found in the label maps as mmseg reads them, each with a file that contains it.
+        classes: number of classes in the data.
+        reduce_zero_label: whether label 0 belongs to no class and the classes count from 1.
         loader: the key of the data loader that reads the maps.
 
     Returns:
-        Warnings of labels that are counted as wrong, or trained on as none of the classes.
+        Warnings about labels that the metrics count as wrong, or that are trained on as none of the classes.
 
     Raises:
-        UsageError: a label on which the training would end, with the head whose loss fails on it.
+        UsageError: a head's loss fails on a label, which would end the training.
     """
     found = []
     for label, path in labels.items():
-        fault = (f'{loader}: label map {path} holds label {label}{" as it is read" if reduce_zero_label else ""}, and '
+        fault = (f'{loader}: label map {path} holds label {label}{" after loading" if reduce_zero_label else ""}, and '
                 f'{classes} classes with reduce_zero_label={reduce_zero_label} go to {classes - 1}')
         if loader.startswith('train'):
             found += _check_training(config, label, fault)
@@ -59,7 +59,7 @@ def check_labels(config: Config, labels: dict[int, str], classes: int, reduce_ze
 
 
 def check_agreement(config: Config) -> list[str]:
-    """Warnings of an ignored label that is given in one place of a segmenter's config and not in another.
+    """Return warnings about ignored labels that differ between parts of a segmenter's config.
 
     Args:
         config: an OpenMMLab config.
@@ -73,8 +73,8 @@ def check_agreement(config: Config) -> list[str]:
         places += [(f'{loader}.dataset', dataset['ignore_index']) for dataset in datasets(config.get(loader))
                    if 'ignore_index' in dataset]
         places += _metrics(config, loader)
-    found = [f'{first}.ignore_index is {expected} and that of {where} is {ignored}: pixels of one are left out here '
-             'and counted there; give both the same' for where, ignored in dict(places).items() if ignored != expected]
+    found = [f'{first}.ignore_index is {expected} and that of {where} is {ignored}: one ignores pixels that '
+             'the other counts; use the same in both' for where, ignored in dict(places).items() if ignored != expected]
     scope = config.get('default_scope')
     for where, padded in _padding(config):
         if padded != expected and any(_failing(head, padded, scope) for _, head in _heads_of(config)):
@@ -92,7 +92,7 @@ def _check_training(config: Config, label: int, fault: str) -> list[str]:
         loss = _failing(head, label, config.get('default_scope'))
         if loss and ignored == label:
             raise UsageError(f'{fault}: {where} ignores it, and its {loss} has an ignored label of its own and fails '
-                             'on it; give both the same')
+                             'on it; use the same in both')
         if loss:
             raise UsageError(f'{fault}: {where} has {head["num_classes"]} classes and ignore_index={ignored}, and its '
                              f'{loss} fails on it; set ignore_index={label} in every head, data set and evaluator '
@@ -110,13 +110,13 @@ def _heads_of(config: Config) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _ignored(config: Config) -> dict[str, int]:
-    """The ignored label of each head that has one: None is for losses that know of none."""
+    """Return the ignored label of each head that has one; with ``ignore_index=None`` its losses ignore none."""
     found = {where: head.get('ignore_index', UNLABELLED) for where, head in _heads_of(config)}
     return {where: label for where, label in found.items() if label is not None}
 
 
 def _failing(head: dict[str, Any], label: int, scope: str | None) -> str | None:
-    """The loss of a head that cannot be computed on this label, which is found by computing it."""
+    """Return the name of the first loss of a head that fails on a label, found by computing it; None if none does."""
     losses = head.get('loss_decode') or dict(type='CrossEntropyLoss')
     for loss in losses if isinstance(losses, (list, tuple)) else [losses]:
         if not _computes(head, loss, label, scope) and _computes(head, loss, 0, scope):
@@ -125,7 +125,7 @@ def _failing(head: dict[str, Any], label: int, scope: str | None) -> str | None:
 
 
 def _computes(head: dict[str, Any], loss: dict[str, Any], label: int, scope: str | None) -> bool:
-    channels = head.get('out_channels') or head['num_classes'] + ('loss_cls' in head)  # these have one of no object
+    channels = head.get('out_channels') or head['num_classes'] + ('loss_cls' in head)  # loss_cls adds a no-object class
     logits = torch.zeros(1, channels, 1, 2)
     try:
         with MODELS.switch_scope_and_registry(scope) as registry:
@@ -133,19 +133,19 @@ def _computes(head: dict[str, Any], loss: dict[str, Any], label: int, scope: str
         known = inspect.signature(built.forward).parameters
         ignoring = dict(ignore_index=head.get('ignore_index', UNLABELLED))
         built(logits, torch.tensor([[[0, label]]]), **(ignoring if {'ignore_index', 'kwargs'} & set(known) else {}))
-    except Exception:  # whatever a loss raises: it is asked twice, and this tells the label's part in it
+    except Exception:  # a loss may raise anything; the caller repeats the call with label 0 to rule out other causes
         return False
     return True
 
 
 def _metrics(config: Config, loader: str) -> list[tuple[str, int]]:
-    """The metrics that leave a label out, of the evaluator of a data loader."""
+    """Return the evaluator's key and the ignored label for each metric of a data loader that ignores one."""
     return [(loader.replace('dataloader', 'evaluator'), metric.get('ignore_index', UNLABELLED))
             for metric in metrics(config, loader) if name_of(metric) == 'IoUMetric' or 'ignore_index' in metric]
 
 
 def _padding(config: Config) -> Iterator[tuple[str, int]]:
-    """What training fills label maps with, and where that is set."""
+    """Yield where training pads label maps, and the padding value."""
     preprocessor = (config.get('model') or {}).get('data_preprocessor') or {}
     if preprocessor.get('size') or preprocessor.get('size_divisor'):
         yield 'model.data_preprocessor', preprocessor.get('seg_pad_val', UNLABELLED)

@@ -1,7 +1,7 @@
-"""Lists of a large JSON object, one entry at a time.
+"""Read the lists of a large JSON object one entry at a time.
 
-Beyond ``ijson``, which reads lists too: one pass for all of them, exactly what ``json`` takes, and no memory for deep
-nesting, of which ``ijson`` keeps every path.
+Unlike ``ijson``, this reads all lists in one pass, accepts exactly what ``json`` accepts and keeps no paths of deeply
+nested values in memory.
 """
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 CHARACTERS = 1 << 20
-"""What is read at a time, at least."""
+"""Minimum number of characters per read."""
 _AFTER_A_VALUE = {*' \t\n\r,:]}'}
 
 
@@ -20,15 +20,15 @@ def read_lists(path: Path, reduce: Callable[[str, Any], Any]) -> dict[str, Any]:
     """Read a JSON object whose values are mostly lists.
 
     Args:
-        path: of the file.
-        reduce: called with the key of a list and one of its entries; gives what is kept of it.
+        path: path of the file.
+        reduce: called with the key of a list and one of its entries; returns what to keep of the entry.
 
     Returns:
-        The object: its lists of what is kept, its other values.
+        The object, with reduced lists and its other values unchanged.
 
     Raises:
-        ValueError: it is no JSON object.
-        RecursionError: it is nested too deeply for ``json``.
+        ValueError: the file is not a JSON object.
+        RecursionError: a value is nested too deeply for ``json``.
     """
     found = {}
     with path.open() as file:
@@ -46,7 +46,7 @@ def read_lists(path: Path, reduce: Callable[[str, Any], Any]) -> dict[str, Any]:
 
 
 class _Reader:
-    """A position in a text, of which no more is held than a value takes.
+    """Position in a text, with a buffer that grows only to hold a single value.
 
     Args:
         file: the text.
@@ -57,20 +57,20 @@ class _Reader:
         self.decode = json.JSONDecoder().raw_decode
 
     def more(self) -> bool:
-        """Read on; whether there was any more. The length doubles, so that a long value is not begun often."""
+        """Double the buffer, so that long values are not reparsed often; return whether any text was left to read."""
         read = self.file.read(max(CHARACTERS, len(self.text) - self.at))
         self.text, self.before, self.at = self.text[self.at:] + read, self.before + self.at, 0
         return read != ''
 
     def peek(self) -> str:
-        """The next character that is no white space, '' at the end."""
+        """Return the next character that is not whitespace without consuming it; '' at the end."""
         while True:
             self.at = WHITESPACE.match(self.text, self.at).end()
             if self.at < len(self.text) or not self.more():
                 return self.text[self.at:self.at + 1]
 
     def take(self, *allowed: str) -> str:
-        """Pass over the next character, which must be one of these."""
+        """Consume and return the next character, which must be one of ``allowed``."""
         found = self.peek()
         if found not in allowed:
             raise ValueError(f'{found!r} at character {self.before + self.at}, where '
@@ -79,7 +79,7 @@ class _Reader:
         return found
 
     def value(self) -> Any:
-        """Pass over the next value."""
+        """Consume and return the next value."""
         self.peek()
         while True:
             try:
@@ -88,20 +88,20 @@ class _Reader:
                 if not self.more():
                     raise ValueError(f'{error.msg} at character {self.before + error.pos}') from None
                 continue
-            if self.text[end:end + 1] in _AFTER_A_VALUE or not self.more():  # a number may go on
+            if self.text[end:end + 1] in _AFTER_A_VALUE or not self.more():  # a number may continue
                 self.at = end
                 return value
 
     def key(self) -> str:
-        """Pass over a key and its colon."""
+        """Consume a key and its colon; return the key."""
         if self.peek() != '"':
-            self.take('"')  # refuses what is there
+            self.take('"')  # raises the error
         key = self.value()
         self.take(':')
         return key
 
     def items(self, begin: str, end: str) -> Iterator[None]:
-        """Come to each item between two brackets in turn; the caller passes over it."""
+        """Yield once before each item between two brackets; the caller consumes the item."""
         self.take(begin)
         if self.peek() == end:
             self.take(end)

@@ -1,4 +1,4 @@
-"""What mmdet leaves out of a file in COCO's format without a word, and whether anything is left."""
+"""Annotations and images that mmdet silently drops from a COCO annotation file."""
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -8,26 +8,26 @@ from ..errors import UsageError
 from .coco import Annotation, Coco
 
 _LEFT_OUT = dict(
-    image='are of images that it does not list', category='are of categories that it does not list',
+    image='have an image_id that the file does not list', category='have a category_id that the file does not list',
     unnamed='are of categories that the data set does not name in its classes',
     thin='are less than a pixel wide or high (a box is x, y, width and height in pixels)',
     outside='lie outside their image', area='have an area of 0 or less')
 _BEYOND = 1
-"""Pixels by which a box may reach beyond its image, as boxes that were rounded do."""
+"""Pixels by which a box may extend beyond its image, for example due to rounding."""
 
 
 def usable(content: Coco, classes: Iterable[str] | None, chosen: bool, named: str
            ) -> tuple[list[Annotation], list[str]]:
-    """The annotations that mmdet's CocoDataset keeps; its ``parse_data_info`` has these rules.
+    """Return the annotations that mmdet's CocoDataset keeps, by the rules of its ``parse_data_info``.
 
     Args:
-        content: of the file; every entry has its fields.
-        classes: names of the data set's classes; None takes all categories.
-        chosen: whether the config names them: then other categories are meant to be left out.
-        named: what to call the file in a warning.
+        content: contents of the file; every entry has its fields.
+        classes: names of the data set's classes; None selects all categories.
+        chosen: whether the config sets them; other categories are then dropped on purpose.
+        named: name of the file in warnings.
 
     Returns:
-        The annotations that are kept, and warnings of those that are not.
+        The annotations that are kept, and warnings about those that mmdet drops or crops.
     """
     sizes = {image.id: (image.width, image.height) for image in content.images}
     categories = {entry.id for entry in content.categories}
@@ -53,22 +53,22 @@ def usable(content: Coco, classes: Iterable[str] | None, chosen: bool, named: st
 
 def check_left(content: Coco, kept: list[Annotation], classes: Iterable[str] | None,
                filters: dict[str, Any], named: str) -> list[str]:
-    """Count the images and boxes that a training has.
+    """Check that images and boxes are left to train on.
 
     Args:
-        content: of the file.
-        kept: the annotations that :func:`usable` leaves.
+        content: contents of the file.
+        kept: the annotations that :func:`usable` returns.
         classes: see :func:`usable`.
-        filters: the data set's ``filter_cfg``, empty where it has none.
-        named: what to call the file in a message.
+        filters: the data set's ``filter_cfg``; empty if it has none.
+        named: name of the file in messages.
 
     Returns:
         Warnings.
 
     Raises:
-        UsageError: no image is left; mmengine ends with "need at least one array to concatenate" then.
+        UsageError: no image is left, on which mmengine fails with "need at least one array to concatenate".
     """
-    images = {image.id: image for image in content.images}  # of a repeated id the last stays
+    images = {image.id: image for image in content.images}  # the last image of a repeated id stays
     used, smallest = category_ids(content, classes), filters.get('min_size', 0)
     boxed = {entry.image_id for entry in content.annotations if entry.category_id in used}
     empty = [image for image in images if image not in boxed] if filters.get('filter_empty_gt') else []
@@ -92,18 +92,18 @@ def check_left(content: Coco, kept: list[Annotation], classes: Iterable[str] | N
 
 
 def category_ids(content: Coco, classes: Iterable[str] | None) -> set[Any]:
-    """The ids of the categories that a data set reads.
+    """Return the ids of the categories that a data set reads.
 
     Args:
-        content: of the file.
-        classes: names of the data set's classes; None takes all.
+        content: contents of the file.
+        classes: names of the data set's classes; None selects all.
     """
     chosen = None if classes is None else set(classes)
     return {entry.id for entry in content.categories if chosen is None or entry.name in chosen}
 
 
 def _why(entry: Annotation, size: tuple[float, float] | None, categories: set[Any], used: set[Any]) -> str | None:
-    """A key of ``_LEFT_OUT``; None where the annotation is kept, '' where it asks to be left out."""
+    """Return a key of ``_LEFT_OUT``; None if the annotation is kept, '' if its ``ignore`` field is set."""
     if size is None:
         return 'image'
     if entry.ignore:

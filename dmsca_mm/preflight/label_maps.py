@@ -1,4 +1,4 @@
-"""Some of the label maps of a data set, loaded as its pipeline will load them."""
+"""Load a sample of the label maps of a data set as its pipeline does."""
 from __future__ import annotations
 
 import copy
@@ -16,20 +16,20 @@ def check_maps(files: list[dict[str, Any]], pipeline: Any, built: Any, scope: st
     """Load label maps and compare them with their images.
 
     Args:
-        files: the data set's list; a sample of it is read.
-        pipeline: its steps; without mmseg's LoadAnnotations nothing is read. None where the pipeline is set elsewhere:
-            LoadAnnotations with its defaults is used.
+        files: the data set's list, of which a sample is read.
+        pipeline: its steps; without mmseg's LoadAnnotations nothing is read. None uses LoadAnnotations with its
+            defaults, as the pipeline is set elsewhere.
         built: the data set.
         scope: the library that resolves the names of the steps.
-        ignored: labels that count neither in the loss nor in the metric.
+        ignored: labels that neither the loss nor the metric counts.
         loader: the key of the data loader that reads it.
-        bad_ones_pass: whether the run leaves out a label map that cannot be opened or has not its image's size.
+        bad_ones_pass: whether the run skips label maps that cannot be opened or differ in size from their image.
 
     Returns:
-        Warnings of label maps that hold nothing to learn; and all labels, each with the first file that holds it.
+        Warnings about label maps with nothing to learn, and all labels, each with the first file that contains it.
 
     Raises:
-        UsageError: some have more than one channel, another size than their image, or cannot be loaded.
+        UsageError: a label map has more than one channel, differs in size from its image, or cannot be loaded.
     """
     load = _loading_step(pipeline, scope)
     if load is None:
@@ -40,7 +40,7 @@ def check_maps(files: list[dict[str, Any]], pipeline: Any, built: Any, scope: st
         path = one['seg_map_path']
         try:
             loaded = load.transform(copy.deepcopy(one))['gt_seg_map']
-        except Exception as error:  # of the decoder, or mmseg's own assertions
+        except Exception as error:  # from the decoder or an assertion in mmseg
             if bad_ones_pass and size_of(path) is None:
                 continue
             raise UsageError(f'{loader}: label map {path} cannot be loaded: {type(error).__name__}: {error}') from None
@@ -57,8 +57,8 @@ def check_maps(files: list[dict[str, Any]], pipeline: Any, built: Any, scope: st
     if deep:
         path, shape = deep[0]
         raise UsageError(f'{loader}: {len(deep)} of {opened} have more than one channel; the first is {path}, of shape '
-                         f'{shape}: a label map has one channel that holds the number of a class at each pixel; turn '
-                         'colours into those numbers')
+                         f'{shape}: a label map has one channel with a class number for each pixel; convert '
+                         'colours to class numbers')
     if misfits and (len(misfits) == len(sample) or not bad_ones_pass):
         path, size, expected = misfits[0]
         raise UsageError(f'{loader}: {len(misfits)} of {opened} are of another size than their image; the first is '
@@ -73,14 +73,14 @@ def _uninformative(void: list[str], labels: set[int], opened: str, built: Any, i
         return [f'{loader}: {len(void)} of {opened} hold nothing but ignored labels, such as {void[0]}{hint}']
     classes = built.metainfo.get('classes') or ()
     if len(labels) == 1 and len(classes) > 1:
-        return [f'{loader}: all {opened} hold label {next(iter(labels))} alone beside '
-                f'ignored ones ({", ".join(map(str, sorted(ignored)))}), of {len(classes)} classes: a '
-                'mask of 0 and 255 must become one of 0 and 1']
+        return [f'{loader}: all {opened} hold only label {next(iter(labels))} besides '
+                f'ignored ones ({", ".join(map(str, sorted(ignored)))}), of {len(classes)} classes: '
+                'convert a mask of 0 and 255 to one of 0 and 1']
     return []
 
 
 def _loading_step(pipeline: Any, scope: str | None) -> Any:
-    """The first step that is mmseg's LoadAnnotations, built; None where there is none."""
+    """Build the first step that is mmseg's LoadAnnotations; return None if there is none."""
     with TRANSFORMS.switch_scope_and_registry(scope) as registry:
         for step in [dict(type='LoadAnnotations')] if pipeline is None else pipeline:
             kind = step.get('type') if isinstance(step, dict) else None

@@ -1,4 +1,4 @@
-"""Data loaders and metrics as mmengine builds them when a run begins, built once without one."""
+"""Trial build of the data loaders and metrics that mmengine builds at the start of a run."""
 from __future__ import annotations
 
 import copy
@@ -20,21 +20,21 @@ from .config_parts import datasets, is_remote, metrics, name_of
 from .detection import reads_as_mmdet
 
 _FOLDERS = ('output_dir', 'outfile_prefix', 'save_dir')
-"""Arguments of metrics that name folders, which some make when they are built."""
+"""Arguments of metrics that name folders, which some metrics create in their constructor."""
 
 
 def check_loaders(config: Config) -> None:
-    """Build data sets, samplers and metrics as a run does, which reads all annotations.
+    """Build data sets, samplers and metrics as a run does, reading all annotations.
 
-    A file that mmdet's CocoDataset reads is replaced by a short one: ``check_data`` reads it entry by entry, and
+    Files that mmdet's CocoDataset reads are replaced by short ones: ``check_data`` reads them entry by entry, and
     loading that of COCO's training set takes 3 GB.
 
     Args:
-        config: an OpenMMLab config whose data are checked. Data that lie on another machine, or are fetched when a run
-            begins, are left to the run.
+        config: an OpenMMLab config whose data have been checked. Data on another machine, and data that the run
+            downloads, are not read.
 
     Raises:
-        UsageError: one that its library cannot build, such as for a missing package.
+        UsageError: a part cannot be built, for example because a package is missing.
     """
     scope = config.get('default_scope')
     if scope:
@@ -46,14 +46,14 @@ def check_loaders(config: Config) -> None:
         try:
             with redirect_stdout(StringIO()), tempfile.TemporaryDirectory() as folder:  # pycocotools prints
                 Runner.build_dataloader(_with_short_files(config[loader], scope, Path(folder)))
-        except Exception as error:  # a data set's class may raise anything
+        except Exception as error:  # a data set may raise anything
             raise UsageError(_unbuilt(loader, error)) from error
     for split in ('val', 'test'):
         _check_metrics(config, f'{split}_dataloader')
 
 
 def _with_short_files(loader: ConfigDict, scope: str | None, folder: Path) -> ConfigDict:
-    """A data loader's config with another annotation file for every data set that reads them as mmdet does."""
+    """Return a data loader's config with short annotation files for the data sets that read them as mmdet does."""
     loader = copy.deepcopy(loader)
     for number, dataset in enumerate(datasets(loader)):
         classes = classes_of(dataset, scope)
@@ -64,7 +64,7 @@ def _with_short_files(loader: ConfigDict, scope: str | None, folder: Path) -> Co
 
 
 def _one_of_each(classes: Sequence[str]) -> dict[str, Any]:
-    """A file in COCO's format that every filter lets pass, with an image and a box of each class."""
+    """Return a COCO annotation file that passes every filter, with one image and one box per class."""
     side, numbers = 10_000, range(len(classes))
     corners = [[0, 0, side, 0, side, side]]
     return dict(images=[dict(id=number, file_name=f'{number}.jpg', width=side, height=side) for number in numbers],
@@ -74,14 +74,14 @@ def _one_of_each(classes: Sequence[str]) -> dict[str, Any]:
 
 
 def _check_metrics(config: Config, loader: str) -> None:
-    """Build the metrics that go with a data loader; the folders that some make at once are temporary ones."""
+    """Build the metrics of a data loader, with temporary folders for those that create any."""
     with tempfile.TemporaryDirectory() as folder:
         for metric in copy.deepcopy(metrics(config, loader)):
             metric.update({key: f'{folder}/{key}' for key in _FOLDERS if metric.get(key)})
             try:
                 with redirect_stdout(StringIO()):
                     METRICS.build(metric)
-            except Exception as error:  # a metric's class may raise anything
+            except Exception as error:  # a metric may raise anything
                 raise UsageError(_unbuilt(f'metric {name_of(metric)} of {loader}', error)) from error
 
 

@@ -1,4 +1,4 @@
-"""Masks in a file in COCO's format, as mmdet's LoadAnnotations reads them."""
+"""Check the masks in a COCO annotation file as mmdet's LoadAnnotations reads them."""
 from __future__ import annotations
 
 from typing import Any
@@ -8,20 +8,20 @@ from .coco import Annotation, Coco, has_polygon, is_code
 
 
 def check_masks(content: Coco, kept: list[Annotation], pipeline: Any, named: str) -> list[str]:
-    """Check the masks of a pipeline that loads any.
+    """Check the masks of a file if a pipeline loads them.
 
     Args:
-        content: of the file.
-        kept: its annotations that mmdet keeps.
-        pipeline: of the data set.
-        named: what to call the file in a message.
+        content: contents of the file.
+        kept: the annotations that mmdet keeps.
+        pipeline: pipeline of the data set.
+        named: name of the file in messages.
 
     Returns:
-        A warning of masks that mmdet leaves out of the training.
+        A warning about masks that mmdet drops.
 
     Raises:
-        UsageError: annotations without a mask, where mmdet ends with ``KeyError: 'mask'``; run-length codes of another
-            size than their image, which it refuses.
+        UsageError: an annotation has no mask, on which mmdet fails with ``KeyError: 'mask'``; a run-length encoding
+            differs in size from its image, which mmdet refuses.
     """
     steps = [step for step in pipeline or () if isinstance(step, dict) and step.get('with_mask')]
     if not steps:
@@ -29,7 +29,7 @@ def check_masks(content: Coco, kept: list[Annotation], pipeline: Any, named: str
     sizes = {image.id: [image.height, image.width] for image in content.images}
     without = [entry for entry in kept if not _is_there(entry.segmentation)]
     if without:
-        raise UsageError(f'{named}: {len(without)} of {len(kept)} annotations have no mask, and the pipeline wants '
+        raise UsageError(f'{named}: {len(without)} of {len(kept)} annotations have no mask, and the pipeline loads '
                          f'masks; the first is that of id {without[0].id!r}, whose segmentation is '
                          f'{without[0].segmentation!r:.40}: give polygons, or with_mask=False '
                          'and a model without masks')
@@ -44,8 +44,8 @@ def check_masks(content: Coco, kept: list[Annotation], pipeline: Any, named: str
                          f'first is that of id {misfits[0].id!r}, whose size is {size} and that of its image '
                          f'{sizes[misfits[0].image_id]} (height, width)')
     if left_out:
-        return [f'{named}: {len(left_out)} of {len(kept)} masks (the first is that of id {left_out[0].id!r}) are no '
-                'polygons of three points or more and no run-length codes: mmdet leaves them out']
+        return [f'{named}: {len(left_out)} of {len(kept)} masks (the first is that of id {left_out[0].id!r}) are '
+                'neither polygons of three points or more nor run-length encodings: mmdet leaves them out']
     return []
 
 

@@ -1,4 +1,4 @@
-"""The model and its plugins: what a backbone takes, and where."""
+"""Check the backbones of a model and their plugins."""
 from __future__ import annotations
 
 import copy
@@ -21,8 +21,8 @@ def check_model(config: Config) -> None:
         config: an OpenMMLab config.
 
     Raises:
-        UsageError: there is no backbone; as :func:`~dmsca_mm.backbones.check_backbone`; a plugin that the
-            backbone builds for another number of channels than it gets.
+        UsageError: the model has no backbone; as :func:`~dmsca_mm.backbones.check_backbone`; a backbone builds a
+            plugin for another number of channels than its input has.
     """
     for backbone in backbones(config):
         check_backbone(backbone, config.get('default_scope'))
@@ -31,20 +31,20 @@ def check_model(config: Config) -> None:
 
 
 def built_empty(backbone: dict[str, Any], default_scope: str | None) -> nn.Module:
-    """A backbone of tensors that have shapes and no content.
+    """Build a backbone on the meta device, whose tensors have shapes but no data.
 
     Args:
-        backbone: its dict, left as it is, although mmdet's blocks take entries out of what they are built from.
-        default_scope: the library that resolves a plain type name.
+        backbone: its dict; not modified, although mmdet's blocks remove entries from the dicts they are built from.
+        default_scope: the library that resolves type names without a prefix.
     """
     with DefaultScope.overwrite_default_scope(default_scope or 'mmengine'), torch.device('meta'):
         return MODELS.build(copy.deepcopy({**backbone, 'init_cfg': None}))
 
 
 def _check_widths(model: nn.Module) -> None:
-    """Compare what plugins inside a block are built for with what they get.
+    """Compare the channels of plugins inside a block with those of their input.
 
-    Res2Net, mmseg's ResNeXt and DetectoRS_ResNeXt widen their inner convolutions and leave the plugins there narrow.
+    Res2Net, mmseg's ResNeXt and DetectoRS_ResNeXt widen their inner convolutions but not the plugins there.
     """
     for block in model.modules():
         for place, width in (('after_conv1', lambda block: block.conv1.out_channels),
@@ -57,10 +57,10 @@ def _check_widths(model: nn.Module) -> None:
 
 
 def frozen_plugins(config: Config) -> list[str]:
-    """Warnings of plugins in stages that do not train: they would keep their initialization.
+    """Return warnings about plugins in frozen stages, which would keep their initialization.
 
     Args:
-        config: an OpenMMLab config whose model is checked.
+        config: an OpenMMLab config that passed :func:`check_model`.
     """
     found = []
     for backbone in backbones(config):
@@ -70,6 +70,6 @@ def frozen_plugins(config: Config) -> list[str]:
             stuck = [stage for stage, has in enumerate(stages, start=1) if has and stage <= frozen]
             if stuck:
                 free = tuple(has and stage > frozen for stage, has in enumerate(stages, start=1))
-                found.append(f'plugin {entry["cfg"]["type"]} in stage {", ".join(map(str, stuck))} does not train, for '
+                found.append(f'plugin {entry["cfg"]["type"]} in stage {", ".join(map(str, stuck))} does not train with '
                              f'frozen_stages={frozen}: give stages={free}, or frozen_stages={min(stuck) - 1}')
     return found

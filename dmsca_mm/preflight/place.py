@@ -1,4 +1,4 @@
-"""Where a run writes: a place that can be written, nothing of an earlier run in the way, and room enough."""
+"""Check the work directory of a run: permissions, earlier checkpoints and free disk space."""
 from __future__ import annotations
 
 import os
@@ -11,35 +11,35 @@ from torch import nn
 from ..errors import UsageError
 
 COPIES = 3
-"""Sizes of the weights that a checkpoint takes: the weights and, with Adam, two averages."""
+"""Size of a checkpoint in multiples of the weights: the weights and the two moment estimates of Adam."""
 
 
 def check_work_directory(path: Path, resume: bool, overwrite: bool) -> None:
-    """Refuse to start where nothing can be written, or a fresh run where another run's checkpoints lie.
+    """Refuse a work directory that is not writable, or a new run in one that holds checkpoints.
 
     Args:
         path: the work directory.
         resume: whether the run resumes from a checkpoint.
-        overwrite: whether the old checkpoints may go.
+        overwrite: whether the old checkpoints may be deleted.
 
     Raises:
-        UsageError: as :func:`check_writable`; there are checkpoints and neither is given.
+        UsageError: as :func:`check_writable`; there are checkpoints, and ``resume`` and ``overwrite`` are False.
     """
     check_writable(path)
     old = sorted(path.glob('*.pth'))
     if old and not resume and not overwrite:
         raise UsageError(f'work directory {path} holds {len(old)} checkpoint(s) of an earlier run, such as '
-                         f'{old[-1].name}: go on with --resume, choose another --work-dir, or give --overwrite')
+                         f'{old[-1].name}: continue with --resume, choose another --work-dir, or use --overwrite')
 
 
 def check_writable(path: Path) -> None:
-    """Refuse a folder that cannot be made or written; nothing is made.
+    """Refuse a folder that cannot be created or written to, without creating it.
 
     Args:
-        path: of the folder; it may not be there yet.
+        path: path of the folder, which need not exist yet.
 
     Raises:
-        UsageError: a file has its name, or it cannot be written.
+        UsageError: the path or a parent of it is a file, or is not writable.
     """
     try:
         there = next(place for place in (path.absolute(), *path.absolute().parents)
@@ -47,28 +47,28 @@ def check_writable(path: Path) -> None:
         blocked = not there.is_dir()
         closed = not os.access(there, os.W_OK | os.X_OK)
     except OSError as error:
-        raise UsageError(f'folder {path} cannot be made ({error.strerror}): choose another') from None
+        raise UsageError(f'folder {path} cannot be created ({error.strerror}): choose another') from None
     if blocked:
-        raise UsageError(f'folder {path} cannot be made: {there} is no folder; choose another')
+        raise UsageError(f'folder {path} cannot be created: {there} is not a folder; choose another')
     if closed:
         raise UsageError(f'folder {path} cannot be written: {there} is read-only or belongs to another user; choose '
                          'another, or change its permissions')
 
 
 def check_room(path: Path, config: Config, model: nn.Module) -> list[str]:
-    """Compare the disk's free room with what the checkpoints will take.
+    """Compare the free disk space with the size of the checkpoints.
 
     Args:
-        path: the work directory; it may not be there yet.
+        path: the work directory, which need not exist yet.
         config: with the number of checkpoints to keep.
-        model: what is saved.
+        model: the model to save.
 
     Returns:
-        A warning where the room is enough for a checkpoint but not for all that are kept.
+        A warning if two checkpoints fit on the disk but not all that the run keeps.
 
     Raises:
-        UsageError: there is no room for a checkpoint and, as the old one stays until the new one is complete, its
-            predecessor.
+        UsageError: two checkpoints do not fit on the disk. The run needs both, as it deletes the old one only when the
+            new one is complete.
     """
     while not path.exists():
         path = path.parent

@@ -1,4 +1,4 @@
-"""Whether every file that a data set lists exists."""
+"""Check that every file listed by a data set exists."""
 from __future__ import annotations
 
 import os
@@ -9,17 +9,17 @@ from ..errors import UsageError
 
 
 def check_present(paths: Sequence[str], what: str, listed_in: str, remedy: str, some_may_lack: bool) -> None:
-    """Look for every file of a data set, by reading each of their folders once.
+    """Check that every file of a data set exists, reading each folder only once.
 
     Args:
-        paths: of the files.
+        paths: paths of the files.
         what: what they are, such as ``'image'``, for the error.
         listed_in: what names them, for the error.
         remedy: what to check, for the error.
-        some_may_lack: whether the run leaves out those that are missing, as long as there are others.
+        some_may_lack: whether the run skips missing files, as long as others exist.
 
     Raises:
-        UsageError: some are missing, or all where some may be.
+        UsageError: a file is missing; with ``some_may_lack``, all files are missing.
     """
     folders: dict[str, set[str]] = {}
     missing = []
@@ -35,7 +35,7 @@ def check_present(paths: Sequence[str], what: str, listed_in: str, remedy: str, 
 
 
 def _files(folder: str) -> set[str]:
-    """The names of a folder's files; of a link whose target is missing there is none."""
+    """Return the names of the files in a folder, without broken symbolic links."""
     if not osp.isdir(folder):
         return set()
     with os.scandir(folder) as entries:

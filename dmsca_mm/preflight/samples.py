@@ -1,4 +1,4 @@
-"""A few images of a data set, opened before a run."""
+"""Open a sample of the images of a data set before a run."""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -11,28 +11,28 @@ from PIL import ExifTags, Image
 from ..errors import UsageError
 
 SAMPLE = 64
-"""Files of a folder or list that are opened, spread over it."""
+"""Maximum number of files to open from a folder or list, spread evenly over it."""
 _TURNED = (5, 6, 7, 8)
-"""Values of EXIF's orientation for which width and height change places."""
+"""EXIF orientations that swap width and height."""
 SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp', '.ppm')
-"""How the names of image files end, in either case."""
+"""Suffixes of image files, in lower case."""
 
 
 def spread(files: Sequence[Any], number: int = SAMPLE) -> list[Any]:
-    """Some of a list, evenly from its first to its last part.
+    """Select entries at even intervals from a list.
 
     Args:
         files: a list in any order.
-        number: at most so many, at least 1.
+        number: maximum number of entries, at least 1.
     """
     return list(files[::max(1, -(-len(files) // number))])
 
 
 def size_of(path: str | Path) -> tuple[int, int] | None:
-    """Width and height of an image as OpenCV decodes it, from its header; None where it cannot be opened.
+    """Return width and height of an image as OpenCV decodes it, from its header; None if it cannot be opened.
 
     Args:
-        path: of the file.
+        path: path of the file.
     """
     try:
         with suppress(Image.DecompressionBombError), Image.open(path) as image:
@@ -44,21 +44,21 @@ def size_of(path: str | Path) -> tuple[int, int] | None:
 
 
 def check_images(paths: list[Path], loader: str, bad_ones_pass: bool = False) -> None:
-    """Open images; decode none.
+    """Check that images can be opened, without decoding them.
 
     Args:
-        paths: of files; those that are no images by their name are passed over.
+        paths: paths of files; those without the suffix of an image are skipped.
         loader: the key of the data loader that reads them.
-        bad_ones_pass: whether one that cannot be opened is left to the run, which leaves it out.
+        bad_ones_pass: whether the run skips images that cannot be opened.
 
     Raises:
-        UsageError: one cannot be opened.
+        UsageError: an image cannot be opened and ``bad_ones_pass`` is False.
     """
     for path in paths:
         if path.suffix.lower() not in SUFFIXES:
             continue
         try:
-            with suppress(Image.DecompressionBombError):  # large, and the training may well want it
+            with suppress(Image.DecompressionBombError):  # large but valid
                 Image.open(path).close()
         except (OSError, SyntaxError, ValueError) as error:  # PIL raises the latter two for broken PNG chunks
             if not bad_ones_pass:

@@ -1,4 +1,4 @@
-"""Data for segmentation as mmseg's BaseSegDataset lists it: images with a label map each."""
+"""Check segmentation data as mmseg's BaseSegDataset lists it: images and their label maps."""
 from __future__ import annotations
 
 import os
@@ -18,23 +18,23 @@ from .samples import SUFFIXES, check_images, spread
 
 def check_segmentation(dataset: dict[str, Any], kind: type, scope: str | None, ignored: set[int], loader: str,
                        bad_ones_pass: bool) -> tuple[list[str], dict[int, str]]:
-    """Check the files of a data set for segmentation, as the data set itself lists them.
+    """Check the files of a segmentation data set, as the data set itself lists them.
 
     Args:
         dataset: its config.
-        kind: its class, mmseg's BaseSegDataset or one of its own.
+        kind: its class, mmseg's BaseSegDataset or a subclass.
         scope: the library that resolves the names in its pipeline.
-        ignored: labels that count neither in the loss nor in the metric.
+        ignored: labels that neither the loss nor the metric counts.
         loader: the key of the data loader that reads it.
-        bad_ones_pass: whether the run leaves out images that are missing or cannot be opened.
+        bad_ones_pass: whether the run skips images that are missing or cannot be opened.
 
     Returns:
-        Warnings: images of another suffix, which are left out; those of :func:`~.label_maps.check_maps`. And the labels
-        that it found.
+        Warnings about images with another suffix, which mmseg ignores, and those of
+        :func:`~.label_maps.check_maps`; the labels that it found, each with a file.
 
     Raises:
-        UsageError: the data set cannot be built, is empty, or misses a label map or an image; a label map that cannot
-            be trained on.
+        UsageError: the data set cannot be built or is empty; an image or label map is missing; a label map is
+            unusable.
     """
     own, chosen = own_classes(dataset, scope), classes_of(dataset, scope) or ()
     if own and (unknown := [name for name in chosen if name not in own]):
@@ -44,7 +44,7 @@ def check_segmentation(dataset: dict[str, Any], kind: type, scope: str | None, i
     try:
         built = kind(**{**options, 'lazy_init': True, 'pipeline': []})
         files = built.load_data_list()
-    except Exception as error:  # whatever a data set's class asks for
+    except Exception as error:  # a data set may raise anything
         raise UsageError(f'{loader}: data set {kind.__name__} cannot be built: {type(error).__name__}: '
                          f'{error}') from None
     folder, labels = built.data_prefix.get('img_path'), built.data_prefix.get('seg_map_path')
@@ -55,13 +55,13 @@ def check_segmentation(dataset: dict[str, Any], kind: type, scope: str | None, i
                          _no_image(folder, built.img_suffix, loader))
     if listed:
         check_present([one['img_path'] for one in files], f'{loader}: image', str(built.ann_file),
-                      f'its lines must lack img_suffix={built.img_suffix!r}; check data_prefix', bad_ones_pass)
+                      f'its lines must not include img_suffix={built.img_suffix!r}; check data_prefix', bad_ones_pass)
     elif folder != labels:
         found = _left_out(folder, built.img_suffix, loader)
     check_images([Path(one['img_path']) for one in spread(files)], loader, bad_ones_pass=bad_ones_pass)
     if labels is not None and reads_labels(dataset):
         check_present([one['seg_map_path'] for one in files], f'{loader}: label map', str(built.ann_file or folder),
-                      f'it stands for the image of that name with seg_map_suffix={built.seg_map_suffix!r} in place of '
+                      f'its name is that of the image with seg_map_suffix={built.seg_map_suffix!r} instead of '
                       f'img_suffix={built.img_suffix!r}; check both and data_prefix', bad_ones_pass)
         of_maps, present = check_maps(files, dataset.get('pipeline'), built, scope, ignored, loader, bad_ones_pass)
         found += of_maps
@@ -69,7 +69,7 @@ def check_segmentation(dataset: dict[str, Any], kind: type, scope: str | None, i
 
 
 def reads_labels(dataset: dict[str, Any]) -> bool:
-    """Whether a pipeline loads label maps; one that stands elsewhere is taken to do so.
+    """Return whether a pipeline loads label maps; True for a data set without a pipeline in its config.
 
     Args:
         dataset: the config of a data set.

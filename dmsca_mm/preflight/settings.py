@@ -1,4 +1,4 @@
-"""Settings that contradict each other or the machine."""
+"""Check for settings that conflict with each other or the machine."""
 from __future__ import annotations
 
 import os
@@ -12,14 +12,14 @@ from .config_parts import name_of
 
 
 def check_settings(config: Config) -> None:
-    """Check what would end a run in its first iteration.
+    """Refuse settings that would end a run in its first iteration.
 
     Args:
         config: an OpenMMLab config for training.
 
     Raises:
         UsageError: an unknown optimizer; mixed precision without a GPU; deterministic algorithms on a GPU without
-            cuBLAS's workspace.
+            ``CUBLAS_WORKSPACE_CONFIG``.
     """
     optimizer = ((config.get('optim_wrapper') or {}).get('optimizer') or {}).get('type')
     with OPTIMIZERS.switch_scope_and_registry(config.get('default_scope')) as registry:
@@ -35,11 +35,11 @@ def check_settings(config: Config) -> None:
 
 
 def advice(config: Config, processes: int | None) -> list[str]:
-    """Warnings of valid settings with an unexpected effect.
+    """Return warnings about valid settings with unexpected effects.
 
     Args:
         config: an OpenMMLab config for training.
-        processes: of the job; None where they are not known.
+        processes: number of processes in the job; None if unknown.
     """
     found = []
     if (config.get('randomness') or {}).get('deterministic') and (config.get('env_cfg') or {}).get('cudnn_benchmark'):
@@ -55,16 +55,16 @@ def advice(config: Config, processes: int | None) -> list[str]:
 
 
 def switch_on_amp(config: Config) -> None:
-    """Turn a config's optimizer wrapper into mmengine's for mixed precision.
+    """Replace a config's OptimWrapper with mmengine's AmpOptimWrapper, for mixed precision.
 
     Args:
         config: changed in place.
 
     Raises:
-        UsageError: its wrapper is neither mmengine's plain one nor that for mixed precision.
+        UsageError: the wrapper is neither OptimWrapper nor AmpOptimWrapper.
     """
     if _kind(config) not in ('OptimWrapper', 'AmpOptimWrapper'):
-        raise UsageError(f'--amp takes the place of OptimWrapper, and the config has {_kind(config)}: set mixed '
+        raise UsageError(f'--amp replaces OptimWrapper, but the config has {_kind(config)}: set mixed '
                          'precision in optim_wrapper itself')
     config.optim_wrapper.type = 'AmpOptimWrapper'
     config.optim_wrapper.setdefault('loss_scale', 'dynamic')

@@ -1,4 +1,4 @@
-"""Which entries of a config are dicts, lists, names and numbers: what is of another kind is named before it is used."""
+"""Rules for the type of each config entry, checked before the entry is used."""
 from __future__ import annotations
 
 import logging
@@ -14,7 +14,7 @@ from ..plugins import plugin_entries
 from .config_parts import dataset_entries
 
 Rule = tuple[str, Callable[[Any], bool]]
-"""What a value must be, in words, and whether it is."""
+"""Description of a valid value, and a predicate that tests one."""
 
 
 def _or_none(rule: Rule) -> Rule:
@@ -89,9 +89,9 @@ _RULES: dict[str, Rule] = {
     **{f'{split}_dataloader.{key}': rule for split in _SPLITS for key, rule in (
         ('batch_size', _whole(1)), ('num_workers', _whole(0)), ('persistent_workers', SWITCH), ('dataset', ENTRY),
         ('sampler', ENTRY), ('batch_sampler', _or_none(ENTRY)), ('drop_last', SWITCH), ('pin_memory', SWITCH))}}
-"""By path. A missing entry is fine, as the library has its default."""
+"""Rules by path. Missing entries are valid, as the library has defaults."""
 _NEEDED = ('dataset', 'sampler')
-"""What a data loader has no default for."""
+"""Entries of a data loader without a default."""
 _OF_DATA: dict[str, Rule] = {
     'data_root': _or_none(NAME), 'ann_file': _or_none(NAME), 'metainfo': _or_none(DICT), 'pipeline': ENTRIES,
     'data_prefix': ('a dict of strings, or a string', lambda value: value is None or isinstance(value, str) or (
@@ -104,14 +104,14 @@ _OF_BACKBONE: dict[str, Rule] = {
 
 
 def check_structure(config: Config) -> None:
-    """Refuse a config with an entry of a kind that neither mmengine nor this package can use.
+    """Refuse a config with an entry of a type that mmengine or this package cannot use.
 
     Args:
-        config: as it was read.
+        config: the config as loaded.
 
     Raises:
-        UsageError: the first such entry, by its path; a data loader without a data set or sampler; plugins that are
-            no list of plugin dicts.
+        UsageError: the first such entry, named by its path; a data loader has no data set or sampler; ``plugins`` is
+            not a list of plugin dicts.
     """
     for path, rule in _RULES.items():
         *parents, key = path.split('.')
@@ -153,14 +153,14 @@ def _check(path: str, value: Any, rule: Rule) -> None:
 
 
 def check_complete(config: Config, needed: str) -> None:
-    """Refuse a config that lacks what a run needs; mmengine wants all of a split's entries or none.
+    """Refuse a config that lacks entries of a run. mmengine requires all three entries of a split or none.
 
     Args:
-        config: whose structure is checked.
+        config: a config that passed :func:`check_structure`.
         needed: the split of the run: ``'train'`` or ``'test'``.
 
     Raises:
-        UsageError: data loader, loop or third entry of a split are missing where others are there, or all of the run's.
+        UsageError: the run's split or another split in use lacks an entry; ``train_cfg`` has no type or length.
     """
     for split, third in zip(_SPLITS, ('optim_wrapper', 'val_evaluator', 'test_evaluator'), strict=True):
         keys = (f'{split}_dataloader', f'{split}_cfg', third)

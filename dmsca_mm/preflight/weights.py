@@ -1,4 +1,4 @@
-"""Checks of the weights that a run starts from."""
+"""Check the weights that a run starts from."""
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -18,15 +18,15 @@ from .model import built_empty
 
 
 def check_weights(config: Config) -> None:
-    """Check the weights that a config starts from, as far as they lie here.
+    """Check the weights that a config starts from: local files by content, published ones by name.
 
     Args:
         config: with ``load_from``, ``init_cfg`` or ``pretrained`` anywhere in its model.
 
     Raises:
-        UsageError: a local file that is missing, cut short or holds code; one whose backbone is another than the
-            config's, or whose plugin was trained with another ``init``; torchvision weights without torchvision; a
-            name under which OpenMMLab publishes none; published weights of another depth.
+        UsageError: a local file is missing, truncated or contains code, has another backbone than the config, or a
+            plugin trained with another ``init``; torchvision weights without torchvision installed; a name that
+            OpenMMLab does not publish; published weights of another depth.
     """
     for name, path, owner in _pretrained(config.model):
         if '://' in name:
@@ -52,7 +52,7 @@ def check_weights(config: Config) -> None:
 
 
 def _pretrained(model: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Weights in ``init_cfg=dict(type='Pretrained', checkpoint=...)`` and ``pretrained=...``: name, path, whose."""
+    """Yield name, config path and owner of the weights in ``pretrained`` and in ``init_cfg`` of type Pretrained."""
     for path, part in walk(model, 'model'):
         if isinstance(part.get('pretrained'), str):
             yield part['pretrained'], f'{path}.pretrained', part
@@ -62,7 +62,7 @@ def _pretrained(model: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any
 
 
 def _check_name(name: str, path: str, owner: dict[str, Any], default_scope: str | None) -> None:
-    """Refuse published weights that cannot be had by their name, and those of another depth than the backbone's."""
+    """Refuse published weights whose name cannot be resolved or whose depth is not the backbone's."""
     backbone = owner if 'depth' in owner else owner.get('backbone') or {}
     kind = backbone_class(backbone, default_scope) if 'depth' in backbone and 'type' in backbone else None
     fitting = kind and model_zoo.weights_of(backbone, kind.__name__)
@@ -75,8 +75,8 @@ def _check_name(name: str, path: str, owner: dict[str, Any], default_scope: str 
         raise UsageError(f'{name} needs torchvision, which is not installed: install it, or {way}')
     if model_zoo.is_unknown(name):
         near = model_zoo.near(name)
-        raise UsageError(f'{path}: no weights are published as {name}; near it are {", ".join(near) or "none"}: name '
-                         f'one of them if it fits, or {way}')
+        raise UsageError(f'{path}: no weights are published as {name}; similar names are {", ".join(near) or "none"}: '
+                         f'use one of them if it fits, or {way}')
     depths = getattr(kind, 'arch_settings', None) or ()
     if fitting and name in [model_zoo.weights_of(backbone, kind.__name__, depth) for depth in depths
                             if depth != backbone['depth']]:
@@ -85,12 +85,12 @@ def _check_name(name: str, path: str, owner: dict[str, Any], default_scope: str 
 
 
 def _check_fit(backbone: dict[str, Any], weights: str, prefix: str, default_scope: str | None) -> None:
-    """Refuse weights of another backbone: mmengine would load what fits, log the rest and go on.
+    """Refuse weights of another backbone, as mmengine would load what fits and only log the rest.
 
-    Plugins may be missing from the weights, for they have their own initialization; the classifier may be there.
+    Weights without the plugins, which have their own initialization, and weights with a classifier are valid.
     """
     if getattr(backbone_class(backbone, default_scope), 'init_weights', None) is not BaseModule.init_weights:
-        return  # it translates what it loads
+        return  # its own init_weights converts the weights
     content = checkpoint.read(weights)
     check_initialization(backbone, weights, content)
     prefix = prefix if prefix.endswith('.') or not prefix else f'{prefix}.'
@@ -107,30 +107,30 @@ def _check_fit(backbone: dict[str, Any], weights: str, prefix: str, default_scop
                and not name.startswith(tuple(_plugins(model)))]
     if missing:
         hint = ", or give prefix='backbone.'" if not prefix and any('backbone.' in name for name in there) else ''
-        raise UsageError(f'weights {weights} are of another backbone: {mine}, of which they lack {len(missing)} '
-                         f'tensor(s), the first is {missing[0]}; {remedy}{hint}')
+        raise UsageError(f'weights {weights} are of another backbone: {mine}, but they lack {len(missing)} '
+                         f'of its tensors, such as {missing[0]}; {remedy}{hint}')
     beyond = [name for name in there if name not in here and hasattr(model, name.split('.')[0])]
     if beyond:
         raise UsageError(f'weights {weights} are of another backbone: {mine}, and they have {len(beyond)} tensor(s) '
                          f'beyond it, the first is {beyond[0]}; give the depth and plugins that they were trained with')
     for name, shape in there.items():
         if name in here and here[name] != shape:
-            raise UsageError(f'weights {weights} are of another backbone: {name} is {tuple(shape)} there and '
-                             f'{tuple(here[name])} here, where {mine}; {remedy}')
+            raise UsageError(f'weights {weights} are of another backbone: {name} has shape {tuple(shape)}, '
+                             f'not {tuple(here[name])}; {mine}; {remedy}')
 
 
 def check_initialization(backbone: dict[str, Any], weights: str, content: dict[str, Any]) -> None:
     """Refuse weights trained with another ``init``, which sets the range of the gates.
 
-    The tensors do not show it; the config that mmengine stores beside them does. It is parsed, not executed.
+    The tensors do not reveal it; the config that mmengine stores with them does. It is parsed, not executed.
 
     Args:
         backbone: its dict, with or without ``plugins``.
         weights: path of the checkpoint.
-        content: of the checkpoint.
+        content: contents of the checkpoint.
 
     Raises:
-        UsageError: a plugin of the backbone has another ``init`` here than there.
+        UsageError: a plugin of the backbone was trained with another ``init``.
     """
     stored = stored_config.parse((content.get('meta') or {}).get('cfg')).get('model')
     for operator in (entry['cfg'] for entry in backbone.get('plugins') or []):
@@ -140,11 +140,11 @@ def check_initialization(backbone: dict[str, Any], weights: str, content: dict[s
         if theirs and mine not in theirs:
             raise UsageError(f'weights {weights} were trained with {operator["type"]} of init={min(theirs)!r}, and the '
                              f'config has init={mine!r}, whose gates have another range: the same weights would '
-                             "compute something else; give both the same init")
+                             'give another output; use the same init')
 
 
 def _plugins(model: nn.Module) -> Iterator[str]:
-    """How the names of the plugins' tensors begin."""
+    """Yield the name prefixes of the plugins' tensors."""
     for name, block in model.named_modules():
         for place in ('after_conv1', 'after_conv2', 'after_conv3'):
             yield from (f'{name}.{plugin}.' for plugin in getattr(block, f'{place}_plugin_names', ()))

@@ -1,1 +1,1 @@
-"""How a run starts, survives and ends."""
+"""Starting, safeguarding and finishing a run."""

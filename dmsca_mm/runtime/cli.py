@@ -1,4 +1,4 @@
-"""The command line that training and testing share, as people know it from mmdet and mmseg."""
+"""Command line shared by training and testing, as in mmdet and mmseg."""
 from __future__ import annotations
 
 import argparse
@@ -13,7 +13,7 @@ from ..plugins import PLUGINS
 
 
 class _Options(DictAction):
-    """``KEY=VALUE`` pairs; an invalid one ends as argparse's error, not as a traceback."""
+    """``KEY=VALUE`` pairs; an invalid pair is an argparse error instead of a traceback."""
 
     def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any,
                  option_string: str | None = None) -> None:
@@ -26,10 +26,10 @@ class _Options(DictAction):
 
 
 def parser(description: str) -> argparse.ArgumentParser:
-    """A parser with the arguments of every tool that runs a config.
+    """Return a parser with the arguments of every tool that runs a config.
 
     Args:
-        description: what the tool does, a line.
+        description: what the tool does, in one line.
     """
     result = _with_config(description)
     result.add_argument('--work-dir', help='folder for logs and checkpoints; default work_dirs/NAME_OF_CONFIG')
@@ -39,18 +39,18 @@ def parser(description: str) -> argparse.ArgumentParser:
 
 
 def inspection_parser(description: str) -> argparse.ArgumentParser:
-    """A parser with the arguments of every tool that inspects a trained model.
+    """Return a parser with the arguments of every tool that inspects a trained model.
 
     Args:
-        description: what the tool does, a line.
+        description: what the tool does, in one line.
     """
     result = _with_config(description)
-    result.add_argument('weights', metavar='checkpoint', help='path of the weights; they must be of this config')
+    result.add_argument('weights', metavar='checkpoint', help='path of the weights, trained with this config')
     return result
 
 
 def _spec(text: str) -> str:
-    """A plugin as it was given; an invalid one ends as argparse's error."""
+    """Return a plugin spec unchanged; an invalid one is an argparse error."""
     try:
         plugins_of(text)
     except UsageError as error:

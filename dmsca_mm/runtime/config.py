@@ -1,4 +1,4 @@
-"""Reading a config by path or by a library's name, and putting a plugin into it."""
+"""Read a config by path or by its name in a library, and put a plugin into it."""
 from __future__ import annotations
 
 import re
@@ -19,19 +19,19 @@ from ..preflight.structure import check_structure
 
 _NOISE = ('pkg_resources is deprecated', ".*'pin_memory' argument is set as true", '``build_loss`` would be deprecated',
           'Default ``avg_non_ignore`` is False')
-"""Warnings of the libraries about themselves at every start, and of torch that the CPU has no memory to pin."""
+"""Warnings to ignore: those the libraries emit at every start, and torch's that the CPU has no memory to pin."""
 
 
 def load_config(name: str, options: dict[str, Any] | None = None, plugin: str | None = None) -> Config:
     """Read a config and put a plugin into it.
 
     Args:
-        name: a path, or ``LIBRARY::NAME`` for one that a library publishes.
+        name: a path, or ``LIBRARY::NAME`` for a config that a library publishes.
         options: entries that override the config's, with dotted keys.
-        plugin: a key of :data:`dmsca_mm.plugins.PLUGINS`; None leaves the config's plugins as they are.
+        plugin: see :func:`~dmsca_mm.plugin_spec.plugins_of`; None keeps the config's plugins.
 
     Raises:
-        UsageError: a missing or unreadable config, an entry of it of a wrong kind, a missing library, a model that
+        UsageError: the config is missing or unreadable or has an invalid entry, a library is missing, or the model
             takes no plugin.
     """
     for message in _NOISE:
@@ -43,9 +43,9 @@ def load_config(name: str, options: dict[str, Any] | None = None, plugin: str | 
     try:
         text = name if published else Path(name).read_text(encoding='utf-8')
     except ValueError as error:
-        raise UsageError(f'config {name} is no text ({error}): give a config') from None
+        raise UsageError(f'config {name} is not a text file ({error}): give a config') from None
     try:
-        tempfile.gettempdir()  # mmengine copies a config there, and hides the lack of it behind an UnboundLocalError
+        tempfile.gettempdir()  # mmengine copies configs there, and without it fails with an UnboundLocalError
     except FileNotFoundError as error:
         raise UsageError(f'there is no temporary folder to write into ({error}): name one in TMPDIR') from None
     requirements.require(*sorted(set(re.findall(r'\b(mm\w+)::', text))))
@@ -53,9 +53,9 @@ def load_config(name: str, options: dict[str, Any] | None = None, plugin: str | 
         config = get_config(name) if published else Config.fromfile(name)
         if options:
             config.merge_from_dict(options)
-            if any(key.split('.')[0] == 'custom_imports' for key in options):  # mmengine imports a file's own alone
+            if any(key.split('.')[0] == 'custom_imports' for key in options):  # mmengine imports only the file's
                 import_modules_from_strings(**config.custom_imports)
-    except Exception as error:  # a config is a program: it may fail in any way
+    except Exception as error:  # a config is a program and may raise anything
         raise UsageError(f'config {name} cannot be read: {type(error).__name__}: {error}') from None
     for backbone in backbones(config):
         # A Python-style config leaves imported names unresolved inside lists.
@@ -65,7 +65,7 @@ def load_config(name: str, options: dict[str, Any] | None = None, plugin: str | 
     kinds = [str(backbone.get(key)) for backbone in backbones(config) for key in ('type', 'base')]
     named = {config.get('default_scope'), *(kind.split('.')[0] for kind in kinds)}
     requirements.require(*named & {*requirements.LIBRARIES})
-    if config.get('data_preprocessor'):  # mmengine's Runner puts it there, and models are built without one too
+    if config.get('data_preprocessor'):  # as mmengine's Runner does; models are also built without one
         config.model.setdefault('data_preprocessor', config.data_preprocessor)
     if plugin is not None:
         put_plugin(config, plugin)
@@ -75,7 +75,7 @@ def load_config(name: str, options: dict[str, Any] | None = None, plugin: str | 
 
 
 def default_work_dir(name: str) -> Path:
-    """The folder for what is made with a config, unless another is named.
+    """Return the default output folder of a config.
 
     Args:
         name: as for :func:`load_config`.
@@ -84,12 +84,12 @@ def default_work_dir(name: str) -> Path:
 
 
 def test_pipeline(config: Config) -> list[dict[str, Any]]:
-    """The steps that an image goes through before a model is tested on it; empty where a config has none.
+    """Return the pipeline of the test data set; empty if the config has none.
 
-    As mmdet's ``get_test_pipeline_cfg``, for configs of every library, and without mmdet.
+    Like mmdet's ``get_test_pipeline_cfg``, but for configs of every library, and without mmdet.
 
     Args:
-        config: its test data may be wrapped, as by RepeatDataset.
+        config: its test data set may be wrapped, for example by RepeatDataset.
     """
     dataset = (config.get('test_dataloader') or {}).get('dataset') or {}
     while 'pipeline' not in dataset and (inner := dataset.get('dataset') or dataset.get('datasets')):

@@ -1,4 +1,4 @@
-"""What several processes need beyond mmengine: without a GPU gloo, a wrapper for CPU models and no SyncBN."""
+"""Distributed setup beyond mmengine's: without a GPU, gloo, a wrapper for CPU models and no SyncBN."""
 from __future__ import annotations
 
 import ctypes
@@ -24,68 +24,68 @@ _DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of linux/prctl.h
 
 
 def end_with_launcher() -> None:
-    """Have this process get SIGTERM when its launcher dies, even killed: otherwise it would train on alone.
+    """Send SIGTERM to this process when torchrun dies, even from SIGKILL; otherwise it would keep training.
 
-    torchrun starts its processes in sessions of their own; no signal to its group reaches them. Linux only.
+    torchrun starts each process in its own session, so signals to torchrun's group do not reach it. Linux only.
     """
     if 'TORCHELASTIC_RUN_ID' in os.environ:
         end_with_parent()
 
 
 def end_with_parent() -> None:
-    """Have this process get SIGTERM when its parent dies, even killed. Linux only."""
+    """Send SIGTERM to this process when its parent dies, even from SIGKILL. Linux only."""
     if sys.platform == 'linux':
         ctypes.CDLL(None).prctl(_DEATH_SIGNAL, signal.SIGTERM)
 
 
 def processes(launcher: str) -> int:
-    """How many processes a job has, from the launcher's environment.
+    """Return the number of processes of a job, read from the launcher's environment.
 
     Args:
         launcher: ``'none'``, ``'pytorch'`` or ``'slurm'``.
 
     Raises:
-        ProcessError: the variable holds no number.
+        ProcessError: the environment variable is not a number.
     """
     variable = {'pytorch': 'WORLD_SIZE', 'slurm': 'SLURM_NTASKS'}.get(launcher)
     return _number(variable, '1') if variable else 1
 
 
 def checks_data(launcher: str) -> bool:
-    """Whether this process is the one of its machine that checks the data; the others wait in :func:`prepare`.
+    """Return whether this process checks the data for its machine; the others wait in :func:`prepare`.
 
     Args:
         launcher: see :func:`processes`.
 
     Raises:
-        ProcessError: the variable holds no number.
+        ProcessError: the environment variable is not a number.
     """
     variable = {'pytorch': 'LOCAL_RANK', 'slurm': 'SLURM_LOCALID'}.get(launcher)
     return variable is None or _number(variable, '0') == 0
 
 
 def _number(variable: str, default: str = '') -> int:
-    """An integer of the environment."""
+    """Return an environment variable as an integer."""
     text = os.environ.get(variable, default)
     if not text.isascii() or not text.isdigit():
-        raise ProcessError(f'{variable}={text} of the environment is no integer: start with tools/dist_train.sh, '
-                           'tools/dist_test.sh or their Slurm counterparts, which set it')
+        raise ProcessError(f'environment variable {variable}={text} is not an integer: start with '
+                           'tools/dist_train.sh, tools/dist_test.sh or their Slurm counterparts, which set it')
     return int(text)
 
 
 def prepare(config: Config) -> None:
-    """Have the processes meet, before any of them writes; without CUDA adapt the model's wrapper and norms.
+    """Initialize the process group before any process writes; without CUDA, also adapt the model's wrapper and norms.
 
-    The meeting is what the others wait in while one process of each machine checks the data: where it refuses them, its
-    launcher ends all. Without CUDA the processes meet with gloo: mmengine's launcher always sets a CUDA device, and a
-    process group that exists already keeps it from trying. One process is left alone.
+    The other processes wait here while one process of each machine checks the data. If that check fails, the launcher
+    ends all processes. Without CUDA the backend is gloo. mmengine's ``init_dist`` always sets a CUDA device, and the
+    Runner skips it if a process group exists. With the launcher ``'none'`` this function does nothing.
 
     Args:
         config: with ``launcher`` set; changed in place.
 
     Raises:
         UsageError: the launcher's environment variables are missing.
-        ProcessError: one that must be a number is none, or the processes cannot meet.
+        ProcessError: a variable is not a number, or gloo cannot connect the processes.
     """
     if config.launcher == 'none':
         return
@@ -99,16 +99,16 @@ def prepare(config: Config) -> None:
     for name in ('RANK', 'WORLD_SIZE', 'MASTER_PORT'):
         _number(name)
     if torch.cuda.is_available():
-        init_dist(config.launcher, **{'backend': 'nccl', **settings})  # as the Runner does, which makes folders first
+        init_dist(config.launcher, **{'backend': 'nccl', **settings})  # as the Runner does, but before it makes folders
         dist.barrier()
         return
     seconds = settings.get('timeout')
     try:
         dist.init_process_group('gloo', timeout=seconds and timedelta(seconds=seconds))
     except (ValueError, RuntimeError) as error:
-        raise ProcessError(f'process {os.environ["RANK"]} cannot meet the others at {os.environ["MASTER_ADDR"]}:'
-                           f'{os.environ["MASTER_PORT"]} ({" ".join(str(error).split())[:200]}): see that the address '
-                           'is that of the first node and the port is free there') from error
+        raise ProcessError(f'process {os.environ["RANK"]} cannot connect to the others at {os.environ["MASTER_ADDR"]}:'
+                           f'{os.environ["MASTER_PORT"]} ({" ".join(str(error).split())[:200]}): check that the '
+                           'address is that of the first node and that the port is free there') from error
     wrapper = config.get('model_wrapper_cfg') or {}
     defaults = dict(type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False,
                     find_unused_parameters=config.get('find_unused_parameters', False))
@@ -117,10 +117,10 @@ def prepare(config: Config) -> None:
 
 
 def replace_sync_batch_norm(node: Any) -> None:
-    """Turn every SyncBN of a model's config into BN, in place: SyncBN runs on CUDA only.
+    """Replace every SyncBN in a model's config by BN, in place: SyncBN runs on CUDA only.
 
-    ``mmengine.model.revert_sync_batchnorm`` converts a model that is built; the Runner builds and wraps it
-    in one step.
+    ``mmengine.model.revert_sync_batchnorm`` cannot be used: it converts a built model, and the Runner builds and wraps
+    the model in one step.
     """
     for _, part in walk(node):
         if part.get('type') == 'SyncBN':
@@ -128,7 +128,7 @@ def replace_sync_batch_norm(node: Any) -> None:
 
 
 def environment_from_slurm(config: Config) -> None:
-    """torch's variables from Slurm's, as mmengine derives them for GPUs."""
+    """Set torch's environment variables from Slurm's, as mmengine does for GPUs."""
     needed = ('SLURM_PROCID', 'SLURM_NTASKS', 'SLURM_NODELIST')
     missing = [name for name in needed if name not in os.environ]
     if missing:
@@ -144,6 +144,6 @@ def environment_from_slurm(config: Config) -> None:
             hosts = subprocess.run(['scontrol', 'show', 'hostname', os.environ['SLURM_NODELIST']], capture_output=True,
                                text=True, check=True).stdout
         except (OSError, subprocess.CalledProcessError) as error:
-            raise UsageError(f'the hosts of this Slurm job cannot be asked for ({error}): set MASTER_ADDR to the first '
-                             'of them') from None
+            raise UsageError(f'scontrol cannot list the hosts of this Slurm job ({error}): set MASTER_ADDR to the '
+                             'first host') from None
         os.environ['MASTER_ADDR'] = hosts.split()[0]

@@ -1,4 +1,4 @@
-"""How far a figure of a few images may be from the one of many: 95 % intervals."""
+"""95 % confidence intervals for metrics of few images."""
 from __future__ import annotations
 
 from math import sqrt
@@ -6,17 +6,17 @@ from math import sqrt
 import numpy as np
 
 FEW = 100
-"""Below so many images a figure is given with its interval."""
+"""A metric of fewer images than this is reported with its interval."""
 _Z = 1.959964
-"""Of the normal distribution, 95 % lie within so many standard deviations."""
+"""95 % of the normal distribution lie within this many standard deviations."""
 
 
 def binomial(share: float, images: int) -> tuple[float, float]:
-    """Ends of the interval of a share of images.
+    """Return the ends of the confidence interval of a proportion of images.
 
     Args:
-        share: 0 to 1.
-        images: at least 1.
+        share: the proportion, 0 to 1.
+        images: number of images, at least 1.
 
     Source:
         Wilson 1927, doi 10.1080/01621459.1927.10502953.
@@ -28,10 +28,10 @@ def binomial(share: float, images: int) -> tuple[float, float]:
 
 
 def bootstrap(values: np.ndarray) -> tuple[float, float]:
-    """Ends of the interval of a mean over images, from 1000 draws of as many images with replacement.
+    """Return the ends of the confidence interval of a mean over images, from 1000 resamples with replacement.
 
     Args:
-        values: of each image, (N,), or at each of several thresholds, (N, T): then of the highest mean.
+        values: one value per image, (N,), or per image and threshold, (N, T), for the highest of the T means.
 
     Source:
         the percentile interval of Efron 1979, doi 10.1214/aos/1176344552.
@@ -44,12 +44,12 @@ def bootstrap(values: np.ndarray) -> tuple[float, float]:
 
 
 def of_few(figure: float, percent: bool, images: int) -> str:
-    """How far a figure of few images may be from that of many, in words; empty where they are many.
+    """Return a sentence with the interval of a metric of few images; empty for ``FEW`` images or more.
 
     Args:
-        figure: a metric, whose highest value is 1 or, in per cent, 100.
-        percent: whether it is in per cent.
-        images: how many it is of, at least 1.
+        figure: a metric whose highest value is 1 or, in percent, 100.
+        percent: whether it is in percent.
+        images: number of images, at least 1.
     """
     if images >= FEW:
         return ''

@@ -1,7 +1,7 @@
-"""Start a tool in several processes with torchrun, and report its end in one line.
+"""Start a tool in several processes with torchrun, and report a failure in one line.
 
-``python -m dmsca_mm.runtime.launch SCRIPT N [ARGUMENTS...]`` is what ``tools/dist_train.sh`` calls. The environment
-sets the rest, as in mmdet and mmseg: NNODES, NODE_RANK, MASTER_ADDR, PORT.
+``tools/dist_train.sh`` calls ``python -m dmsca_mm.runtime.launch SCRIPT N [ARGUMENTS...]``. The other settings are
+environment variables, as in mmdet and mmseg: NNODES, NODE_RANK, MASTER_ADDR, PORT.
 """
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def launch(script: str, processes: int, arguments: list[str]) -> None:
 
     Args:
         script: path of a Python file.
-        processes: at least 1; with GPUs at most their number.
+        processes: at least 1; with GPUs, at most the number of GPUs.
         arguments: those of the script; ``--launcher pytorch`` is added.
 
     Raises:
-        UsageError: too many processes, or a PORT that is taken.
-        SystemExit: the code of the first process that failed, 1 where a signal ended it; 128 and the number of a
-            signal to the launcher.
+        UsageError: too many processes, or as :func:`rendezvous`.
+        SystemExit: the exit code of the first process that failed, or 1 if a signal ended it; 128 + the signal number
+            if the launcher receives a signal.
     """
     gpus = torch.cuda.device_count()
     if gpus and processes > gpus:
@@ -53,10 +53,10 @@ def launch(script: str, processes: int, arguments: list[str]) -> None:
 
 
 def rendezvous() -> list[str]:
-    """torchrun's arguments for where the processes meet, from the environment.
+    """Return torchrun's rendezvous arguments, read from the environment.
 
     Raises:
-        UsageError: a variable that is no number in range, or a PORT that is taken on this node.
+        UsageError: a variable is not a number in its range, or PORT is taken on this node.
     """
     nodes = _number('NNODES', 1, lowest=1)
     if nodes == 1 and 'PORT' not in os.environ:
@@ -72,10 +72,10 @@ def rendezvous() -> list[str]:
 
 
 def positive_number(name: str, text: str) -> int:
-    """``text`` as an int of at least 1.
+    """Return ``text`` as an int of at least 1.
 
     Raises:
-        UsageError: it is none.
+        UsageError: it is not such a number.
     """
     if not text.isascii() or not text.isdigit() or int(text) < 1:
         raise UsageError(f'{name} must be a positive number, got {text!r}: '

@@ -1,4 +1,4 @@
-"""From a config to a finished training, or to the check of one; testing.py has the test of a model."""
+"""Train a model, or check its config before training; testing.py tests a model."""
 from __future__ import annotations
 
 import sys
@@ -31,22 +31,21 @@ def train(config: str, work_dir: str | None = None, resume: str | None = None, o
     Args:
         config: see :func:`config.load_config`.
         work_dir: folder for logs and checkpoints; by default the config's, else ``work_dirs/NAME_OF_CONFIG``.
-        resume: ``'auto'`` resumes from the newest checkpoint in the work directory; a path from that file.
-        overwrite: drop the checkpoints of an earlier run in the work directory.
+        resume: ``'auto'`` resumes from the newest checkpoint in the work directory, a path from that file.
+        overwrite: delete the checkpoints of an earlier run in the work directory.
         amp: mixed precision; needs a GPU.
         auto_scale_lr: scale the learning rate by the real batch size over the config's base batch size.
         cfg_options: entries that override the config's.
         launcher: ``'none'``, ``'pytorch'`` or ``'slurm'``.
         plugin: see :func:`config.load_config`.
-        skip_bad_images: leave out training images that are broken, and count them, where else the first one ends the
-            run.
-        track: a key of :data:`tracking.TRACKERS`, which gets the figures as well.
+        skip_bad_images: skip and count broken training images; by default the first one ends the run.
+        track: a key of :data:`tracking.TRACKERS`: an experiment tracker that also logs the run.
 
     Returns:
         The work directory.
 
     Raises:
-        UsageError: whatever ``preflight`` finds, before anything is written.
+        UsageError: any problem that ``preflight`` finds, before anything is written.
     """
     cfg = prepared(config, cfg_options, plugin, work_dir, launcher, 'train')
     if amp:
@@ -57,14 +56,14 @@ def train(config: str, work_dir: str | None = None, resume: str | None = None, o
         cfg.auto_scale_lr.enable = True
     begun = _newest(Path(cfg.work_dir)) if resume == 'auto' else resume
     from . import safeguards, tracking
-    from .transforms import images  # they need mmcv, which load_config has asked for
+    from .transforms import images  # they need mmcv, which load_config has checked
     safeguards.install(cfg, skip_bad_images)
     if track is not None:
         tracking.install(cfg, track, begun is not None)
     attention_log.install(cfg)
     processes = distributed.processes(launcher)
     with readable_errors(cfg):
-        # with nothing to go on from, the config's own load_from holds
+        # without a checkpoint to resume from, the config's own load_from applies
         hints = [] if begun is None else go_on(cfg, begun, processes)
         hints += preflight.check_train(cfg, processes, skip_bad_images, distributed.checks_data(launcher))
     directory = Path(cfg.work_dir)
@@ -92,7 +91,7 @@ def train(config: str, work_dir: str | None = None, resume: str | None = None, o
 
 
 def whereabouts(directory: Path) -> str:
-    """One line with the places of the results of a finished training.
+    """Return one line that says where the results of a training run are.
 
     Args:
         directory: what :func:`train` returned.
@@ -108,7 +107,7 @@ def whereabouts(directory: Path) -> str:
 
 def check(config: str, cfg_options: dict[str, Any] | None = None, launcher: str = 'none', plugin: str | None = None,
           work_dir: str | None = None) -> None:
-    """Look for what would end a training, without starting it or writing anything.
+    """Check for problems that would end a training run, without starting it or writing anything.
 
     Args:
         config: see :func:`config.load_config`.
@@ -118,7 +117,7 @@ def check(config: str, cfg_options: dict[str, Any] | None = None, launcher: str 
         work_dir: as for :func:`train`.
 
     Raises:
-        UsageError: the first thing that ``preflight`` finds.
+        UsageError: the first problem that ``preflight`` finds.
     """
     cfg = prepared(config, cfg_options, plugin, work_dir, launcher, 'train')
     with readable_errors(cfg):
@@ -132,15 +131,15 @@ def check(config: str, cfg_options: dict[str, Any] | None = None, launcher: str 
 
 def prepared(name: str, options: dict[str, Any] | None, plugin: str | None, work_dir: str | None,
               launcher: str, split: str) -> Config:
-    """The config with what training and testing both set, its model checked.
+    """Return a config with the settings shared by training and testing, and check its model.
 
     Args:
         name: see :func:`config.load_config`.
-        options: as ``cfg_options`` of :func:`train`.
+        options: ``cfg_options`` of :func:`train`.
         plugin: see :func:`config.load_config`.
         work_dir: as for :func:`train`.
         launcher: as for :func:`train`.
-        split: ``'train'`` or ``'test'``, whose parts must be there.
+        split: ``'train'`` or ``'test'``; the config must have its entries.
     """
     config = load_config(name, options, plugin)
     check_complete(config, split)
@@ -153,14 +152,14 @@ def prepared(name: str, options: dict[str, Any] | None, plugin: str | None, work
 
 
 def _newest(directory: Path) -> str | None:
-    """The newest complete checkpoint of a work directory, or None where there is none. Truncated ones are reported."""
+    """Return the newest complete checkpoint of a work directory, or None. Warn about newer broken ones."""
     path, passed_over = newest(directory)
     warn(f'passed over: {reason}' for reason in passed_over)
     return path
 
 
 def warn(found: Iterable[str]) -> None:
-    """Print warnings, in the first process.
+    """Print warnings in the first process.
 
     Args:
         found: lines.

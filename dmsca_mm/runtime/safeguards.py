@@ -1,4 +1,4 @@
-"""What a training gets beyond its config, so that it survives: loops, hooks, loaders, and the way files are written."""
+"""Safeguards added to every training run: loops, hooks, image loaders and atomic writes."""
 from __future__ import annotations
 
 from mmengine.config import Config
@@ -14,7 +14,7 @@ from .transforms import images
 
 
 def install(config: Config, skip_bad_images: bool = False) -> None:
-    """Put every safeguard into a config; the dumped config imports what it needs, and runs with mmdet's tools too.
+    """Add every safeguard to a config. The dumped config imports what it needs, so it also runs with mmdet's tools.
 
     Args:
         config: with ``work_dir``; changed in place.

@@ -1,4 +1,4 @@
-"""From a config and a checkpoint to metrics, predictions and pictures, on CPU or GPU, in one process or many."""
+"""Test a checkpoint: metrics, predictions and pictures, on CPU or GPU, in one or several processes."""
 from __future__ import annotations
 
 from pathlib import Path
@@ -31,10 +31,10 @@ def test(config: str, checkpoint: str, work_dir: str | None = None, out: str | N
         config: see :func:`config.load_config`.
         checkpoint: path or address of the weights.
         work_dir: folder for logs; by default the config's, else ``work_dirs/NAME_OF_CONFIG``.
-        out: where the predictions go: a folder of label maps for a segmenter, else a ``.pkl`` file.
+        out: output for the predictions: a folder of label maps for a segmenter, else a ``.pkl`` or ``.pickle`` file.
         show: show each picture in a window.
-        show_dir: folder for pictures of the predictions beside the truth.
-        wait_time: seconds that a window stays.
+        show_dir: folder for pictures of the predictions next to the ground truth.
+        wait_time: seconds to show each window.
         tta: test-time augmentation; the config must have ``tta_model`` and ``tta_pipeline``.
         cfg_options: entries that override the config's.
         launcher: ``'none'``, ``'pytorch'`` or ``'slurm'``.
@@ -44,7 +44,7 @@ def test(config: str, checkpoint: str, work_dir: str | None = None, out: str | N
         The metrics by name.
 
     Raises:
-        UsageError: whatever ``preflight`` finds, before anything is written.
+        UsageError: any problem that ``preflight`` finds, before anything is written.
     """
     cfg = prepared(config, cfg_options, plugin, work_dir, launcher, 'test')
     cfg.load_from = checkpoint
@@ -68,7 +68,7 @@ def test(config: str, checkpoint: str, work_dir: str | None = None, out: str | N
     from .transforms import images
     images.install(cfg, skip=False)
     logger.write_in_one_process()
-    sources.forget_pretrained(cfg.model)  # the checkpoint replaces those weights: do not fetch them
+    sources.forget_pretrained(cfg.model)  # the checkpoint replaces these weights: do not download them
     with readable_errors(cfg):
         warn(preflight.check_test(cfg, data=distributed.checks_data(launcher)))
     for folder in (cfg.work_dir, show_dir, out and (out if segments else Path(out).parent)):
@@ -78,7 +78,7 @@ def test(config: str, checkpoint: str, work_dir: str | None = None, out: str | N
     distributed.end_with_launcher()
     distributed.prepare(cfg)
     if out is not None and segments:
-        Path(out).mkdir(parents=True, exist_ok=True)  # mmseg's first process makes it, and the others may come earlier
+        Path(out).mkdir(parents=True, exist_ok=True)  # in mmseg only rank 0 creates it, maybe after another rank writes
     with readable_errors(cfg):
         runner = Runner.from_cfg(cfg)
     if out is not None and not segments:
@@ -92,7 +92,7 @@ def test(config: str, checkpoint: str, work_dir: str | None = None, out: str | N
 
 
 def _dump(scope: str | None) -> type[DumpResults]:
-    """What writes predictions into a file: mmdet's own packs masks, which take much room otherwise."""
+    """Return the metric that writes predictions to a file; mmdet's own compresses masks, which are large otherwise."""
     if scope == 'mmpretrain':
         return DumpResults
     from mmdet.evaluation import DumpDetResults
@@ -100,7 +100,7 @@ def _dump(scope: str | None) -> type[DumpResults]:
 
 
 def _draw(config: Config, show: bool, show_dir: str | None, wait_time: float, scope: str | None) -> None:
-    """Switch on the library's own hook that draws predictions beside the truth."""
+    """Enable the library's hook that draws predictions next to the ground truth."""
     hook = (config.get('default_hooks') or {}).get('visualization')
     if hook is None:
         raise UsageError('--show and --show-dir need default_hooks.visualization in the config')

@@ -1,7 +1,7 @@
-"""``--track NAME``: a training's figures in a tracker of experiments too, by mmengine's backend for it.
+"""``--track NAME``: log a training run to an experiment tracker, through mmengine's backend for it.
 
-A run that goes on from a checkpoint goes on in the same run of the tracker: its identity is part of the config that the
-first part has dumped into the work directory.
+A run resumed from a checkpoint continues the same run of the tracker. The ID of that run is in the config that was
+dumped into the work directory.
 """
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from mmengine.config import Config
 from ..errors import UsageError
 
 PROJECT = 'dmsca_mm'
-"""Of the runs, where the tracker has projects or experiments, unless the environment names another."""
+"""Default project (Weights & Biases) or experiment (MLflow) of the runs; the environment overrides it."""
 IDENTITY = 'dmsca_run'
-"""The tag of MLflow that a run is found by."""
+"""MLflow tag that identifies a run."""
 OF_THE_RUN = 'model', 'optim_wrapper'
-"""Entries of the config that MLflow gets: it refuses a run whose entries change, as others do when it goes on."""
+"""Config entries logged to MLflow, which rejects changed entries of a run. Other entries change on resume."""
 
 
 def _tensorboard(directory: Path, identity: str) -> dict[str, Any]:
@@ -43,7 +43,7 @@ def _mlflow(directory: Path, identity: str) -> dict[str, Any]:
 
 TRACKERS: dict[str, Callable[[Path, str], dict[str, Any]]] = {
     'tensorboard': _tensorboard, 'wandb': _wandb, 'mlflow': _mlflow}
-"""By the name of its package; from the work directory and the identity of a run, the dict of the backend."""
+"""For each package name, the function that makes the backend's dict from the work directory and the ID of the run."""
 
 
 def install(config: Config, tracker: str, goes_on: bool) -> None:
@@ -52,7 +52,7 @@ def install(config: Config, tracker: str, goes_on: bool) -> None:
     Args:
         config: with ``work_dir``; changed in place.
         tracker: a key of ``TRACKERS``.
-        goes_on: whether the run goes on from a checkpoint in its work directory.
+        goes_on: whether the run resumes from a checkpoint.
 
     Raises:
         UsageError: the package is missing, or the config has no visualizer.
@@ -73,12 +73,12 @@ def install(config: Config, tracker: str, goes_on: bool) -> None:
 
 
 def _earlier(directory: Path, kind: str) -> dict[str, Any] | None:
-    """The backend in the config that an earlier part of the run has left in its work directory."""
+    """Return the backend in the config that the run dumped into its work directory before, or None."""
     for path in directory.glob('*.py'):
         try:
             backends = (Config.fromfile(path).get('visualizer') or {}).get('vis_backends') or []
         except Exception as error:  # a config is a program
-            raise UsageError(f'{path}, which may name the run to go on in, cannot be read ({error}): move it '
+            raise UsageError(f'{path}, which may name the tracker run to continue, cannot be read ({error}): move it '
                              'away') from None
         for backend in backends:
             if backend.get('type') == kind:
@@ -87,7 +87,7 @@ def _earlier(directory: Path, kind: str) -> dict[str, Any] | None:
 
 
 def _select_run(backend: dict[str, Any]) -> None:
-    """Have MLflow go on in the run with this backend's tag, by the variable that it reads."""
+    """Make MLflow continue the run with this backend's tag, through ``MLFLOW_RUN_ID``."""
     import mlflow
     mlflow.set_tracking_uri(backend['tracking_uri'])
     wanted = f"tags.{IDENTITY} = '{backend['tags'][IDENTITY]}'"

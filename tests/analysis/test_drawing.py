@@ -1,4 +1,4 @@
-"""Boxes, label maps and labels are drawn where they are, on an image of one size."""
+"""Boxes, label maps and labels are drawn in the right place, on an image of fixed size."""
 import mmpretrain.visualization  # noqa: F401  registers its visualizer
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""A trained model outside of a run: its weights all there, its images as in a test."""
+"""A trained model outside a run: all weights are loaded, and images are prepared as in a test."""
 import pytest
 import torch
 from mmdet.apis import inference_detector, init_detector

@@ -1,4 +1,4 @@
-"""Figures are written or the reason is named; lines that look like one are found."""
+"""Figures are written or the reason is named; lines that coincide are found."""
 import pytest
 from PIL import Image
 

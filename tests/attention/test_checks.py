@@ -1,4 +1,4 @@
-"""Arguments that pass come back in one form; dmsca/test_module.py shows those that are refused."""
+"""Valid arguments are normalized; dmsca/test_module.py tests the refused ones."""
 from fractions import Fraction
 
 import numpy as np

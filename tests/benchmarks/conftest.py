@@ -1,4 +1,4 @@
-"""The benchmarks are scripts: their folder goes where Python looks for modules."""
+"""Add the folder of the benchmarks, which are scripts, to the module search path."""
 import sys
 from pathlib import Path
 

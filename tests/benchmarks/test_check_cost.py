@@ -1,4 +1,4 @@
-"""The cost of the check is measured on data that pass it."""
+"""The cost of the check is measured on data that passes it."""
 import re
 
 import check_cost

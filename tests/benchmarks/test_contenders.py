@@ -1,4 +1,4 @@
-"""Each peer of the package's table is found wherever attentions are chosen or compared."""
+"""Each peer in the package's table is available wherever attentions are chosen or compared."""
 import gpu_report
 import pytest
 import studies

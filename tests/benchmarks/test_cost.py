@@ -1,4 +1,4 @@
-"""The measurements at tiny sizes: every column there, and what can be known beforehand found again."""
+"""Measurements at tiny sizes: every column is filled, and values known in advance are reproduced."""
 import csv
 import os
 import sys
@@ -22,7 +22,7 @@ EAGER = [name for name, contender in CONTENDERS.items() if not contender.compile
 
 @pytest.fixture
 def run(monkeypatch, tmp_path):
-    """Runs a script's ``main`` with arguments and gives the rows that it wrote."""
+    """Run a script's ``main`` with arguments and return the rows that it wrote."""
     def call(script, *arguments):
         monkeypatch.setattr(sys, 'argv', [script.__name__, *arguments, '--out', str(tmp_path / 'results')])
         exit_on_usage_error(script.main)
@@ -34,7 +34,7 @@ def run(monkeypatch, tmp_path):
 
 
 class Broken(Contender):
-    """A contender that asks for more memory than there is."""
+    """A contender that runs out of memory."""
 
     def operator(self, channels):
         raise torch.OutOfMemoryError('would need\nmore')

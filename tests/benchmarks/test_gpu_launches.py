@@ -1,4 +1,4 @@
-"""The times of the GPU kernels: without a GPU a line says so; with one, every launch of a step is in the table."""
+"""Times of the GPU kernels: an error line without a GPU; otherwise the table has every launch of a step."""
 import csv
 import sys
 

@@ -1,4 +1,4 @@
-"""The command for who has a GPU, run as a person runs it, at toy sizes on the CPU."""
+"""The GPU report command as a user runs it, at toy sizes on the CPU."""
 import csv
 import math
 import os
@@ -14,7 +14,7 @@ from gpu_report_page import Facts, page
 
 NAMES = {'part', 'config', 'plugin', 'level', 'contender', 'shape', 'note', 'device', 'dtype', 'memory_format',
          'machine', 'torch', 'date'}
-"""Columns that are no figures."""
+"""Columns that do not hold numbers."""
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The table of bytes holds the figures of the plan and states that nothing was measured."""
+"""The table of bytes holds the plan's numbers and states that nothing was measured."""
 import csv
 import subprocess
 import sys

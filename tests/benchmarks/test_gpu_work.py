@@ -1,4 +1,4 @@
-"""Jobs in other processes: one that fails or takes too long is noted, and nothing else is lost."""
+"""Jobs in other processes: one that fails or takes too long is noted, and no other result is lost."""
 import time
 
 import gpu_work
@@ -20,7 +20,7 @@ for job in json.load(open(sys.argv[1])):
 
 @pytest.fixture
 def work(tmp_path, monkeypatch):
-    """Does jobs with these plugins with a script of its own; gives what was taken."""
+    """Run jobs with these plugins in a stand-in script; return the results that were taken."""
     monkeypatch.setattr(gpu_work, 'SCRIPT', tmp_path / 'a script.py')
     gpu_work.SCRIPT.write_text(SCRIPT)
 

@@ -1,4 +1,4 @@
-"""A classifier on known and held-out writers and photographs: each pair's own images, counted as they are."""
+"""A classifier on known and held-out writers and photographs: the images of each pair, and the accuracy."""
 import sys
 
 import held_out

@@ -1,4 +1,4 @@
-"""Iterations: as many as there is time for, those of the warm-up and the profiled one left out of the times."""
+"""Iterations: as many as time allows, with the warm-up and the profiled one excluded from the times."""
 from types import SimpleNamespace
 
 import iterations
@@ -10,7 +10,7 @@ from torch import nn
 
 @pytest.fixture
 def measure(monkeypatch):
-    """Runs iterations of 20 ms, by a clock of its own, those of the warm-up and the profile of 60; gives the row."""
+    """Run iterations of 20 ms on a mock clock, 60 ms in the warm-up and the profile; return the row."""
     clock = SimpleNamespace(now=0.0)
     read = SimpleNamespace(monotonic=lambda: clock.now, perf_counter=lambda: clock.now)
     monkeypatch.setattr(iterations, 'time', read)

@@ -1,4 +1,4 @@
-"""Launches are counted as they were counted by hand, and Triton's kernels are counted without being run."""
+"""Launch counts match counts by hand, and Triton's kernels are counted without being run."""
 import pytest
 import torch
 import triton
@@ -8,7 +8,7 @@ from launches import Launches, count, of_block
 from torch import nn
 
 COUNTED = {'se': (7, 10), 'eca': (5, 9), 'ca': (15, 20), 'cbam': (19, 33), 'literal': (40, 74)}
-"""Operators that start a kernel, read off the profiles of forward and backward."""
+"""Operators that launch a kernel, from profiles of forward and backward."""
 
 
 @pytest.mark.parametrize(('name', 'launches'), COUNTED.items())
@@ -59,7 +59,7 @@ class Filled(torch.autograd.Function):
 
 
 class Fill(nn.Module):
-    """One kernel forward and two backward; they write what their arguments do not have."""
+    """One kernel forward and two backward; if run, they would write out of bounds."""
 
     def forward(self, x):
         return Filled.apply(x)

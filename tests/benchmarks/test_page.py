@@ -1,4 +1,4 @@
-"""The page of figures has what the tables have, and nothing else."""
+"""The performance page shows exactly what the tables contain."""
 import csv
 
 import pytest

@@ -1,4 +1,4 @@
-"""The random data sets pass preflight and have the sizes in their annotations."""
+"""The random data sets pass preflight, and their images have the annotated sizes."""
 import json
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""The study: what it runs and in which order, going on where it stopped, and what it makes of the figures."""
+"""The study: its runs and their order, resuming where it stopped, and the evaluation of its results."""
 import json
 import sys
 import threading
@@ -28,7 +28,7 @@ def run_of(name, contender, seed, work, table=studies.STUDIES):
 
 
 def table_of(**clean):
-    """A table of runs of the detection study: for each contender its clean figures, seed by seed."""
+    """A table of runs of the detection study, with each contender's clean results by seed."""
     return pd.DataFrame([dict(study='detection', contender=name, seed=seed, clean=value, corrupted=value / 2, **COLUMNS)
                          for name, values in clean.items() for seed, value in enumerate(values)])
 
@@ -82,7 +82,7 @@ def test_every_entry_that_a_study_sets_is_one_of_its_config(name, table, reposit
 
 
 def test_recipes_reach_the_attention(repository):
-    """The learning rate and weight decay of a recipe are those of DMSCA's parameters and of no other."""
+    """The learning rate and weight decay of a recipe apply to DMSCA's parameters and no others."""
     from mmengine.optim import build_optim_wrapper
 
     from dmsca_mm.preflight import check_build
@@ -94,7 +94,7 @@ def test_recipes_reach_the_attention(repository):
         cfg = load_config(str(repository / config), {key: float(value) for key, value in options.items()})
         model = check_build(cfg)
         names = {id(parameter): name for name, parameter in model.named_parameters()}
-        *groups, _ = build_optim_wrapper(model, cfg.optim_wrapper).param_groups  # the last is mmengine's own, a scalar
+        *groups, _ = build_optim_wrapper(model, cfg.optim_wrapper).param_groups  # mmengine adds the last one, a scalar
         usual = 0.2 if key == 'lr' else 5e-4
         assert len(groups) == len(names)
         for group in groups:
@@ -113,7 +113,7 @@ def test_what_is_done_is_left_alone_and_a_failure_names_its_log(tmp_path, monkey
     assert run.is_done()
     after.unlink()
     done.unlink()
-    with pytest.raises(UsageError, match=r'detection/se/0: -c ended with 3, see .*; the same command goes on'):
+    with pytest.raises(UsageError, match=r'detection/se/0: -c ended with 3, see .*; fix it and run the same command'):
         run.go(threading.Event(), set())
 
 
@@ -130,7 +130,7 @@ def test_it_stops_in_time_and_ends_those_at_work(tmp_path, monkeypatch):
 
 
 def test_what_needs_an_unfinished_run_is_not_begun(monkeypatch, tmp_path, capsys):
-    """A stop, or the end of the hours, while the plain networks of a transfer train."""
+    """A stop, or the time limit, while the plain networks of a transfer train."""
     begun = []
     monkeypatch.setattr(study, 'work_through', lambda every, *limits: begun.append(every) or len(every) - 1)
     monkeypatch.setattr(study, 'STUDIES', {'detection': replace(studies.STUDIES['detection'], data=str(tmp_path))})
@@ -158,7 +158,7 @@ def test_the_quick_study_leaves_a_row_for_each_run(digit_classes, tmp_path, monk
 
 
 def finish(work, contender, seed):
-    """Leaves behind what a run of the detection study leaves behind."""
+    """Write the files that a run of the detection study leaves behind."""
     run = run_of('detection', contender, seed, work)
     run.robustness.parent.mkdir(parents=True)
     run.robustness.write_text(json.dumps(dict(metric='coco/bbox_mAP', clean=0.4, mpc=0.2, date='2026-11-25')))

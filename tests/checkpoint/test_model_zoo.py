@@ -1,4 +1,4 @@
-"""The names of published weights and their addresses are those of mmengine's tables."""
+"""The names and addresses of published weights match mmengine's tables."""
 import mmengine
 import pytest
 
@@ -16,7 +16,7 @@ def test_address_of_a_name(name, expected):
     found = model_zoo.address(name)
     if expected is None:
         assert found is None
-    else:  # the libraries and their forks have hosts of their own
+    else:  # the libraries and their forks use different hosts
         assert found.startswith('https://')
         assert found.endswith(expected)
 
@@ -28,7 +28,7 @@ def test_name_is_unknown_only_where_the_table_is_complete():
 
 
 def test_every_backbone_that_is_named_has_an_address():
-    """Another mmengine may bring other tables."""
+    """The tables may differ between versions of mmengine."""
     depths = {'ResNet': (18, 34, 50, 101, 152), 'ResNetV1c': (18, 50, 101), 'ResNeSt': (50, 101, 200)}
     names = [model_zoo.weights_of(dict(depth=depth), kind) for kind, numbers in depths.items() for depth in numbers]
     assert all(model_zoo.address(name).endswith('.pth') for name in names)

@@ -1,4 +1,4 @@
-"""A published checkpoint is the model and nothing of its training, under the name of its content."""
+"""A published checkpoint holds the model without its training state, with its hash in its name."""
 import pytest
 import torch
 
@@ -9,7 +9,7 @@ from dmsca_mm.errors import UsageError
 
 @pytest.fixture
 def trained(tmp_path):
-    """A checkpoint as mmengine leaves it, of a small network with momentum and history."""
+    """A checkpoint as mmengine saves it, of a small network with momentum and history."""
     net = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.BatchNorm2d(8))
     optimizer = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9)
     net(torch.randn(2, 3, 8, 8)).sum().backward()

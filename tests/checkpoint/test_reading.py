@@ -1,4 +1,4 @@
-"""Weights only: what mmengine stores loads, and nothing else does anything."""
+"""Weights-only loading: mmengine's checkpoints load, and nothing in a file is executed."""
 import os
 import pickle
 import shlex
@@ -82,7 +82,7 @@ def test_every_loader_of_the_process_is_guarded(tmp_path):
 
 
 def test_importing_the_package_allows_a_training_and_nothing_hostile(tmp_path):
-    """As in a tool of mmdet's or mmseg's, whose config imports the package."""
+    """As in a tool of mmdet or mmseg whose config imports the package."""
     marker = tmp_path / 'executed'
     training = dict(loss=HistoryBuffer([1.0, 3.0], [1, 1]), score=np.float64(0.5), box=np.ones(3, np.float32))
     for name, content in {**hostile(marker), 'training': training}.items():
@@ -135,7 +135,7 @@ def test_seed_is_that_of_the_run_and_bare_weights_have_none(tmp_path):
                     meta=dict(seed=7, iter=1, epoch=1)), tmp_path / 'complete.pth')
     assert checkpoint.seed(tmp_path / 'complete.pth') == 7
     torch.save(dict(state_dict={}, meta={}), tmp_path / 'bare.pth')
-    with pytest.raises(UsageError, match=r'bare.pth holds no state of a training to resume \(no optimizer\): start a '
+    with pytest.raises(UsageError, match=r'bare.pth holds no training state to resume \(no optimizer\): start a '
                                          r'new run from its weights with --cfg-options load_from='):
         checkpoint.seed(tmp_path / 'bare.pth')
 

@@ -1,4 +1,4 @@
-"""Weights by path or address go through the same door: weights only, their hash checked, safetensors too."""
+"""Weights from a path and from a URL use the same loader: weights only, hash checked, safetensors supported."""
 import hashlib
 import threading
 from functools import partial
@@ -21,7 +21,7 @@ class Quiet(SimpleHTTPRequestHandler):
 
 @pytest.fixture
 def served(tmp_path, monkeypatch):
-    """A folder, its address, and mmengine with our loaders; downloads go into a folder of the test."""
+    """A folder and its URL, with our loaders in mmengine; downloads go to a temporary folder."""
     monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path / 'hub'))
     before = dict(CheckpointLoader._schemes)
     sources.install()
@@ -91,3 +91,15 @@ def test_what_cannot_be_fetched_is_one_line_and_leaves_no_file(name, served, tmp
     with pytest.raises(UsageError, match=r'could not be fetched \(.*\): fetch them by hand'):
         CheckpointLoader.load_checkpoint(name)
     assert not list((tmp_path / 'hub' / 'checkpoints').iterdir())
+
+
+def test_only_the_first_process_of_a_machine_downloads(served, monkeypatch):
+    folder, address = served
+    name = f'{address}/{stored(folder).name}'
+    monkeypatch.setenv('LOCAL_RANK', '1')
+    with pytest.raises(UsageError, match='does not exist'):
+        CheckpointLoader.load_checkpoint(name)
+    monkeypatch.setenv('LOCAL_RANK', '0')
+    CheckpointLoader.load_checkpoint(name)
+    monkeypatch.setenv('LOCAL_RANK', '1')
+    assert 'state_dict' in CheckpointLoader.load_checkpoint(name)

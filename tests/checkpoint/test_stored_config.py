@@ -1,4 +1,4 @@
-"""A config's text becomes what the config held, and runs nothing."""
+"""A config's text is parsed into its content without being executed."""
 import pytest
 from mmengine.config import Config
 

@@ -1,4 +1,4 @@
-"""A kill or a full disk never costs a file that was there before."""
+"""A kill or a full disk never destroys an existing file."""
 import random
 import resource
 import signal
@@ -9,22 +9,22 @@ import time
 import pytest
 from mmengine.fileio import LocalBackend, get_file_backend, register_backend
 
-from dmsca_mm.checkpoint.writing import WholeFiles, write_whole
+from dmsca_mm.checkpoint.writing import WholeFiles, write_atomically
 from dmsca_mm.errors import UsageError
 
 KILLS = 20
 WRITER = """
 import sys
-from dmsca_mm.checkpoint.writing import write_whole
+from dmsca_mm.checkpoint.writing import write_atomically
 print('ready', flush=True)
 for turn in range(10 ** 9):
-    write_whole(bytes([turn % 251]) * 8_000_000, sys.argv[1])
+    write_atomically(bytes([turn % 251]) * 8_000_000, sys.argv[1])
 """
 
 
 @pytest.fixture(autouse=True)
 def backend():
-    """Whole files while the test runs, mmengine's own afterwards."""
+    """Use our backend for atomic writes during the test, and mmengine's afterwards."""
     register_backend('local', WholeFiles, force=True, prefixes='')
     yield
     register_backend('local', LocalBackend, force=True, prefixes='')
@@ -49,7 +49,7 @@ def test_killed_writer_leaves_the_old_or_the_new_content(tmp_path):
 
 @pytest.fixture
 def full_disk():
-    """The system refuses files beyond a megabyte, as a quota does."""
+    """Make the system refuse files beyond a megabyte, as a quota does."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, hard))
     yield
@@ -60,7 +60,7 @@ def test_full_disk_is_one_line_and_leaves_the_old_content(tmp_path, full_disk):
     path = tmp_path / 'epoch_1.pth'
     path.write_bytes(b'good')
     with pytest.raises(UsageError, match=r'could not be written \(2.0 MB: File too large\); its earlier content'):
-        write_whole(bytes(2_000_000), path)
+        write_atomically(bytes(2_000_000), path)
     assert path.read_bytes() == b'good'
     assert list(tmp_path.iterdir()) == [path], 'nothing half written is left'
 

@@ -1,4 +1,4 @@
-"""mmengine finds a fork by its import name, and installs nothing over it."""
+"""mmengine finds a fork by its import name and installs nothing over it."""
 import os
 import shlex
 import subprocess
@@ -28,7 +28,7 @@ for read, name in ((Config.fromfile, 'mine.py'), (get_config, {UPERNET!r}),
 
 
 def test_fork_is_found_and_nothing_is_installed_over_it(repository, tmp_path):
-    """Where mmseg can be imported and no distribution is called mmsegmentation; mmengine calls pip by ``python``."""
+    """mmseg can be imported, but no distribution is named mmsegmentation; mmengine runs pip with ``python``."""
     packages, commands, asked = (tmp_path / name for name in ('packages', 'commands', 'asked'))
     packages.mkdir()
     for path in Path(find_spec('mmseg').origin).parents[1].iterdir():

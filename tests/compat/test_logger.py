@@ -1,4 +1,4 @@
-"""A test in several processes leaves one complete file of figures."""
+"""A test in several processes leaves one complete file of metrics."""
 from types import SimpleNamespace
 
 import mmengine.dist.utils

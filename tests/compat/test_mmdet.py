@@ -1,4 +1,4 @@
-"""Inside the block mmdet's one-stage heads keep the gradient of their scores."""
+"""Inside the context manager mmdet's one-stage heads keep the gradient of their scores."""
 import torch
 
 from dmsca_mm.compat.mmdet import attached_scores

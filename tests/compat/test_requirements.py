@@ -11,7 +11,7 @@ from dmsca_mm.errors import UsageError
 
 @pytest.fixture(params=['requirements.txt', 'requirements/forks.txt'])
 def pinned(request, repository, monkeypatch):
-    """The requirements of a stack, which is taken for the one that is installed."""
+    """The requirements of a stack, with that stack reported as installed."""
     monkeypatch.setattr(forks, 'installed', lambda package: request.param == 'requirements/forks.txt')
     return (repository / request.param).read_text().splitlines()
 
@@ -46,7 +46,7 @@ def test_versions_are_of_what_is_installed():
 
 
 def test_mmpretrain_is_imported_and_leaves_no_torchvision_behind():
-    """In a process of its own: what mmpretrain was imported with shows only at the first import."""
+    """In a separate process, because only the first import of mmpretrain shows what it was imported with."""
     code = ('import sys; from importlib.util import find_spec; there = find_spec("torchvision"); '
             'from dmsca_mm.compat import requirements; requirements.require("mmpretrain"); '
             'from mmengine.registry import MODELS; assert MODELS.get("mmpretrain.ImageClassifier"); '

@@ -1,4 +1,4 @@
-"""mmengine finds this package's configs by name, as those of its own libraries."""
+"""mmengine finds this package's configs by name, like those of its own libraries."""
 import os
 import subprocess
 import sys
@@ -7,7 +7,7 @@ import pytest
 from mmengine.config import Config
 from mmengine.hub import get_config
 
-import dmsca_mm  # noqa: F401  # which it is about
+import dmsca_mm  # noqa: F401  # the package under test
 
 NAMES = ['faster_rcnn_r50_dmsca.py', 'digits/upernet_r50_dmsca_digits.py']
 
@@ -31,7 +31,7 @@ def test_other_libraries_are_found_as_before():
 
 @pytest.mark.parametrize('first', ['import dmsca_mm', 'import mmengine.hub, mmengine.runner'])
 def test_all_of_mmengine_finds_them_whatever_is_imported_first(first):
-    """Every module of mmengine that holds a function for such names holds that of this package."""
+    """Every module of mmengine that has a function for such names has this package's function."""
     listed = """
 import sys, mmengine.hub, mmengine.runner, dmsca_mm
 for name, module in [*sys.modules.items()]:
@@ -46,7 +46,7 @@ for name, module in [*sys.modules.items()]:
 
 
 def test_import_of_the_package_leaves_the_runner_alone():
-    """It takes longer than all the rest, and a model outside of a run needs none."""
+    """Importing it takes longer than all the rest, and a model outside a run does not need it."""
     listed = "import sys, torch, mmengine; import dmsca_mm; print('mmengine.runner' in sys.modules)"
     found = subprocess.run([sys.executable, '-W', 'ignore', '-c', listed], capture_output=True, text=True, check=True)
     assert found.stdout == 'False\n'

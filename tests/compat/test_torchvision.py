@@ -1,4 +1,4 @@
-"""A library that imports torchvision can be imported without it, and torchvision is no more there than before."""
+"""A library that imports torchvision can be imported without it, and no stand-in for torchvision remains."""
 import sys
 from importlib.util import find_spec
 from types import ModuleType
@@ -12,7 +12,7 @@ from dmsca_mm.errors import UsageError
 
 @pytest.fixture
 def absent(monkeypatch):
-    """As if torchvision were not installed."""
+    """Act as if torchvision were not installed."""
     for name in [name for name in sys.modules if name.partition('.')[0] == 'torchvision']:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr(torchvision, 'find_spec', lambda name: None)
@@ -48,7 +48,7 @@ def test_an_entry_that_forbids_the_import_is_put_back(absent, monkeypatch):
     (lambda boxes, transforms: boxes.box_iou(1, 2), 'torchvision.ops.boxes.box_iou'),
     (lambda boxes, transforms: transforms.InterpolationMode.NEAREST, 'torchvision.transforms.InterpolationMode'),
     (lambda boxes, transforms: type('Mine', (transforms.RandomResizedCrop,), {})(224),
-     'Mine, by way of torchvision.transforms.RandomResizedCrop')])
+     'Mine: torchvision.transforms.RandomResizedCrop')])
 def test_what_uses_it_says_so_in_one_line(use, name, absent):
     with stand_ins():
         from torchvision import transforms

@@ -1,4 +1,4 @@
-"""What images are composed of: held-out writers and photographs, digits that fit and can be read."""
+"""Composed images: held-out writers and photographs, digits that fit and are legible."""
 import sys
 from pathlib import Path
 
@@ -32,7 +32,7 @@ def test_photographs_lie_in_the_wheel_of_scikit_image():
 
 @pytest.mark.parametrize(('wanted', 'size', 'scales'), [(6, 160, (0.27, 0.42)), (1, 48, (0.7, 0.95))])
 def test_every_digit_stands_out_from_its_surroundings(wanted, size, scales):
-    """Judged on the images before JPEG: the strokes' mean luminance against what was measured around them."""
+    """Compare the strokes' mean luminance with the median around them, before JPEG compression."""
     parts = material('validation')
     for index in range(30):
         sample = compose(np.random.default_rng(index), *parts, wanted, size, scales)
@@ -46,7 +46,7 @@ def test_every_digit_stands_out_from_its_surroundings(wanted, size, scales):
 
 
 def test_a_digit_too_large_for_the_image_is_drawn_again_smaller():
-    """Fields of 0.9 to 1.3 of the side: those whose strokes fit are taken."""
+    """Fields are 0.9 to 1.3 times the side of the image; those whose strokes fit are used."""
     parts = material('training')
     for index in range(20):
         sample = compose(np.random.default_rng(index), *parts, 1, 32, (0.9, 1.3))

@@ -1,4 +1,4 @@
-"""The built-in data set for classification: same bytes, a folder a class, readable by mmpretrain's own loader."""
+"""The built-in data set for classification: same bytes, one folder per class, readable by mmpretrain's loader."""
 import hashlib
 import subprocess
 import sys

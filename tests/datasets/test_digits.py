@@ -1,4 +1,4 @@
-"""The built-in data set: same bytes, honest split, boxes that fit the labels, readable by the real loaders."""
+"""The built-in data set: same bytes, disjoint splits, boxes that fit the labels, readable by the real loaders."""
 import hashlib
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Pascal VOC's XML files as COCO's instances: every box where it was, every mistake named, nothing half written."""
+"""Pascal VOC's XML files as a COCO file: no box moves, every mistake is named, and the file is never partial."""
 import json
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A file that does not give what the model gives is noticed."""
+"""A file whose output differs from the model's is detected."""
 from types import SimpleNamespace
 
 import onnxruntime
@@ -18,7 +18,7 @@ SCORES, LABELS = torch.tensor([0.9, 0.6]), torch.tensor([1, 2])
 
 @pytest.fixture
 def compared(monkeypatch):
-    """Compares what a file gives with what a model gives, on an image."""
+    """Compare the output of a file with that of a model on an image."""
     def run(found, expected):
         values = [value[None].numpy() for value in found]
         monkeypatch.setattr(onnxruntime, 'InferenceSession',
@@ -54,19 +54,19 @@ def test_rows_without_a_box_do_not_count(compared):
     ids=['moved', 'another score', 'another label', 'best missing', 'last missing'])
 def test_other_boxes_disagree(compared, changed):
     for found, expected in ((changed, (BOXES, SCORES, LABELS)), ((BOXES, SCORES, LABELS), changed)):
-        with pytest.raises(UsageError, match=r'disagree: the box \[\d+, .* is found by one of them alone'):
+        with pytest.raises(UsageError, match=r'disagree: the box \[\d+, .* is found by only one of them'):
             compared(found, expected)
 
 
 @pytest.mark.parametrize('empty_side', ['file', 'model'])
 def test_an_only_box_that_is_missing_disagrees(compared, empty_side):
     empty, one = (BOXES[:0], SCORES[:0], LABELS[:0]), (BOXES[:1], SCORES[:1], LABELS[:1])
-    with pytest.raises(UsageError, match='is found by one of them alone'):
+    with pytest.raises(UsageError, match='is found by only one of them'):
         compared(*((empty, one) if empty_side == 'file' else (one, empty)))
 
 
 def test_boxes_at_the_edge_may_be_missing(compared):
-    """Of the threshold; of the lowest score where a side has as many boxes as an image may have."""
+    """The edge is the score threshold, or the lowest score if a side has the maximum number of boxes per image."""
     least = torch.tensor([0.9, 0.0505])
     assert compared((BOXES[:1], SCORES[:1], LABELS[:1]), (BOXES, least, LABELS)).boxes == 1
     boxes, labels = torch.cat([BOXES, BOXES[:1] + 100, BOXES[1:] + 200]), torch.tensor([1, 2, 1, 2])

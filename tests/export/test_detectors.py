@@ -1,4 +1,4 @@
-"""Detectors as one function of images: to the bit what mmdet's own post-processing gives, for each image of a batch."""
+"""Detectors as one function of images: bit-identical to mmdet's post-processing for each image of a batch."""
 import copy
 
 import pytest

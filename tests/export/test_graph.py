@@ -1,4 +1,4 @@
-"""ONNX files: the function's values in onnxruntime, for other numbers and sizes of images than the example."""
+"""ONNX files: the function's values in onnxruntime, for batch and image sizes other than the example's."""
 import json
 
 import onnxruntime

@@ -1,4 +1,4 @@
-"""What comes before the network, and pooling, for any size of the image."""
+"""Preprocessing and pooling for any image size."""
 import pytest
 import torch
 from mmdet.models import DetDataPreprocessor

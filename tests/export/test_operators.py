@@ -1,4 +1,4 @@
-"""Suppression and features of regions: as the libraries compute them, in PyTorch and in onnxruntime."""
+"""Non-maximum suppression and RoI features match the libraries', in PyTorch and in onnxruntime."""
 import onnxruntime
 import pytest
 import torch
@@ -57,7 +57,7 @@ def test_operators_are_registered_as_pytorch_asks(operator):
     torch.library.opcheck(getattr(torch.ops.dmsca_mm, operator).default, arguments)
 
 
-@pytest.mark.filterwarnings('ignore')  # of the exporter, about names that it chooses itself
+@pytest.mark.filterwarnings('ignore')  # the exporter warns about names of its own choice
 def test_onnx_gives_the_same_for_other_numbers_of_images_boxes_and_regions(tmp_path):
     names = [torch.export.Dim(name) for name in ('images', 'boxes', 'regions')]
     images, boxes, regions = names

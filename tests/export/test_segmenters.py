@@ -1,4 +1,4 @@
-"""Segmenters as one function of images: the labels that mmseg gives."""
+"""Segmenters as one function of images: the same labels as mmseg."""
 import copy
 
 import pytest
@@ -18,7 +18,7 @@ def test_labels_are_those_of_mmseg(untrained, digits):
         labels = function_of(model)(torch.stack(batch['inputs']).float())
         expected = model.predict(data['inputs'], data['data_samples'])
     for own, each in zip(labels, expected, strict=True):
-        assert (own == each.pred_sem_seg.data[0]).double().mean() > 0.9999  # pools are summed in another order
+        assert (own == each.pred_sem_seg.data[0]).double().mean() > 0.9999  # pooling sums in another order
         assert len(own.unique()) > 1
 
 

@@ -1,4 +1,4 @@
-"""A traceback leads to the entry of the config that caused the exception."""
+"""A traceback leads to the config entry that caused the exception."""
 import pytest
 import torch
 from mmengine.config import Config

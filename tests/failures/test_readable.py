@@ -1,4 +1,4 @@
-"""What ends a job from outside is one line with the way on; what is not known stays as it came."""
+"""A failure from outside becomes one line with a remedy; an unknown exception stays unchanged."""
 import os
 import signal
 
@@ -13,7 +13,7 @@ from dmsca_mm.failures import readable_errors
 
 
 class Dies:
-    """A data set whose worker is killed, as the system does when memory is full."""
+    """A data set whose worker is killed, as by the system when memory is full."""
 
     def __len__(self):
         return 2

@@ -1,4 +1,4 @@
-"""What the check reads of a file in COCO's format."""
+"""Read content in COCO's format as the check does."""
 import json
 import tempfile
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A user's own data on disk, small and in order, and a config that trains on it; each test breaks one thing of it."""
+"""Small valid user data on disk and a config that trains on it; each test breaks one thing."""
 import json
 
 import numpy as np
@@ -13,7 +13,7 @@ CLASSES = ('oak', 'elm')
 
 
 def coco(images=4):
-    """The content of an annotation file: two boxes an image."""
+    """The content of an annotation file with two boxes per image."""
     boxes = [dict(id=2 * image + place + 1, image_id=image, category_id=7 + place, area=500, iscrowd=0,
                   bbox=[5 + 20 * place, 6, 20, 25], segmentation=[[5, 6, 25, 6, 25, 31]])
              for image in range(images) for place in (0, 1)]
@@ -23,7 +23,7 @@ def coco(images=4):
 
 
 def pictures(folder, names, size=SIZE):
-    """Writes images of noise."""
+    """Write images of noise."""
     folder.mkdir(parents=True, exist_ok=True)
     for place, name in enumerate(names):
         values = np.random.default_rng(place).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
@@ -31,7 +31,7 @@ def pictures(folder, names, size=SIZE):
 
 
 def detector(root, repository, extra=''):
-    """Data for a detector and its config; ``extra`` is text at the config's end. Gives the config's path."""
+    """Write data for a detector and its config, with ``extra`` at the config's end; return the config's path."""
     pictures(root / 'images', [image['file_name'] for image in coco()['images']])
     for split in ('train', 'val'):
         (root / f'{split}.json').write_text(json.dumps(coco()))
@@ -54,7 +54,7 @@ auto_scale_lr = dict(base_batch_size=2)
 
 
 def segmenter(root, repository, extra=''):
-    """Data for a segmenter and its config; ``extra`` is text at the config's end. Gives the config's path."""
+    """Write data for a segmenter and its config, with ``extra`` at the config's end; return the config's path."""
     for split in ('train', 'val'):
         pictures(root / f'images/{split}', [f'{number}.jpg' for number in range(4)])
         for number in range(4):
@@ -79,14 +79,14 @@ auto_scale_lr = dict(base_batch_size=2)
 
 
 def label_map(path, seed=0, labels=2, size=SIZE, channels=None, lowest=0):
-    """Writes a label map of as many random labels from the lowest."""
+    """Write a label map of random labels from ``lowest`` to ``lowest + labels - 1``."""
     path.parent.mkdir(parents=True, exist_ok=True)
     shape = (size[1], size[0]) if channels is None else (size[1], size[0], channels)
     Image.fromarray(np.random.default_rng(seed).integers(lowest, lowest + labels, shape, dtype=np.uint8)).save(path)
 
 
 def change(path, **parts):
-    """Changes an annotation file: a part becomes another list, or what a function makes of it."""
+    """Change an annotation file: each part is replaced by a list or by the result of a function."""
     content = json.loads(path.read_text())
     for part, new in parts.items():
         content[part] = new(content[part]) if callable(new) else new
@@ -94,7 +94,7 @@ def change(path, **parts):
 
 
 def train_as_the_library_does(path, work_dir):
-    """Trains and validates with mmengine's Runner alone: nothing of this package looks at the data."""
+    """Train and validate with mmengine's Runner only, without this package's checks of the data."""
     sources.install()
     config = load_config(str(path))
     config.work_dir, config.experiment_name, config.log_level = str(work_dir), work_dir.parent.name, 'ERROR'

@@ -1,4 +1,4 @@
-"""Tiny data in the place and layout of those that a config reads, for the libraries' common kinds of data sets."""
+"""Tiny data in place of the data that a config reads, for the libraries' common kinds of data sets."""
 import json
 from contextlib import suppress
 from pathlib import Path
@@ -13,7 +13,7 @@ SIZE = (48, 64)
 
 
 def make(config, library):
-    """Make what is missing of the data of a config, below the working directory."""
+    """Make the missing data of a config, below the working directory."""
     for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
         for dataset in _datasets(config.get(loader)):
             if kind := library.DATASETS.get(str(dataset['type'])):
@@ -37,7 +37,7 @@ def _make(dataset, kind):
     listed = root / (dataset.get('ann_file') or '')
     classes = kind.METAINFO.get('classes') or ()
     if 'MOTChallengeDataset' in bases:
-        classes = classes[:1]  # of those of MOT pedestrians alone are annotated
+        classes = classes[:1]  # MOT annotates only pedestrians
     chosen = (dataset.get('metainfo') or {}).get('classes') or ()
     classes = [*classes, *(name for name in chosen if name not in classes)] or ['thing']
     if {'CocoDataset', 'BaseVideoDataset'} & bases:
@@ -45,12 +45,12 @@ def _make(dataset, kind):
     elif 'XMLDataset' in bases:
         _voc(listed, folders.get('sub_data_root', root), classes)
     elif {'BaseSegDataset', 'BaseCDDataset'} & bases:
-        for folder in folders.values():  # some look for them when they are built
+        for folder in folders.values():  # some data sets look for them when they are built
             folder.mkdir(parents=True, exist_ok=True)
         if dataset.get('ann_file'):
             _write(listed, '\n'.join(NAMES))
         options = {key: value for key, value in dataset.items() if key != 'type'}
-        with suppress(RuntimeError):  # DSDL's needs a package
+        with suppress(RuntimeError):  # the DSDL data set needs a package
             _segmentation(kind(**{**options, 'pipeline': [], 'lazy_init': True}), len(classes))
     elif 'ReIDDataset' in bases:
         _list(listed, folders['img_path'], [f'{i}.jpg {i // 2}' for i in range(8)])
@@ -85,7 +85,7 @@ def _list(path, folder, lines):
 
 
 def _coco(path, folders, classes, bases):
-    """One file for the API of COCO, its panoptic one, that of LVIS and that of videos."""
+    """Write one file for the APIs of COCO, COCO panoptic, LVIS and videos."""
     (height, width), categories = SIZE, [dict(id=i, name=name, isthing=1) for i, name in enumerate(classes, start=1)]
     numbers = range(1, IMAGES + 1)
     box = dict(bbox=[4, 6, 40, 30], area=1200, iscrowd=0)

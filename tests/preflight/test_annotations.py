@@ -1,4 +1,4 @@
-"""Every entry of an annotation file is looked at as mmdet and pycocotools will."""
+"""Every entry of an annotation file is checked in the way mmdet and pycocotools read it."""
 import copy
 
 import coco_file
@@ -38,10 +38,10 @@ def test_crowd_flag_is_needed_for_metrics_alone():
 
 
 @pytest.mark.parametrize(('content', 'words'), [
-    (changed('images', 'width', None, 1), r'images\[1\]\.width is missing; a positive number must be there'),
+    (changed('images', 'width', None, 1), r'images\[1\]\.width is missing; must be a positive number'),
     (changed('images', 'height', 0), r'images\[0\]\.height is 0'),
     (changed('images', 'file_name', 5), r'images\[0\]\.file_name is 5'),
-    (changed('annotations', 'bbox', [1, 2, 3]), r'annotations\[0\]\.bbox is \[1, 2, 3\]; four numbers'),
+    (changed('annotations', 'bbox', [1, 2, 3]), r'annotations\[0\]\.bbox is \[1, 2, 3\]; must be four numbers'),
     (changed('annotations', 'bbox', [1, 2, 3, float('nan')]), r'bbox is \[1, 2, 3, nan\]'),
     (changed('annotations', 'area', None), r'area is missing'),
     ({**GOOD, 'annotations': GOOD['annotations'] * 3},

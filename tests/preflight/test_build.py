@@ -1,4 +1,4 @@
-"""What a run would build is built before it, and what cannot be is named."""
+"""The objects of a run are built before it, and one that cannot be built is named."""
 import pytest
 from mmengine.registry import DefaultScope
 

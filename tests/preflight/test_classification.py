@@ -1,4 +1,4 @@
-"""Data for classification: missing or unfit files are reported before a run starts."""
+"""Data for classification: missing or invalid files are reported before a run starts."""
 import pytest
 from mmengine.config import Config
 from PIL import Image
@@ -84,8 +84,8 @@ def test_every_class_has_images_in_the_sample(folders):
 
 
 @pytest.mark.parametrize(('content', 'words'), [
-    ('a/0.jpg 0\nb/1.jpg 2\n', None), ('', 'is empty'), ('a/0.jpg\n', 'line 1: .* is no image'),
-    ('a/0.jpg 0\nb/0.jpg 3\n', 'line 2: label 3, and 3 classes go to 2'),
+    ('a/0.jpg 0\nb/1.jpg 2\n', None), ('', 'is empty'), ('a/0.jpg\n', 'line 1: .* is not an image name'),
+    ('a/0.jpg 0\nb/0.jpg 3\n', 'line 2: label 3 is out of range 0 to 2'),
     ('a/9.jpg 0\n', '9.jpg does not exist, though .*list.txt lists it')])
 def test_lists_are_read_line_by_line(content, words, folders):
     (folders / 'list.txt').write_text(content)
@@ -101,7 +101,7 @@ def test_imagenet_is_looked_for_in_the_folder_of_its_split(folders):
     imagenet = dict(type='ImageNet', data_root=str(folders), split='train')
     with pytest.raises(UsageError, match='holds 3 folders, there has to be one for each of 1000 classes'):
         check(**imagenet)
-    (folders / 'meta/train.txt').write_text('a/0.jpg 999\n')  # where it lies, the list counts
+    (folders / 'meta/train.txt').write_text('a/0.jpg 999\n')  # if the list exists, it counts
     assert check(**imagenet, heads=1000) == []
     with pytest.raises(UsageError, match=r'imagenet/val does not exist; get it from https://www.image-net.org'):
         check(type='ImageNet', data_root='data/imagenet', split='val')
@@ -111,7 +111,7 @@ def test_cifar_is_there_or_may_be_fetched(tmp_path):
     cifar = dict(type='CIFAR100', data_root=f'{tmp_path}/cifar100', split='train')
     with pytest.raises(UsageError, match=r'cifar-100-python does not exist; get it from https://www.cs.toronto.edu'):
         check(**cifar, download=False)
-    assert check(**cifar) == []  # mmpretrain fetches it
+    assert check(**cifar) == []  # mmpretrain downloads it
     (tmp_path / 'cifar100/cifar-100-python').mkdir(parents=True)
     with pytest.raises(UsageError, match='num_classes is 10, the data of train_dataloader have 100 classes'):
         check(**cifar, download=False, heads=10)

@@ -1,4 +1,4 @@
-"""Files in COCO's format are read entry by entry, as json would read them."""
+"""Files in COCO's format are read entry by entry, with the same result as json."""
 import json
 import tracemalloc
 from array import array
@@ -53,7 +53,7 @@ def test_encoding_that_pycocotools_cannot_read_is_named(encoding, tmp_path):
 
 
 def test_reading_takes_a_fourth_of_the_memory_of_parsing_at_once(tmp_path):
-    """The points of masks, most of such a file, are dropped as they are read."""
+    """Mask points, the largest part of such a file, are dropped while reading."""
     path, polygon = tmp_path / 'large.json', [[float(number) for number in range(200)]]
     path.write_text(json.dumps(dict(GOOD, annotations=[
         dict(id=number, image_id=1, category_id=7, bbox=[1, 2, 3.5, 4], area=14, segmentation=polygon)

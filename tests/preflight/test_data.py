@@ -1,4 +1,4 @@
-"""Faults of the data are reported before a run starts: the thing, the value, the remedy."""
+"""Faults in the data are reported before a run starts: the thing, the value, the remedy."""
 import json
 import shutil
 
@@ -39,7 +39,7 @@ def test_empty_folder_is_named(tmp_path):
 
 
 def small_coco(root):
-    """An annotation file of an image in a folder of its own; the image is not made."""
+    """An annotation file for one image in a separate folder; the image does not exist."""
     (root / 'images').mkdir()
     (root / 'images/readme.txt').touch()
     (root / 'small.json').write_text(json.dumps(dict(
@@ -175,8 +175,8 @@ def test_a_choice_among_the_classes_of_a_data_set_renumbers_the_labels(tiny_ade)
 
 
 @pytest.mark.parametrize(('kind', 'heads'), [
-    ('CocoPanopticDataset', 80),  # its boxes are of things, the other 53 classes are stuff
-    ('MOTChallengeDataset', 1)])  # of its 13 classes pedestrians alone are annotated
+    ('CocoPanopticDataset', 80),  # only things have boxes; the other 53 classes are stuff
+    ('MOTChallengeDataset', 1)])  # only pedestrians, one of its 13 classes, are annotated
 def test_heads_of_a_data_set_with_more_classes_than_boxes_have_fewer(kind, heads, tiny_coco):
     loader = data(tiny_coco).train_dataloader
     loader.dataset.dataset.type = kind

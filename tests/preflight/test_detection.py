@@ -1,4 +1,4 @@
-"""Which data sets are checked as mmdet's CocoDataset, and where images are looked at."""
+"""The data sets that are checked as mmdet's CocoDataset, and the checks of their images."""
 import json
 
 import own_data

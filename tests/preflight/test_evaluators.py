@@ -1,4 +1,4 @@
-"""The file that CocoMetric measures by belongs to the data."""
+"""CocoMetric's annotation file belongs to the data."""
 import own_data
 import pytest
 

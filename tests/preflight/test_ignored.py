@@ -1,4 +1,4 @@
-"""What is ignored in label maps is what the config ignores, in its heads, losses, metrics and padding."""
+"""The labels that the config ignores in its heads, losses, metrics and padding are the ignored ones in the data."""
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ from dmsca_mm.preflight.ignored import check_agreement, check_labels, ignored_la
 
 CLASSES = ('sky', 'road', 'car')
 VOID = len(CLASSES)
-"""The label of pixels of no class, as in CamVid: the first number beyond the classes."""
+"""The label of pixels without a class, as in CamVid: the first number after the classes."""
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def streets(tmp_path):
 
 
 def segmenter(root, heads=VOID, auxiliary=VOID, data=VOID, metric=VOID, padding=VOID, **loss):
-    """A user's config; None leaves the ignored label to the library's default, 255."""
+    """A user's config; None keeps the library's default ignored label, 255."""
     def ignoring(label):
         return {} if label is None else dict(ignore_index=label)
     head = dict(type='FCNHead', in_channels=8, channels=4, num_classes=len(CLASSES))
@@ -65,7 +65,7 @@ def test_a_head_that_does_not_ignore_it_ends_the_training_and_is_named(places, h
 
 
 def test_a_loss_with_an_ignored_label_of_its_own_is_named(streets):
-    loss = dict(type='OhemCrossEntropy', min_kept=10)  # of PIDNet and DDRNet
+    loss = dict(type='OhemCrossEntropy', min_kept=10)  # used by PIDNet and DDRNet
     with pytest.raises(UsageError, match=r'model\.decode_head ignores it, and its OhemCrossEntropy has an ignored '
                                          r'label of its own'):
         check_train(segmenter(streets, **loss), 1)
@@ -81,7 +81,7 @@ def test_a_loss_that_takes_it_for_no_class_is_a_warning(streets):
 
 
 @pytest.mark.parametrize(('places', 'words'), [
-    (dict(data=None), None),  # mmseg's data sets make nothing of it
+    (dict(data=None), None),  # mmseg's data sets do not use it
     (dict(data=7), 'model.decode_head.ignore_index is 3 and that of train_dataloader.dataset is 7'),
     (dict(metric=None), 'model.decode_head.ignore_index is 3 and that of val_evaluator is 255'),
     (dict(padding=None), 'model.data_preprocessor.seg_pad_val is 255, and model.decode_head ignores 3: an image that '

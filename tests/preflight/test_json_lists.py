@@ -1,4 +1,4 @@
-"""What is read in pieces is what json reads at once, wherever the pieces end."""
+"""Reading in pieces gives the same result as json, wherever the pieces end."""
 import json
 
 import pytest

@@ -1,4 +1,4 @@
-"""What is counted as left out is what mmdet's CocoDataset leaves out, whatever the annotations."""
+"""The check counts exactly the annotations and images that mmdet's CocoDataset drops."""
 import json
 
 import coco_file
@@ -12,7 +12,7 @@ CLASSES = ('a', 'b')
 
 
 def any_content(seed):
-    """Images and annotations of which most are odd in some way."""
+    """Images and annotations, most of them irregular."""
     random = np.random.default_rng(seed)
     images = [dict(id=number, file_name=f'{number}.jpg', width=int(random.integers(10, 60)),
                    height=int(random.integers(10, 60))) for number in range(30)]

@@ -1,4 +1,4 @@
-"""Label maps are loaded as the pipeline loads them, a sample spread over the set."""
+"""A sample of the label maps, spread over the data set, is loaded as the pipeline loads them."""
 import numpy as np
 import own_data
 import pytest
@@ -58,7 +58,7 @@ def test_maps_without_a_label_are_counted(check, tmp_path):
     make(tmp_path, 3, labels=1)
     assert '3 of 3 label maps' in check(reduce_zero_label=True)[0]
     assert 'reduce_zero_label=True label 0 is ignored' in check(reduce_zero_label=True)[0]
-    assert 'hold label 0 alone' in check()[0]
+    assert 'hold only label 0' in check()[0]
     assert '3 of 3 label maps' in check(ignored={0})[0]
 
 

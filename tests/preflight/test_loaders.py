@@ -38,7 +38,7 @@ def test_metric_that_its_library_cannot_build_is_named_and_no_folder_is_made(rep
 
 
 def test_loaders_of_detection_read_no_annotations(config):
-    """They are checked entry by entry: that the file is there shows in ``check_data``."""
+    """``check_data`` checks that the file exists and reads it entry by entry."""
     for split in ('train', 'val', 'test'):
         config[f'{split}_dataloader'].dataset.update(data_root='nowhere/', filter_cfg=dict(min_size=32))
         config[f'{split}_evaluator'] = dict(type='CocoMetric', metric='bbox') if split != 'train' else None

@@ -1,4 +1,4 @@
-"""Masks that mmdet's LoadAnnotations cannot load, or leaves out."""
+"""Masks that mmdet's LoadAnnotations cannot load or drops."""
 import coco_file
 import pytest
 

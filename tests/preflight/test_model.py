@@ -1,4 +1,4 @@
-"""A plugin that a backbone does not take is refused by name."""
+"""A plugin that a backbone does not support is refused by name."""
 import pytest
 from mmengine.config import Config
 

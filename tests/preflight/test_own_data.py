@@ -1,6 +1,6 @@
-"""What ends a training in its library ends the check; what the library drops in silence is a warning of the check.
+"""Faults that end a training in its library end the check; data that the library drops silently causes a warning.
 
-Each case is tried both ways: by the check, and by mmengine's Runner alone.
+Each case runs both ways: with the check, and with mmengine's Runner only.
 """
 import json
 import re
@@ -169,7 +169,7 @@ DROPPED = {
     'no annotation, no filter': (of_file('train.json', annotations=[]), '', 'leaves no box to learn from'),
     'annotations of other images': (of_file('train.json', images=fewer(3)), '', '2 of 8 annotations .* not list'),
     'annotations of other categories': (of_file('train.json', annotations=each(category_id=99)), '',
-                                        '8 of 8 annotations .* categories that it does not list'),
+                                        '8 of 8 annotations .* category_id that the file does not list'),
     'some images without annotations': (of_file('train.json', annotations=fewer(6)), FILTER.format(0),
                                         '1 of 4 images have no annotation of a class'),
     'image id twice': (of_file('train.json', images=lambda images: [*images, {**images[0], 'file_name': '3.jpg'}]), '',
@@ -178,12 +178,12 @@ DROPPED = {
                                     "label 0 is 'elm', and mmdet names it 'oak'"),
     'images of another size than listed': (other_size, '', '2 of 4 images .* are not of the size .* 48×64 pixels'),
     'masks without points': (of_file('train.json', annotations=each(segmentation=[[1, 2]])), WITH_MASKS,
-                             '8 of 8 masks .* no polygons'),
+                             '8 of 8 masks .* neither polygons'),
 }
 SILENT = {
     'one image of another suffix': (one_image_of_another_suffix, '', '1 of 4 images in .* do not end in .*3.JPG'),
     'void label map': (void, '', '1 of 4 label maps .* hold nothing but ignored labels'),
-    'one label in all': (maps(labels=1), '', 'all 4 label maps .* hold label 0 alone'),
+    'one label in all': (maps(labels=1), '', 'all 4 label maps .* hold only label 0'),
 }
 WARNED = {**{name: (own_data.detector, *case) for name, case in DROPPED.items()},
           **{name: (own_data.segmenter, *case) for name, case in SILENT.items()}}

@@ -1,4 +1,4 @@
-"""Where a run writes: nothing in the way, room enough."""
+"""The place where a run writes: nothing is in the way, and the disk has enough space."""
 import os
 import re
 import shlex
@@ -29,7 +29,7 @@ def test_work_directory_with_checkpoints_is_not_overwritten_silently(tmp_path):
     (5.9, 2, 'error'), (6.1, -1, 'warning'), (8.9, 2, 'warning'), (9.1, 2, 'fine'), (33.1, -1, 'fine')])
 def test_room_for_checkpoints(free, kept, expected, tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, 'disk_usage', lambda path: SimpleNamespace(free=free * 1e6))
-    model = torch.nn.Linear(250_000, 1, bias=False)  # a megabyte, three with Adam's averages
+    model = torch.nn.Linear(250_000, 1, bias=False)  # a megabyte, three with Adam's moments
     config = Config(dict(default_hooks=dict(checkpoint=dict(interval=1, max_keep_ckpts=kept)),
                          train_cfg=dict(max_epochs=10)))
     if expected == 'error':
@@ -46,7 +46,7 @@ def test_room_for_checkpoints(free, kept, expected, tmp_path, monkeypatch):
 def test_folder_that_cannot_be_made_is_named_and_nothing_made(name, tmp_path):
     (tmp_path / 'file').touch()
     (tmp_path / 'dangling').symlink_to(tmp_path / 'nowhere')
-    with pytest.raises(UsageError, match=rf'folder {tmp_path / name} cannot be made'):
+    with pytest.raises(UsageError, match=rf'folder {tmp_path / name} cannot be created'):
         check_writable(tmp_path / name)
     assert {path.name for path in tmp_path.iterdir()} == {'file', 'dangling'}
 
@@ -60,7 +60,7 @@ def test_folder_of_another_user(tmp_path, monkeypatch):
 
 @pytest.mark.skipif(shutil.which('unshare') is None, reason='mounting for one process alone takes unshare')
 def test_read_only_mount(tmp_path, repository):
-    """What may be written by its permissions, and is mounted so that it cannot be."""
+    """A folder whose permissions allow writing, on a read-only mount."""
     command = f"""mount -t tmpfs -o ro none {shlex.quote(str(tmp_path))} || exit 77
 {shlex.quote(sys.executable)} -c 'import sys; from pathlib import Path
 from dmsca_mm.preflight.place import check_writable

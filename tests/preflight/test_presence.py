@@ -1,4 +1,4 @@
-"""Every file of a list is looked for."""
+"""Every file of a list is checked for existence."""
 import pytest
 
 from dmsca_mm.errors import UsageError

@@ -1,4 +1,4 @@
-"""Configs that OpenMMLab publishes for ResNets are refused where their library cannot build them, and only there."""
+"""OpenMMLab's published ResNet configs are refused if, and only if, their library cannot build them."""
 import copy
 import gc
 import os
@@ -26,7 +26,7 @@ LIBRARIES = ('mmdet', 'mmseg', 'mmpretrain')
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a config: why it was refused, and why its library failed; empty where either did not."""
+    """The outcome of a config: why it was refused and why its library failed; empty if it did not."""
 
     library: str
     name: str
@@ -47,20 +47,20 @@ class Outcome:
 
 
 def published(library):
-    """The files of a library's configs but those that others inherit."""
+    """Return a library's configs, without those in ``_base_``."""
     folder = Path(find_spec(library).origin).parent / '.mim/configs'
     return sorted(path for path in folder.rglob('*.py') if '_base_' not in path.parts)
 
 
 def of_resnets(config):
-    """Whether a model has a backbone of a ResNet."""
+    """Whether a model has a ResNet backbone."""
     return any(re.match(r'(mm\w+\.)?ResNet', str(getattr(backbone['type'], '__name__', backbone['type'])))
                for backbone in backbones(config))
 
 
 def loaded(path):
-    """A config whose model starts from scratch, for weights are fetched by address, and why it is refused where
-    mmengine reads it; None where that does not either."""
+    """Load a config without pretrained weights, which would be downloaded. Returns it with the reason if only
+    this package refuses to read it; None if mmengine cannot read it either."""
     from dmsca_mm.checkpoint.sources import forget_pretrained
     from dmsca_mm.runtime.config import load_config
     refused = ''
@@ -81,7 +81,7 @@ def loaded(path):
 
 
 def without_memory(check_build, config):
-    """Build a model of tensors without content, for speed; with content where it asks for that."""
+    """Build a model on the meta device for speed, or on the CPU if that fails."""
     try:
         with torch.device('meta'):
             return check_build(config)
@@ -90,7 +90,7 @@ def without_memory(check_build, config):
 
 
 def prepare(folder):
-    """Make a worker ready to check many configs."""
+    """Prepare a worker to check many configs."""
     from dmsca_mm import preflight
     os.chdir(folder)
     torch.set_num_threads(1)
@@ -98,7 +98,7 @@ def prepare(folder):
 
 
 def outcome(library, path):
-    """Check a config as a user does, then have its library build it; None where it is of no ResNet."""
+    """Check a config as a user does, then build it with its library; None if it has no ResNet."""
     from dmsca_mm.runtime import run
     with open(os.devnull, 'w') as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
         config, refused = loaded(path)
@@ -106,7 +106,7 @@ def outcome(library, path):
             return None
         run.load_config = lambda *_: copy.deepcopy(config)
         stand_in.make(config, import_module(f'{config.default_scope}.registry'))
-        gc.freeze()  # data sets collect garbage when they are built, which takes seconds among all these modules
+        gc.freeze()  # building a data set collects garbage, which takes seconds with all these modules
         try:
             if not refused:
                 run.check(str(path), work_dir='work')
@@ -117,7 +117,7 @@ def outcome(library, path):
 
 
 def failure(config, with_model):
-    """What a library raises where it builds the parts of a run and reads an image for training; empty if nothing."""
+    """Build the parts of a run and load an image of each split; return the library's error, or an empty string."""
     from mmengine.evaluator import Evaluator
     from mmengine.optim import build_optim_wrapper
     from mmengine.registry import EVALUATOR, MODELS, init_default_scope
@@ -139,7 +139,7 @@ def failure(config, with_model):
             data = config.get(f'{split}_dataloader')
             if data and not any(argument_of(one, 'download', config.default_scope) for one in datasets(data)):
                 loader = Runner.build_dataloader(data)
-                of_videos = hasattr(loader.dataset, 'get_len_per_video')  # frames beside one are drawn at random
+                of_videos = hasattr(loader.dataset, 'get_len_per_video')  # neighbouring frames are drawn at random
                 with suppress(OverflowError):  # mmpretrain's random augmentations fail on some images with NumPy 2
                     assert of_videos or loader.dataset[next(iter(loader.batch_sampler), [0])[0]] is not None
             evaluator = config.get(f'{split}_evaluator')

@@ -24,5 +24,5 @@ def test_bad_image_is_named_unless_it_may_pass(tmp_path):
     with pytest.raises(UsageError, match=r'a\.jpg \(8 bytes\) cannot be opened.*--skip-bad-images'):
         check_images([tmp_path / 'a.jpg'], 'train_dataloader')
     check_images([tmp_path / 'a.jpg'], 'train_dataloader', bad_ones_pass=True)
-    with pytest.raises(UsageError, match=r'replace it$'):  # training without bad images does not help
+    with pytest.raises(UsageError, match=r'replace it$'):  # skipping bad images applies to training only
         check_images([tmp_path / 'a.jpg'], 'val_dataloader')

@@ -1,4 +1,4 @@
-"""The files of a data set for segmentation are those that mmseg lists."""
+"""The checked files of a data set for segmentation are those that mmseg lists."""
 import own_data
 import pytest
 

@@ -1,4 +1,4 @@
-"""An entry of a config of another kind than it must be is named by its path, with what it must be."""
+"""A config entry of the wrong type is named by its path, with the type it must have."""
 import pytest
 from mmengine.config import Config
 

@@ -1,4 +1,4 @@
-"""Going on with another kind of optimizer or schedule, or other groups of parameters, is refused before it runs."""
+"""Resuming with another type of optimizer or schedule, or with other parameter groups, is refused before the run."""
 import pytest
 import torch
 from mmengine.config import Config
@@ -23,7 +23,7 @@ def model(width=3):
 
 @pytest.fixture
 def saved(tmp_path):
-    """A checkpoint of a training with SGD after a step."""
+    """A checkpoint of a training with SGD after one step."""
     net, config = model(), settings()
     wrapper = build_optimizer(config, net)
     wrapper.update_params(net(torch.randn(4, 2)).sum())
@@ -40,7 +40,7 @@ def test_same_training_goes_on(saved):
 
 @pytest.mark.parametrize(('config', 'width', 'words'), [
     (settings(dict(type='AdamW', lr=0.1)), 3, r'optim_wrapper\.optimizer, AdamW: its state has no .*betas'),
-    (settings(paramwise_cfg=dict(norm_decay_mult=0)), 3, 'other parameters or groups of them in optim_wrapper'),
+    (settings(paramwise_cfg=dict(norm_decay_mult=0)), 3, 'other parameters or parameter groups in optim_wrapper'),
     (settings(schedule=dict(type='CosineAnnealingLR', T_max=4)), 3, r'param_scheduler\.0, CosineAnnealingLR: .*T_max'),
     (settings(), 5, r'0\.weight of shape \(3, 2\), the model \(5, 2\)')])
 def test_what_differs_is_named(config, width, words, saved):

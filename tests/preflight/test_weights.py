@@ -1,4 +1,4 @@
-"""Weights that are missing or need what is not there are named."""
+"""Weights that are missing, do not fit or need a missing package are named."""
 import re
 
 import pytest
@@ -60,7 +60,7 @@ def test_name_in_no_table_offers_no_address(no_torchvision):
     ('mmdet.ResNet', 50, 'mmcls://resnet55', ['mmcls://resnet50', 'resnet50-0676ba61.pth'])])
 def test_name_under_which_nothing_is_published_is_refused_with_those_near_it(kind, depth, name, words):
     with pytest.raises(UsageError, match=f'model.backbone.init_cfg.checkpoint: no weights are published as {name}; '
-                                         'near it are') as caught:
+                                         'similar names are') as caught:
         weights.check_weights(Config(dict(model=dict(backbone=dict(type=kind, depth=depth, init_cfg=start(name))))))
     assert all(word in str(caught.value) for word in words), str(caught.value)
 
@@ -89,7 +89,7 @@ THIN = dict(base_channels=8, stem_channels=8)
 
 @pytest.fixture
 def saved(tmp_path):
-    """Writes the weights of a backbone; gives the path."""
+    """Write the weights of a backbone; return the path."""
     def save(prefix='', classifier=False, **backbone):
         state = MODELS.build(dict(type='PluginResNet', base='mmdet.ResNet', **THIN, **backbone)).state_dict()
         if classifier:
@@ -141,7 +141,7 @@ def test_checkpoint_to_start_from_is_compared_too(saved):
 
 
 def test_comparing_leaves_the_config_as_it_is(saved):
-    """mmdet's Bottleneck takes an entry out of the dict of its deformable convolution."""
+    """mmdet's Bottleneck pops an entry from the config of its deformable convolution."""
     deformable = dict(dcn=dict(type='DCNv2', deform_groups=1, fallback_on_stride=True),
                       stage_with_dcn=(False, True, True, True))
     config = thin_model(50, saved(depth=50), **deformable)
@@ -152,7 +152,7 @@ def test_comparing_leaves_the_config_as_it_is(saved):
 
 
 def trained(tmp_path, weights_of, config):
-    """A checkpoint with the config that mmengine stores beside the weights."""
+    """A checkpoint with the config that mmengine stores with the weights."""
     content = torch.load(weights_of)
     path = tmp_path / 'trained.pth'
     torch.save(dict(content, meta=dict(cfg=config)), path)

@@ -1,4 +1,4 @@
-"""What the tests of runs share."""
+"""Fixture that the tests of runs share."""
 import pytest
 
 from dmsca_mm.runtime import run
@@ -6,7 +6,7 @@ from dmsca_mm.runtime import run
 
 @pytest.fixture
 def kept(monkeypatch):
-    """Stops a run where it would begin; gives the config that it would run."""
+    """Stop a run before it starts; return the config that it would run."""
     class Stopped(Exception):
         pass
 

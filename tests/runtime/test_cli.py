@@ -1,4 +1,4 @@
-"""The command line of the tools is the one that people know from mmdet and mmseg."""
+"""The command line of the tools matches that of mmdet and mmseg."""
 import pytest
 
 from dmsca_mm.plugins import PLUGINS

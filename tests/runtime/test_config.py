@@ -1,4 +1,4 @@
-"""A config is read by path or by a library's name; what cannot be read is one line."""
+"""A config is read by path or by its name in a library; a config that cannot be read is a one-line error."""
 import sys
 
 import pytest

@@ -1,4 +1,4 @@
-"""What several processes need where there is no CUDA."""
+"""The setup of several processes, with and without CUDA."""
 import os
 
 import pytest
@@ -71,7 +71,7 @@ def test_first_process_of_each_machine_checks_the_data(launcher, variable, monke
 
 
 def test_with_a_gpu_the_processes_meet_before_the_runner_makes_folders(monkeypatch):
-    """A stand-in for NCCL, which needs GPUs: what is called, in its order."""
+    """Check the calls and their order with a stand-in for NCCL, which needs GPUs."""
     called = []
     monkeypatch.setattr(distributed.torch.cuda, 'is_available', lambda: True)
     monkeypatch.setattr(distributed, 'init_dist', lambda launcher, **options: called.append((launcher, options)))

@@ -1,4 +1,4 @@
-"""The intervals hold what they promise: compared with known values, and with samples drawn anew."""
+"""The intervals match known values and have the promised coverage on new samples."""
 import numpy as np
 import pytest
 

@@ -1,4 +1,4 @@
-"""How many processes, and where they meet."""
+"""The number of processes and their rendezvous address."""
 import socket
 
 import pytest

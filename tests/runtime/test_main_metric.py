@@ -1,4 +1,4 @@
-"""Which metric a model is judged by, and in which unit."""
+"""The main metric of a model and its unit."""
 import pytest
 from mmengine.config import Config
 

@@ -1,4 +1,4 @@
-"""From a name to a config that is ready to run, without running it; tests/tools runs it."""
+"""Prepare a config for a run, without running it; tests/tools runs it."""
 import re
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""From a config and a checkpoint to a test that is ready to run, without running it; tests/tools runs it."""
+"""Prepare a test from a config and a checkpoint, without running it; tests/tools runs it."""
 from pathlib import Path
 
 import pytest

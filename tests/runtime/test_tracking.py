@@ -1,4 +1,4 @@
-"""``--track``: the backend of a tracker, and the same run of it where a training goes on."""
+"""``--track``: the backend of a tracker, which continues its run if a training is resumed."""
 import os
 import sys
 from types import SimpleNamespace
@@ -12,7 +12,7 @@ from dmsca_mm.runtime import tracking
 
 @pytest.fixture
 def installed(monkeypatch, tmp_path):
-    """Adds a tracker to the config of a run in a work directory, as if its package were there; gives the backend."""
+    """Add a tracker to the config of a run as if its package were installed; return the backend."""
     monkeypatch.setattr(tracking, 'find_spec', lambda name: name)
     for name in ('WANDB_PROJECT', 'MLFLOW_TRACKING_URI', 'MLFLOW_EXPERIMENT_NAME'):
         monkeypatch.delenv(name, raising=False)

@@ -1,4 +1,4 @@
-"""Set-ups with one thing broken, from a seed: an entry of the config, an option, or the machine around the run."""
+"""Setups with one thing broken, chosen by a seed: a config entry, an option, or the machine of the run."""
 import copy
 import os
 import random
@@ -12,23 +12,23 @@ from typing import Any
 READ = ('model', 'train_dataloader', 'val_dataloader', 'train_cfg', 'val_cfg', 'val_evaluator', 'optim_wrapper',
         'param_scheduler', 'default_hooks', 'custom_hooks', 'env_cfg', 'randomness', 'visualizer', 'log_processor',
         'auto_scale_lr', 'default_scope', 'log_level', 'load_from')
-"""Entries of a config that a training reads; the others are names that those were made of."""
+"""Config entries that a training reads; the others are intermediate variables."""
 NOBODY = 65534
 
 
 @dataclass
 class Setup:
-    """A training that is about to start, with one thing broken.
+    """A training to start, with one thing broken.
 
     Attributes:
         fault: what was done, for the report.
-        words: of which the error must hold one.
+        words: at least one must be in the error.
         config: the entries of a config.
-        arguments: of the command, behind the config.
-        environment: variables; None takes one away.
-        prepare: is called in the process, in its folder, before the command.
-        files: made in the folder before, by their names; a folder where the content is None.
-        expected: exit codes; a harmless fault trains.
+        arguments: of the command, after the config.
+        environment: variables to set; None removes one.
+        prepare: called in the process, in its folder, before the command.
+        files: content by name, written to the folder before the command; None makes a folder.
+        expected: exit codes; with a harmless fault the training succeeds.
     """
 
     fault: str
@@ -101,7 +101,7 @@ FAULTS = (of_another_kind, of_another_kind, removed, misspelled, nested, of_anot
 
 
 def broken_config(settings, seeded):
-    """A config with one entry broken; every part is as likely as every other, however large it is."""
+    """A config with one entry broken; all parts are equally likely, regardless of their size."""
     config = copy.deepcopy(settings)
     part = seeded.choice([key for key in READ if config.get(key) is not None])
     path = seeded.choice([(part,), *nodes(config[part], (part,))])
@@ -228,7 +228,7 @@ def broken_machine(settings, seeded, number):
 
 
 def setup(number, settings):
-    """The set-up of a number: of 500, 400 break the config, 60 an option, 40 the machine.
+    """Return the setup of a number: of 500, 400 break the config, 60 an option, 40 the machine.
 
     Args:
         number: the seed.

@@ -1,4 +1,4 @@
-"""A command run as a person runs it."""
+"""Run commands as a user runs them."""
 import multiprocessing
 import os
 import runpy
@@ -11,13 +11,13 @@ from types import SimpleNamespace
 import pytest
 
 PROCESSES = {'call_in', 'own_tool', 'nodes'}
-"""Fixtures that start tools as processes of their own."""
+"""Fixtures that start tools in separate processes."""
 SMOKE = 'test_two_processes_train_resume_and_test[configs/digits/faster'
-"""The one of these tests that stays with the quick ones."""
+"""The one of these tests that is not marked slow."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What starts tools as processes is slow: each spends seconds on imports alone."""
+    """Mark tests that start tools as processes as slow: each spends seconds on imports alone."""
     for item in items:
         if PROCESSES & {*getattr(item, 'fixturenames', ())} and not item.name.startswith(SMOKE):
             item.add_marker('slow')
@@ -25,7 +25,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope='session')
 def call_in(repository):
-    """Runs a tool in a folder; gives the finished process."""
+    """Run a tool in a folder; return the finished process."""
     def run(folder, *command, timeout=300, **environment):
         tool, *arguments = [str(word) for word in command]
         arguments = [str(repository / word) if word.startswith('configs/') else word for word in arguments]
@@ -39,13 +39,13 @@ def call_in(repository):
 
 @pytest.fixture
 def call(call_in, tmp_path):
-    """Runs a tool in a scratch folder; gives the finished process."""
+    """Run a tool in a temporary folder; return the finished process."""
     return partial(call_in, tmp_path)
 
 
 @pytest.fixture
 def call_here(repository, tmp_path):
-    """Runs a Python tool as a script in a fork of this process, which spares the start-up; for what ends early."""
+    """Run a Python tool as a script in a fork of this process, which saves the start-up, if it ends early."""
     def run(tool, *arguments):
         words = [str(repository / word) if str(word).startswith('configs/') else str(word) for word in arguments]
         with tempfile.TemporaryFile('w+') as stdout, tempfile.TemporaryFile('w+') as stderr:

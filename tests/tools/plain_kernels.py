@@ -1,4 +1,4 @@
-"""A config's custom import: convolutions whose result for an image does not depend on the images beside it."""
+"""Custom import of a config: the convolution of an image does not depend on the other images of the batch."""
 import torch
 
 torch.backends.mkldnn.set_flags(False)

@@ -1,4 +1,4 @@
-"""One thing is broken: the run is refused in one line that names it, leaving nothing behind, or it trains."""
+"""With one thing broken, a run is refused in one line that names it and leaves no files behind, or it trains."""
 import multiprocessing
 import os
 import re
@@ -22,7 +22,7 @@ from dmsca_mm.runtime.config import load_config
 PATIENCE = 120
 PARTS, EACH = 20, 25
 REAL = 20
-"""Of every so many set-ups one is a process of its own, as is every one that changes the environment."""
+"""One in this many setups runs in a separate process, as does every one that changes the environment."""
 _OF_PYTHON = re.compile(r'^\S+:\d+: \w*Warning: .*\n( +.*\n)?', re.MULTILINE)
 _AT_WORK = re.compile(r'error: \w+(\.\w+)* (or [\w.]+ )*\(\w+\)')
 
@@ -30,7 +30,7 @@ _AT_WORK = re.compile(r'error: \w+(\.\w+)* (or [\w.]+ )*\(\w+\)')
 @pytest.fixture(scope='session')
 def settings(repository, digits, tmp_path_factory):
     """Entries of a detector's and a segmenter's config that train for a step and test an image in seconds."""
-    for parent in digits.parents[:3]:  # every user can read
+    for parent in digits.parents[:3]:  # make them readable for every user
         parent.chmod(0o755)
     found = []
     for name in (DETECTOR, SEGMENTER):
@@ -43,7 +43,7 @@ def settings(repository, digits, tmp_path_factory):
         options = {key: DictAction._parse_iterable(value) for key, value in (pair.split('=') for pair in pairs)}
         options['visualizer.vis_backends'] = [dict(type='LocalVisBackend')]
         found.append(load_config(str(repository / name), options).to_dict())
-    for number, entries in enumerate(found):  # what check imports, every fork has then
+    for number, entries in enumerate(found):  # forks then inherit what check imports
         path = tmp_path_factory.mktemp('whole') / f'config_{number}.py'
         write(path, entries)
         run.check(str(path))
@@ -52,7 +52,7 @@ def settings(repository, digits, tmp_path_factory):
 
 @pytest.fixture
 def folder():
-    """A folder that every user can reach; its owner alone can write."""
+    """A folder that every user can read and only its owner can write."""
     path = Path(tempfile.mkdtemp(prefix='broken_'))
     path.chmod(0o755)
     yield path
@@ -60,7 +60,7 @@ def folder():
 
 
 def run_here(tool, words, one, folder):
-    """The tool in a fork of this process; what it prints goes to files."""
+    """Run the tool in a fork of this process, with its output in files."""
     def child():
         sys.stdout.flush()
         for number, name in ((1, 'out'), (2, 'err')):
@@ -68,7 +68,7 @@ def run_here(tool, words, one, folder):
         sys.stdout, sys.stderr = os.fdopen(1, 'w', closefd=False), os.fdopen(2, 'w', closefd=False)
         sys.argv = [str(tool), *words]
         os.chdir(folder)
-        mmengine_config.FormatCode = lambda text, **_: (text, True)  # seconds for a layout that nobody reads
+        mmengine_config.FormatCode = lambda text, **_: (text, True)  # saves seconds of formatting that nobody reads
         one.prepare()
         runpy.run_path(str(tool), run_name='__main__')
         sys.stdout.flush()
@@ -86,7 +86,7 @@ def run_here(tool, words, one, folder):
 
 
 def run_apart(tool, words, one, folder):
-    """The tool in a process of its own."""
+    """Run the tool in a separate process."""
     environment = {**{key: value for key, value in os.environ.items() if key not in ('RANK', 'WORLD_SIZE')},
                    **one.environment}
     finished = subprocess.run([sys.executable, str(tool), *words], cwd=folder, capture_output=True, text=True,
@@ -96,24 +96,24 @@ def run_apart(tool, words, one, folder):
 
 
 def write(path, entries):
-    """A config file of its entries."""
+    """Write a config file of these entries."""
     path.write_text(''.join(f'{key} = {value!r}\n' for key, value in entries.items()))
 
 
 def content(folder):
-    """What lies below a folder."""
+    """Return all paths below a folder."""
     return {path.relative_to(folder) for path in folder.rglob('*')} if folder.exists() else set()
 
 
 def verdict(one, code, stdout, stderr, new):
-    """The kind of end, and what is wrong with it or None.
+    """Return how a command ended, and what is wrong with that, or None.
 
     Args:
-        one: the set-up.
+        one: the setup.
         code: exit code.
         stdout: of the command.
         stderr: of the command.
-        new: what it left in its folder.
+        new: paths that it left in its folder.
     """
     lines = [line for line in _OF_PYTHON.sub('', stderr).splitlines() if not line.startswith('warning: ')]
     if 'Traceback' in stderr:
@@ -134,7 +134,7 @@ def verdict(one, code, stdout, stderr, new):
 
 
 def tried(number, settings, folder, repository, apart):
-    """A set-up's end, what is wrong with it, and what was broken."""
+    """Run a setup; return how it ended, what is wrong with that, or None, and what was broken."""
     one = setup(number, settings)
     for name, text in one.files.items():
         path = folder / name

@@ -1,4 +1,4 @@
-"""A folder of XML files as a person brings it: converted, laid out as docs/data.md has it, and taken by the check."""
+"""A user's folder of XML files is converted to the layout of docs/data.md and passes the check."""
 import numpy as np
 import pytest
 from commands import assert_one_line
@@ -11,7 +11,7 @@ CLASSES = ('RBC', 'WBC', 'Platelets')
 
 @pytest.fixture
 def voc(tmp_path):
-    """An image a split with a cell of each kind, and a box without area in that of the test."""
+    """One image per split with a cell of each kind, and a box without area in that of the test."""
     root = tmp_path / 'BCCD_Dataset/BCCD'
     for folder in ('Annotations', 'JPEGImages', 'ImageSets/Main'):
         (root / folder).mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""The commands that ``python -m dmsca_mm`` prints mend what it found: broken on purpose, then the commands run."""
+"""The commands that ``python -m dmsca_mm`` prints fix an environment that was broken on purpose."""
 import os
 import re
 import shutil
@@ -17,7 +17,7 @@ UPSTREAM = pytest.mark.skipif(forks.installed('onedl-mmengine'), reason='breaks 
 
 
 class Environment:
-    """A copy of the one that runs the tests; its files are linked, and replaced when pip changes them.
+    """A copy of the environment that runs the tests; its files are hard links, which pip replaces.
 
     Args:
         folder: for the copy.
@@ -26,15 +26,15 @@ class Environment:
     def __init__(self, folder):
         shutil.copytree(sys.prefix, folder, symlinks=True, copy_function=os.link)
         self.bin = folder / 'bin'
-        for script in self.bin.iterdir():  # they name the interpreter that they were installed for
+        for script in self.bin.iterdir():  # they name the interpreter for which they were installed
             if script.is_file() and not script.is_symlink() and script.read_bytes().startswith(b'#!'):
-                text = script.read_text().replace(f'{sys.prefix}/bin/', f'{self.bin}/', 1)  # '#!', or exec for a space
+                text = script.read_text().replace(f'{sys.prefix}/bin/', f'{self.bin}/', 1)  # '#!', or exec with a space
                 script.unlink()
                 script.write_text(text)
                 script.chmod(0o755)
 
     def shell(self, command):
-        """What a command prints and its exit code, with this environment's programs first."""
+        """Run a command with this environment's programs first; return the finished process."""
         path = os.pathsep.join((str(self.bin), os.environ['PATH']))
         return subprocess.run(['bash', '-c', command], cwd=ROOT, text=True, capture_output=True, timeout=1200,
                               env={**os.environ, 'PATH': path, 'VIRTUAL_ENV': str(self.bin.parent)})
@@ -45,7 +45,7 @@ class Environment:
         assert done.returncode == 0, f'{command}: {done.stdout[-2000:]}{done.stderr[-2000:]}'
 
     def faults(self):
-        """What the doctor finds: for each thing the command that mends it."""
+        """Return the command that fixes each fault, by the faulty thing."""
         lines = self.shell('python -m dmsca_mm').stdout.splitlines()
         assert any(line.startswith('torch ') for line in lines), lines
         listed = lines[lines.index('To mend:') + 1:] if 'To mend:' in lines else []
@@ -56,7 +56,7 @@ class Environment:
 def environment(tmp_path):
     if sys.prefix == sys.base_prefix or not Path(sys.prefix, 'bin/pip').exists():
         pytest.skip('needs an environment of its own with pip, such as that of "make setup"')
-    with tempfile.TemporaryDirectory(prefix='.venv-', dir=Path(sys.prefix).parent) as folder:  # links stay on a disk
+    with tempfile.TemporaryDirectory(prefix='.venv-', dir=Path(sys.prefix).parent) as folder:  # links need one disk
         made = Environment(Path(folder, 'environment'))
         assert folder in made.shell('pip --version').stdout, 'pip would change the environment of the tests'
         if made.shell(f'pip download -q --no-deps -d {tmp_path} termcolor==3.3.0').returncode:

@@ -1,4 +1,4 @@
-"""What docs/configs.md has a reader copy, in a folder of the reader's own, far from the checkout."""
+"""The examples of docs/configs.md work in a user's folder, away from the checkout."""
 import re
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""The tool that writes ONNX files, as a person runs it."""
+"""The tool that writes ONNX files, as a user runs it."""
 import pytest
 from commands import assert_one_line, own_lines
 

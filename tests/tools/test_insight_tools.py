@@ -1,4 +1,4 @@
-"""The tools that look into a model, as a person runs them."""
+"""The tools that inspect a model, as a user runs them."""
 import json
 
 import pytest

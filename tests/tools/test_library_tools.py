@@ -18,7 +18,7 @@ RUNS = {'mmdet': (DETECTOR, 'epoch_1.pth', 'epoch_2.pth', 'bbox_mAP'),
 
 @pytest.fixture
 def own_tool(repository, tmp_path, digits):
-    """Runs a library's own tool, or the one at a path, on the built-in digits; gives the finished process."""
+    """Run a library's own tool, or the one at a path, on the built-in digits; return the finished process."""
     def run(library, tool, *words, length=1):
         path = Path(importlib.util.find_spec(library).origin).parent / '.mim/tools' / tool
         options = [*short_run(digits, library == 'mmdet', length), 'train_dataloader.num_workers=0',
@@ -45,7 +45,7 @@ def test_librarys_own_tools_train_test_and_resume(library, own_tool, repository,
     taken_over = own_tool(library, repository / 'tools/train.py', '--work-dir', work, '--resume', length=3)
     assert taken_over.returncode == 0, taken_over.stderr
     changes = [line.split(': ')[1] for line in taken_over.stderr.splitlines() if line.startswith('warning: ')]
-    assert 'the checkpoint is of another tool' in changes
+    assert 'the checkpoint is from another tool' in changes
     assert [line for line in changes if ' was ' in line] == [
         f'train_cfg.max_{"epochs" if library == "mmdet" else "iters"} was 2 and is 3']
 

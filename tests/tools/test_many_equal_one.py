@@ -1,8 +1,8 @@
-"""Several processes train and measure what one process does.
+"""Training and testing in several processes give the results of one process.
 
-Where a loss is divided by a count, mmdet and mmseg count in each process. The images of the detector's test carry the
-same boxes, so that the counts agree; the segmenter's losses divide by the number of pixels. BatchNorm is in eval in the
-backbones (on GPUs SyncBN would synchronise it), the segmenter's heads have GroupNorm.
+If a loss is divided by a count, mmdet and mmseg count in each process. The detector's images have the same boxes, so
+that the counts agree; the segmenter's losses divide by the number of pixels. BatchNorm is in eval mode in the backbones
+(on GPUs SyncBN would synchronise it); the segmenter's heads use GroupNorm.
 """
 import json
 import pickle
@@ -36,7 +36,7 @@ train_cfg = dict(max_iters=3, val_interval=10)
 
 @pytest.fixture(scope='session')
 def alike(tmp_path_factory):
-    """Training images that differ and carry the same boxes."""
+    """Different training images with the same boxes."""
     from dmsca_mm.datasets import digits
     root = tmp_path_factory.mktemp('alike') / 'digits'
     digits.make_digits(root, digits.DigitsParameters(training=IMAGES, validation=1, size=96))
@@ -52,7 +52,7 @@ def alike(tmp_path_factory):
 
 @pytest.fixture(scope='module', params=['detector', pytest.param('segmenter', marks=pytest.mark.soak)])
 def trained(request, alike, repository, tmp_path_factory, call_in):
-    """Trains in so many processes, twelve images in three steps; gives the work directory."""
+    """Train on twelve images in three steps with a number of processes; return the work directory."""
     name, changes = CONFIGS[request.param]
     folder = tmp_path_factory.mktemp(request.param)
     config = folder / 'config.py'
@@ -77,10 +77,10 @@ def state(work, step):
 
 
 def assert_close(one, other):
-    """Equal to fp32 rounding through some fifty layers.
+    """Assert equality up to fp32 rounding through some fifty layers.
 
-    That is a ten-thousandth of each tensor's largest value, and never below what one rounding of the largest of all
-    leaves behind: some gradients are zero but for rounding.
+    The tolerance is a ten-thousandth of each tensor's largest value, and at least one rounding error of the largest
+    value of all tensors: some gradients are zero except for rounding.
     """
     assert one.keys() == other.keys()
     values = {name: value for name, value in one.items() if torch.is_tensor(value) and value.is_floating_point()}
@@ -105,7 +105,7 @@ def test_gradients_and_weights_equal_those_of_one_process(trained, processes):
 @pytest.mark.parametrize(('config', 'processes'), [(DETECTOR, 2), pytest.param(SEGMENTER, 2, marks=pytest.mark.soak),
                                                    pytest.param(DETECTOR, 3, marks=pytest.mark.soak)])
 def test_metrics_and_predictions_equal_those_of_one_process(config, processes, digits, call, repository, tmp_path):
-    """Five images, which neither two nor three divide; one thread each, for threads change the order of sums."""
+    """Five images, divisible by neither two nor three; one thread each, because threads change the order of sums."""
     detector = config == DETECTOR
     weights = tmp_path / 'weights.pth'
     from mmengine.registry import MODELS, init_default_scope
@@ -115,7 +115,7 @@ def test_metrics_and_predictions_equal_those_of_one_process(config, processes, d
     init_default_scope(settings.default_scope)
     torch.manual_seed(0)
     torch.save(dict(state_dict=MODELS.build(settings.model).state_dict()), weights)
-    # An untrained detector is sure of nothing: without a threshold its guesses hit a little, whatever the class.
+    # An untrained detector has low scores: without a threshold some proposals match, regardless of the class.
     options = ['model.test_cfg.rcnn.score_thr=0.0', 'test_evaluator.metric=proposal'] if detector else []
     found = []
     for number in (1, processes):
@@ -132,7 +132,7 @@ def test_metrics_and_predictions_equal_those_of_one_process(config, processes, d
 
 
 def contents(out):
-    """Predictions by image, in what can be compared exactly."""
+    """Return the predictions by image, in types that compare exactly."""
     if out.is_dir():
         return {path.name: path.read_bytes() for path in out.iterdir()}
     with out.open('rb') as file:

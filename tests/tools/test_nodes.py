@@ -11,12 +11,12 @@ from commands import DETECTOR, assert_one_line, data_options
 from processes import finished, kill_all, started, wait_for
 
 LIMIT = 60
-"""Seconds within which the nodes that are left must end."""
+"""Seconds within which the remaining nodes must end."""
 
 
 @pytest.fixture
 def nodes(repository, digits, tmp_path):
-    """Starts a node of two that train a detector together in one work directory; ends whatever is left."""
+    """Start one of two nodes that train a detector together in one work directory; kill them after the test."""
     with socket.socket() as probe:
         probe.bind(('127.0.0.1', 0))
         port = probe.getsockname()[1]
@@ -74,7 +74,7 @@ def test_second_node_names_the_data_that_its_own_disk_lacks(call_here, monkeypat
 
 @pytest.mark.soak
 def test_node_that_answers_no_more_ends_the_other_in_time(nodes):
-    """As a machine without power: its connections stay open, and nobody is at the other end."""
+    """Like a machine without power: its connections stay open, but nothing answers."""
     work, start = nodes
     first, second = start(0, 500, timeout=20), start(1, 500, timeout=20)
     assert wait_for(lambda: any(work.glob('epoch_*.pth')), first)
@@ -85,7 +85,7 @@ def test_node_that_answers_no_more_ends_the_other_in_time(nodes):
 
 @pytest.mark.parametrize('number', [signal.SIGTERM, pytest.param(signal.SIGKILL, marks=pytest.mark.soak)])
 def test_node_whose_launcher_is_told_to_end_has_all_save_and_end(number, nodes):
-    """SIGTERM is a preemption; after SIGKILL the launcher's process must not train on alone."""
+    """SIGTERM is a preemption; after SIGKILL the launcher's process must not continue on its own."""
     work, start = nodes
     first, second = start(0, 500), start(1, 500)
     assert wait_for(lambda: any(work.glob('epoch_*.pth')), first)

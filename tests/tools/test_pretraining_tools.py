@@ -1,4 +1,4 @@
-"""Pretraining and transfer as a person runs them: a classifier of digits, its test, then a detector and a segmenter."""
+"""Pretraining and transfer as a user runs them: a digit classifier, its test, then a detector and a segmenter."""
 import json
 import pickle
 import re
@@ -19,7 +19,7 @@ def class_options(root):
 
 @pytest.fixture(scope='session')
 def classifier(digit_classes, call_in, tmp_path_factory):
-    """The work directory of a classifier that has learnt forty images by heart, and what its training printed."""
+    """The work directory of a classifier that has memorized forty images, and the output of its training."""
     folder = tmp_path_factory.mktemp('classifier')
     trained = call_in(folder, 'train.py', CLASSIFIER, '--work-dir', folder / 'work', '--cfg-options',
                       *class_options(digit_classes), 'train_dataloader.batch_size=10', 'train_cfg.max_epochs=15',
@@ -44,7 +44,7 @@ def test_a_classifier_learns_and_tells_of_its_attention(classifier):
 
 
 def test_its_checkpoint_is_tested_drawn_and_its_predictions_written(classifier, digit_classes, call, tmp_path):
-    """On the images that it learnt: well above chance, which is 10 %."""
+    """On its training images accuracy is well above chance, which is 10 %."""
     tested = call('test.py', CLASSIFIER, classifier[0] / 'epoch_15.pth', '--work-dir', tmp_path / 'test', '--out',
                   tmp_path / 'found.pkl', '--show-dir', tmp_path / 'pictures', '--cfg-options',
                   *class_options(digit_classes), 'test_dataloader.dataset.data_prefix=training',

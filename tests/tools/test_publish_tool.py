@@ -1,4 +1,4 @@
-"""A published model is opened with its config like the checkpoint that it came from."""
+"""A published model opens with its config like the original checkpoint."""
 import pytest
 import torch
 from commands import assert_one_line

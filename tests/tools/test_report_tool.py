@@ -7,7 +7,7 @@ from commands import DETECTOR, assert_one_line, data_options, short_run
 from playwright.sync_api import sync_playwright
 
 CHROMIUM = shutil.which('chromium') or shutil.which('chromium-browser') or shutil.which('google-chrome')
-HEADINGS = ['Final figures', 'Predictions beside the truth', 'Attention maps', 'Curves', 'Attention over the training',
+HEADINGS = ['Final metrics', 'Predictions and ground truth', 'Attention maps', 'Curves', 'Attention during training',
             'Cost', 'Environment', 'Config']
 
 

@@ -1,4 +1,4 @@
-"""Resuming with another config, as a person does it: a line for each change, or one that refuses."""
+"""Resuming with another config, as a user does it: a line for each change, or one that refuses."""
 import re
 
 import pytest

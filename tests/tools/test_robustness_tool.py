@@ -1,4 +1,4 @@
-"""tools/test_robustness.py as a person runs it: real processes, a detector and a segmenter, Ctrl-C, and going on."""
+"""tools/test_robustness.py as a user runs it: real processes, a detector and a segmenter, Ctrl-C, and resuming."""
 import json
 import os
 import signal
@@ -27,7 +27,7 @@ def test_detector_in_two_processes(untrained, digits, call, tmp_path):
     assert found['metric'] == 'coco/bbox_mAP'
     assert 'coco/bbox_mAP_50' in found['cells']['frost']['4']
     assert '1/3' in run.stderr
-    bar = [line for line in run.stderr.splitlines() if line.strip()]  # each state of it is a line
+    bar = [line for line in run.stderr.splitlines() if line.strip()]  # each state of the bar is a line
     assert all(line.startswith('corruptions:') for line in bar), run.stderr
 
 
@@ -53,8 +53,8 @@ def test_segmenter_is_stopped_by_ctrl_c_and_goes_on(untrained, digits, repositor
     assert code == 128 + signal.SIGINT
     there = {path: path.stat().st_mtime_ns for path in cells.iterdir()}
     assert 1 <= len(there) < 4
-    assert output.splitlines()[-1] == (f'stopped: {len(there)} of 4 tests are stored in {cells}; the same command goes '
-                                       'on with the rest')
+    assert output.splitlines()[-1] == (f'stopped: {len(there)} of 4 tests are stored in {cells}; the same command '
+                                       'continues with the rest')
     assert 'Traceback' not in output
     measure(str(repository / SEGMENTER), weights, str(tmp_path / 'out'), ['fog'], [1, 2, 3], processes=1,
             cfg_options={'test_dataloader.dataset.data_root': f'{digits}/'})

@@ -1,4 +1,4 @@
-"""Trainings that are hurt from outside: nothing hangs, nothing is left behind, nothing that was saved is lost."""
+"""Trainings that are disturbed from outside: nothing hangs, nothing is left behind, no saved file is lost."""
 import json
 import random
 import resource
@@ -38,7 +38,7 @@ def command(repository, digits, tmp_path):
 
 @pytest.fixture
 def run(tmp_path):
-    """Starts a command; ends it after the test, whatever has become of it."""
+    """Start a command; kill it after the test if it still runs."""
     begun = []
 
     def start(line, **options):
@@ -62,7 +62,7 @@ def test_data_worker_that_dies_ends_the_run_in_one_line(command, run, tmp_path):
 
 
 def abandoned():
-    """Shared memory that no living process uses; other tests run beside this one and have theirs."""
+    """Return shared memory that no live process uses; tests that run in parallel have their own."""
     files, used = set(SHARED_MEMORY.iterdir()), set()
     for process in psutil.process_iter():
         with suppress(psutil.Error):
@@ -150,7 +150,7 @@ def test_detector_killed_twenty_times_ends_bit_for_bit_as_if_never(command, run,
 
 
 def different(one, other, path=''):
-    """Paths of what differs between two nested contents."""
+    """Return the paths at which two nested containers differ."""
     if isinstance(one, dict):
         assert one.keys() == other.keys()
         return [found for key in one for found in different(one[key], other[key], f'{path}/{key}')]
@@ -176,11 +176,11 @@ def test_two_thousand_iterations_keep_their_memory(command, run, small_digits, t
         assert time.monotonic() < end, 'twenty minutes are over'
         time.sleep(1)
         log = log or next(work.glob('*/vis_data/scalars.json'), None)
-        lines = log.read_text().split('\n')[:-1] if log else []  # the last one may be half written
+        lines = log.read_text().split('\n')[:-1] if log else []  # the last line may be incomplete
         steps = [json.loads(line).get('step', 0) for line in lines[-1:]]
         try:
             family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
-            # The proportional set size: what forked workers share with their process counts once in all.
+            # The proportional set size: memory that forked workers share with their process counts only once.
             memory = sum(one.memory_full_info().pss for one in family)
         except psutil.NoSuchProcess:
             continue
@@ -192,5 +192,5 @@ def test_two_thousand_iterations_keep_their_memory(command, run, small_digits, t
     np.savetxt(tmp_path / 'memory.csv', samples, fmt='%d', delimiter=',')
     print(f'memory of the process and its two data workers: {start / 1e6:.0f} MB, {slope / 1e3:+.2f} kB an iteration')
     assert samples[-1, 0] >= SOAK - 50
-    # A day at ten iterations a second is 864,000 of them: at this slope they take 4.3 GB.
+    # A day at ten iterations per second has 864,000 of them: at this slope they take 4.3 GB.
     assert slope < 5e3

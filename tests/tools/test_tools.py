@@ -1,4 +1,4 @@
-"""The commands as a person runs them: real processes, tiny data, exit codes and what they print."""
+"""The commands as a user runs them: real processes, tiny data, exit codes and what they print."""
 import importlib.util
 import os
 import subprocess
@@ -62,7 +62,7 @@ def test_one_process_trains_a_plain_config_with_the_plugin_and_writes_prediction
 
 
 def test_resnet_18_trains_with_the_plugin_and_is_looked_into(digits, call, repository, tmp_path):
-    """With plugins=[...] in a config of the library's own ResNet, which refuses them at this depth."""
+    """With plugins=[...] in a config of the library's own ResNet, which does not support them at this depth."""
     shallow, work = tmp_path / 'shallow.py', tmp_path / 'work'
     shallow.write_text(f"_base_ = {str(repository / DETECTOR)!r}\n"
                        'model = dict(backbone=dict(depth=18), neck=dict(in_channels=[16, 32, 64, 128]))\n')
@@ -152,7 +152,7 @@ def test_a_test_in_which_nothing_is_found_says_so(untrained, digits, call_here):
                          'model.test_cfg.rcnn.score_thr=1.0')
     assert finished.returncode == 0, finished.stderr
     assert finished.stdout.splitlines()[-1] == (
-        'tested: the evaluator gave no figures, as where nothing is found or format_only is set')
+        'tested: the evaluator gave no metrics: nothing was detected, or format_only is set')
 
 
 def test_check_finds_nothing_or_the_first_thing_and_writes_nothing(digits, call_here, tmp_path):

@@ -1,4 +1,4 @@
-"""docs/tutorial.ipynb runs from an empty folder, and shows what it says."""
+"""docs/tutorial.ipynb runs from an empty folder and shows the outputs that its text states."""
 import re
 import sys
 from pathlib import Path

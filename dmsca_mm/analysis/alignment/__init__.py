@@ -1,1 +1,1 @@
-"""How well a model's maps fall onto annotated objects."""
+"""Alignment of a model's maps with annotated objects."""

@@ -1,4 +1,4 @@
-"""The figure of the alignment."""
+"""Figure of the alignment."""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -13,17 +13,17 @@ PANELS = (('pointing', 'pointing game', 'highest pixel on an object'),
           ('iou', 'overlap', 'IoU at the best threshold'),
           ('precision', 'ranking', 'average precision of the pixels'))
 CONTROL = 'other image'
-"""Ends the name of a map that is compared with the objects of another image."""
+"""Suffix of the name of a map that is compared with the objects of another image."""
 
 
 def alignment_figure(rows: Sequence[dict[str, Any]], title: str) -> Figure:
-    """A panel for each number, a line for each map, over the stages.
+    """Draw a panel for each number with a line for each map, over the stages.
 
-    A line that coincides with an earlier one is dashed; where it does so in every panel, the legend names that one.
+    A line that coincides with an earlier one is dashed. If it does so in every panel, the legend names the earlier one.
 
     Args:
-        rows: those of :meth:`alignment.numbers.Tally.summary` for objects of all sizes, each with ``model``.
-        title: of the figure.
+        rows: rows of :meth:`alignment.numbers.Tally.summary` for objects of all sizes, each with ``model``.
+        title: title of the figure.
     """
     figure = titled_figure(13, 4.2, title)
     stages = sorted({row['stage'] for row in rows})

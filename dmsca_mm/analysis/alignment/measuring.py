@@ -1,4 +1,4 @@
-"""From a config, a checkpoint and test data to numbers of how well the maps of a model fall onto the objects."""
+"""Measure how well a model's maps align with the objects in its test data."""
 from __future__ import annotations
 
 import json
@@ -17,7 +17,7 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from ... import preflight
-from ...checkpoint.writing import write_whole
+from ...checkpoint.writing import write_atomically
 from ...errors import UsageError
 from ...runtime.config import default_work_dir
 from ...version import __version__
@@ -33,15 +33,15 @@ CONTROLLED = ('total', 'Grad-CAM')
 
 
 class Annotated:
-    """The images that a model is tested on, and the objects in them.
+    """Test images of a model, and the objects in them.
 
     Args:
-        config: of a detector or segmenter; its test data are checked.
-        classes: of the model.
-        chosen: names of the classes that are objects; None for all but one called background.
+        config: config of a detector or segmenter; its test data are checked.
+        classes: class names of the model.
+        chosen: names of the classes that count as objects; None for all except one called background.
 
     Raises:
-        UsageError: data that are missing or wrong, or of a classifier; a class that the model has not.
+        UsageError: the test data are missing, wrong or those of a classifier, or the model lacks a chosen class.
     """
 
     def __init__(self, config: Config, classes: Sequence[str], chosen: Sequence[str] | None = None) -> None:
@@ -61,7 +61,7 @@ class Annotated:
         return len(self.dataset)
 
     def image(self, place: int) -> tuple[str, Objects]:
-        """The path of the image at a place, and its objects: boxes, or the connected areas of a label map."""
+        """Return the path of the image at an index, and its objects: boxes, or the connected areas of a label map."""
         info = self.dataset.get_data_info(place)
         return info['img_path'], self._areas(info) if self.load else self._boxes(info)
 
@@ -90,20 +90,19 @@ class Annotated:
 def measure_alignment(config: str, weights: str, out: str | None = None, beside: Sequence[tuple[str, str]] = (),
                       images: int = 200, stages: Sequence[int] | None = None, classes: Sequence[str] | None = None,
                       cfg_options: dict[str, Any] | None = None, plugin: str | None = None) -> list[dict[str, Any]]:
-    """Measure how well the maps of the last block of each stage fall onto the annotated objects.
+    """Measure how well the maps of the last block of each stage align with the annotated objects.
 
-    The maps are Grad-CAM and, where the model has DMSCA, its total, the total's departure from its median, the spatial
+    The maps are Grad-CAM and, if the model has DMSCA, its total, the total's departure from its median, the spatial
     gate and the activation. As a control, the total and Grad-CAM are compared with the objects of another image.
 
     Args:
         config: see :func:`inference.open_model`.
         weights: path of the checkpoint.
-        out: folder for ``alignment.json`` and ``alignment.png``; None stands for
-            ``work_dirs/NAME_OF_CONFIG/alignment``.
-        beside: config and checkpoint of further models.
-        images: number of test images, from the first, at least 2.
-        stages: of the backbone, counted from 1; None for all.
-        classes: names of those that are objects; None for all but one called background.
+        out: folder for ``alignment.json`` and ``alignment.png``; defaults to ``work_dirs/NAME_OF_CONFIG/alignment``.
+        beside: config and checkpoint of each additional model.
+        images: maximum number of test images, from the first, at least 2.
+        stages: stages of the backbone, counted from 1; None for all.
+        classes: names of the classes that count as objects; None for all except one called background.
         cfg_options: entries that override the config's.
         plugin: see :func:`config.load_config`.
 
@@ -111,8 +110,8 @@ def measure_alignment(config: str, weights: str, out: str | None = None, beside:
         The rows of :meth:`Tally.summary`, each with ``model``.
 
     Raises:
-        UsageError: as :func:`inference.open_model`; a stage that the model has not; data that are missing; fewer than
-            two images, or none with objects.
+        UsageError: as :func:`inference.open_model`, or the model lacks a stage, the test data are missing, or there are
+            fewer than two images or no objects.
     """
     if images < 2:
         raise UsageError(f'--images is {images}, must be at least 2: the control needs another image')
@@ -154,13 +153,13 @@ def _maps(prediction: Prediction, stages: Sequence[int] | None) -> Iterator[tupl
 
 
 def _resized(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """A map at the size of another image."""
+    """Resize a map to the size of another image."""
     return functional.interpolate(torch.from_numpy(values)[None, None], size, mode='bilinear')[0, 0].numpy()
 
 
 def _write(rows: list[dict[str, Any]], images: int, out: Path) -> None:
     content = dict(command=shlex.join(sys.argv), date=datetime.now(timezone.utc).isoformat(timespec='seconds'),
                    versions=dict(dmsca_mm=__version__, torch=torch.__version__), images=images, rows=rows)
-    write_whole(json.dumps(content, indent=1).encode(), out / 'alignment.json', 'give the same command again')
+    write_atomically(json.dumps(content, indent=1).encode(), out / 'alignment.json', 'run the same command again')
     save(alignment_figure([row for row in rows if row['size'] == 'all'],
                           f'How well maps fall onto the objects of {images} images'), out / 'alignment.png')

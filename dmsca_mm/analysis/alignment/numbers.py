@@ -1,13 +1,13 @@
-"""How well a map of a model falls onto the annotated objects, in numbers.
+"""Numbers for how well a model's map aligns with the annotated objects.
 
-A map is first scaled to 0 at its lowest pixel and 1 at its highest. Then, for the pixels of an image:
+A map is first scaled so that its lowest pixel is 0 and its highest is 1. Then, for the pixels of an image:
 
-- pointing: whether its highest pixel lies on an object (Zhang et al. 2016, arXiv 1608.00507).
-- energy: the share of its sum that lies on objects (Wang et al. 2020, arXiv 1910.01279).
-- iou: intersection over union of the objects and the pixels above a threshold, the one that is best for all images.
-- precision: the average precision of its pixels as a score for lying on an object.
+- pointing: whether the highest pixel is on an object (Zhang et al. 2016, arXiv 1608.00507).
+- energy: the share of the map's sum that is on objects (Wang et al. 2020, arXiv 1910.01279).
+- iou: IoU of the objects and the pixels at or above a threshold, the best one threshold for all images.
+- precision: the average precision of the pixels as a score for being on an object.
 
-A random map has, on average, the share of the area that objects cover for pointing, energy and precision.
+The expected pointing, energy and precision of a random map equal the share of the area that objects cover.
 """
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from sklearn.metrics import average_precision_score
 from ...runtime.intervals import bootstrap
 
 SIZES = {'small': (0, 32 ** 2), 'medium': (32 ** 2, 96 ** 2), 'large': (96 ** 2, float('inf'))}
-"""COCO's sizes of objects, from and below an area in pixels of the file."""
+"""COCO's object sizes: lower (inclusive) and upper (exclusive) bound of the area, in pixels of the file."""
 THRESHOLDS = np.linspace(0, 1, 51)
 
 
@@ -28,8 +28,8 @@ class Objects(NamedTuple):
     """The annotated objects of an image.
 
     Attributes:
-        masks: (K, H, W), bool, a mask an object.
-        ignored: (H, W), bool, pixels without an annotation.
+        masks: (K, H, W), bool, one mask for each object.
+        ignored: (H, W), bool, pixels that do not count, such as those without an annotation.
     """
 
     masks: np.ndarray
@@ -37,13 +37,13 @@ class Objects(NamedTuple):
 
     @classmethod
     def of(cls, masks: list[np.ndarray], ignored: np.ndarray) -> Objects:
-        """From a list of masks, which may be empty."""
+        """Create from a list of masks, which may be empty."""
         return cls(np.stack(masks) if masks else np.zeros((0, *ignored.shape), bool), ignored)
 
     def targets(self) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-        """For all objects and by size: the pixels on them, and the pixels that count.
+        """Yield the size, the pixels on its objects and the pixels that count, for all objects and for each size.
 
-        Objects of other sizes count neither way. Sizes without an object are left out.
+        Pixels of objects of other sizes do not count. Sizes without objects are skipped.
         """
         every = self.masks.any(0)
         areas = self.masks.sum((1, 2))
@@ -54,7 +54,7 @@ class Objects(NamedTuple):
 
 
 class Score(NamedTuple):
-    """The numbers of one map for one image; ``ious`` at each of ``THRESHOLDS``."""
+    """The numbers of one map for one image; ``ious`` has one value for each of ``THRESHOLDS``."""
 
     pointing: float
     energy: float
@@ -67,42 +67,42 @@ def score(values: np.ndarray, target: np.ndarray, counted: np.ndarray) -> Score:
     """Compare a map with the objects of an image.
 
     Args:
-        values: the map, (H, W), any range.
+        values: the map, (H, W), in any range.
         target: (H, W), bool, the pixels on objects, at least one.
-        counted: (H, W), bool, the pixels that count; all of ``target`` among them.
+        counted: (H, W), bool, the pixels that count, including all of ``target``.
     """
     values, target = values[counted].astype(float), target[counted]
     low, high = values.min(), values.max()
-    values = (values - low) / (high - low) if high > low else np.ones_like(values)  # a flat map is as high everywhere
+    values = (values - low) / (high - low) if high > low else np.ones_like(values)  # a constant map becomes 1
     highest = target[values == 1]
-    above = np.digitize(values, THRESHOLDS) - 1  # the last threshold that a pixel reaches
+    above = np.digitize(values, THRESHOLDS) - 1  # index of the highest threshold that a pixel reaches
     reached, hit = (np.bincount(above, weights, len(THRESHOLDS))[::-1].cumsum()[::-1] for weights in (None, target))
     return Score(pointing=highest.mean(), energy=values[target].sum() / values.sum(), area=target.mean(),
                  precision=average_precision_score(target, values), ious=hit / (reached + target.sum() - hit))
 
 
 class Tally:
-    """Scores of many images, by kind of map, stage and size of objects."""
+    """Scores of many images by kind of map, stage and object size."""
 
     def __init__(self) -> None:
         self.scores: dict[tuple[str, int, str], list[Score]] = {}
 
     def add(self, kind: str, stage: int, values: np.ndarray, objects: Objects) -> None:
-        """Count a map of an image.
+        """Add the scores of one map.
 
         Args:
-            kind: of map, such as ``'total'``.
-            stage: of the backbone.
-            values: (H, W).
-            objects: of the same image.
+            kind: kind of map, such as ``'total'``.
+            stage: stage of the backbone.
+            values: the map, (H, W).
+            objects: objects to compare with, of the same size.
         """
         for size, target, counted in objects.targets():
             self.scores.setdefault((kind, stage, size), []).append(score(values, target, counted))
 
     def summary(self) -> list[dict[str, Any]]:
-        """A row for each kind, stage and size: means over the images that have such objects.
+        """Return a row for each kind, stage and size, with means over the images that have such objects.
 
-        ``interval`` holds the ends of the 95 % interval of each number, by :func:`intervals.bootstrap`.
+        ``interval`` holds the bounds of each number's 95 % interval, see :func:`intervals.bootstrap`.
         """
         rows = []
         for (kind, stage, size), scores in self.scores.items():

@@ -14,22 +14,22 @@ from .grad_cam import Cam
 from .maps import Attention
 
 KEY = """How to read it
-channel gate   a bar a channel, sorted: above the neutral line boosted, below dimmed
-spatial gate   a value a pixel: red boosted, blue dimmed
-fusion gate   which of the two counts at a pixel: orange the channel gate,
-                     purple the spatial gate, white both alike
-activation    a last gate a pixel, computed from the fused features
-total             the mean factor of a pixel's features, all gates together"""
+channel gate   one bar for each channel, sorted: above the neutral line boosted, below dimmed
+spatial gate   one value for each pixel: red boosted, blue dimmed
+fusion gate   which gate dominates at a pixel: orange the channel gate,
+                     purple the spatial gate, white both equally
+activation    a final gate for each pixel, computed from the fused features
+total             the mean factor of a pixel's features, all gates combined"""
 
 
 def attention_figure(image: np.ndarray, picture: Image.Image, attentions: Sequence[Attention], title: str) -> Figure:
-    """The maps of DMSCA modules for one image, a row for each module.
+    """Draw the maps of DMSCA modules for one image, one row for each module.
 
     Args:
         image: (H, W, 3), RGB, 0 to 255.
         picture: the image with the predictions drawn on it.
-        attentions: at least one.
-        title: of the figure.
+        attentions: maps of the modules, at least one.
+        title: title of the figure.
     """
     side = 2.6 * image.shape[0] / image.shape[1]
     figure = titled_figure(15, (len(attentions) + 1) * (side + 0.75) + 0.5, title)
@@ -49,11 +49,11 @@ def attention_figure(image: np.ndarray, picture: Image.Image, attentions: Sequen
 
 
 def total_figure(image: np.ndarray, attention: Attention) -> Figure:
-    """The mean factor by which a module multiplies the features of one image, as a small figure.
+    """Draw the mean factor by which a module multiplies the features of one image, as a small figure.
 
     Args:
         image: (H, W, 3), RGB, 0 to 255.
-        attention: of the module.
+        attention: maps of the module.
     """
     figure = Figure(figsize=(2.4, 1.9 * image.shape[0] / image.shape[1] + 0.3), layout='constrained')
     panels.gate(figure.add_subplot(), f'stage {attention.place.stage}, block {attention.place.block}',
@@ -62,12 +62,12 @@ def total_figure(image: np.ndarray, attention: Attention) -> Figure:
 
 
 def cam_figure(image: np.ndarray, cams: Sequence[Cam], title: str) -> Figure:
-    """Grad-CAM of several models for one image, a row for each model, a column for each stage.
+    """Draw Grad-CAM of several models for one image, one row for each model and one column for each stage.
 
     Args:
         image: (H, W, 3), RGB, 0 to 255.
-        cams: at least one.
-        title: of the figure.
+        cams: Grad-CAM of each model, at least one.
+        title: title of the figure.
     """
     stages = sorted({stage for cam in cams for stage in cam.maps})
     side = 2.2 * image.shape[0] / image.shape[1]

@@ -1,4 +1,4 @@
-"""Grad-CAM of what a detector, segmenter or classifier predicts."""
+"""Grad-CAM of the predictions of a detector, segmenter or classifier."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
@@ -19,10 +19,10 @@ class Cam(NamedTuple):
     """Grad-CAM of one model for one image.
 
     Attributes:
-        model: its name.
+        model: name of the model.
         picture: the image with the predictions drawn on it.
-        maps: by stage, (H, W), at least 0.
-        note: what is explained where that is not what the picture shows, or why nothing is; empty elsewhere.
+        maps: map of each stage, (H, W), at least 0.
+        note: what is explained if it differs from the picture, or why nothing is explained; otherwise empty.
     """
 
     model: str
@@ -32,12 +32,12 @@ class Cam(NamedTuple):
 
 
 def grad_cam(model: nn.Module, place: Place, score: Callable[[Tensor], Tensor], inputs: Tensor) -> Tensor:
-    """Where a block's features raise a score, (N, h, w), at least 0.
+    """Compute where a block's features raise a score, (N, h, w), at least 0.
 
     Args:
-        model: holds the block.
-        place: of the block.
-        score: from the images to what is explained, (N,), differentiable.
+        model: model that contains the block.
+        place: place of the block.
+        score: differentiable function from the images to the scores to explain, (N,).
         inputs: preprocessed images, (N, 3, H, W).
 
     Raises:
@@ -50,18 +50,18 @@ def grad_cam(model: nn.Module, place: Place, score: Callable[[Tensor], Tensor], 
         from captum.attr import LayerGradCam
     except ImportError:
         raise UsageError('Grad-CAM needs the package captum: pip install captum') from None
-    # Frozen stages have no gradient of their own; from the images it flows through them.
+    # Features of frozen stages have a gradient only if the images require one.
     inputs = inputs.detach().requires_grad_()
     cam = LayerGradCam(score, model.get_submodule(place.name)).attribute(inputs, relu_attributions=True)
     return cam.detach().squeeze(1)
 
 
 def score_of_boxes(model: nn.Module, samples: list[Any]) -> Callable[[Tensor], Tensor]:
-    """The sum of a detector's scores from ``SCORE``, or its highest score where none is as high.
+    """Return a function that computes the sum of a detector's scores of at least ``SCORE``, or else its highest score.
 
     Args:
         model: the detector.
-        samples: of the images, as their pipeline gives them.
+        samples: data samples of the images, from their pipeline.
     """
     def score(inputs: Tensor) -> Tensor:
         with attached_scores():
@@ -74,14 +74,14 @@ def score_of_boxes(model: nn.Module, samples: list[Any]) -> Callable[[Tensor], T
 
 
 def score_of_pixels(model: nn.Module, samples: list[Any], classes: Sequence[str]) -> Callable[[Tensor], Tensor]:
-    """The sum over pixels of the probability of the class that a segmenter predicts.
+    """Return a function that sums the probability of the predicted class of a segmenter over pixels.
 
-    Pixels of a class named background are left out, unless all pixels are.
+    Pixels of a class named background are excluded, unless all pixels are background.
 
     Args:
         model: the segmenter.
-        samples: of the images, as their pipeline gives them.
-        classes: names, by label.
+        samples: data samples of the images, from their pipeline.
+        classes: class names by label.
     """
     def score(inputs: Tensor) -> Tensor:
         best, label = model.encode_decode(inputs, [sample.metainfo for sample in samples]).softmax(1).max(1)
@@ -91,7 +91,7 @@ def score_of_pixels(model: nn.Module, samples: list[Any], classes: Sequence[str]
 
 
 def score_of_image(model: nn.Module) -> Callable[[Tensor], Tensor]:
-    """The probability of the class that a classifier predicts.
+    """Return a function that computes the probability of the class that a classifier predicts.
 
     Args:
         model: the classifier.

@@ -1,4 +1,4 @@
-"""The maps that the DMSCA modules of a model compute for an image."""
+"""Maps that the DMSCA modules of a model compute for an image."""
 from __future__ import annotations
 
 import re
@@ -15,12 +15,12 @@ from ...errors import UsageError
 
 
 class Place(NamedTuple):
-    """A module of a ResNet.
+    """The place of a module in a ResNet.
 
     Attributes:
-        name: in the model.
-        stage: counts from 1.
-        block: of its stage, counts from 1.
+        name: name of the module in the model.
+        stage: counted from 1.
+        block: within the stage, counted from 1.
     """
 
     name: str
@@ -32,11 +32,11 @@ class Attention(NamedTuple):
     """The maps of one DMSCA module for one image, at the size of the image.
 
     Attributes:
-        place: of the module.
+        place: place of the module.
         channel: (C,).
         spatial, gate, activation, total: (H, W).
         temperature: τ.
-        ceiling: s, the upper end of a gate's range: 2 where 1 is neutral, else 1.
+        ceiling: s, the upper bound of a gate: 2 if 1 is neutral, else 1.
     """
 
     place: Place
@@ -49,23 +49,23 @@ class Attention(NamedTuple):
     ceiling: float
 
     def is_neutral(self, values: np.ndarray) -> bool:
-        """Whether a gate changes nothing: it is 1 everywhere, but for the rounding of its resizing."""
+        """Return True if a gate is neutral: 1 everywhere, up to rounding when it was resized."""
         return self.ceiling == 2 and bool(np.abs(values - 1).max() < 1e-6)
 
     @property
     def is_identity(self) -> bool:
-        """Whether the module still returns its input: every gate is neutral."""
+        """True if every gate is neutral, so the module still returns its input."""
         return all(map(self.is_neutral, (self.channel, self.spatial, self.activation, self.total)))
 
 
 def attentions(model: nn.Module) -> list[Place]:
-    """Every DMSCA module in the blocks of a model's backbone, in the order of the blocks."""
+    """Return every DMSCA module in the blocks of a model's backbone, in block order."""
     return [place for name, module in model.named_modules()
             if isinstance(module, DMSCA) and (place := _place(name)) is not None]
 
 
 def stage_ends(model: nn.Module) -> list[Place]:
-    """The last block of each of a model's stages, plugin or not, in the order of the stages."""
+    """Return the last block of each stage of a model, with or without a plugin, in stage order."""
     found: dict[int, Place] = {}
     for name, _ in model.named_modules():
         if re.search(r'(^|\.)layer\d+\.\d+$', name) and (place := _place(name)) is not None:
@@ -79,15 +79,15 @@ def _place(name: str) -> Place | None:
 
 
 def choose(places: Sequence[Place], stages: Sequence[int] | None = None, blocks: str = 'last') -> list[Place]:
-    """Some of a model's places.
+    """Select places of a model.
 
     Args:
-        places: all of them.
-        stages: those of these stages, counted from 1; None for all.
+        places: all places.
+        stages: stages to select, counted from 1; None for all.
         blocks: ``'last'`` of each stage or ``'all'``.
 
     Raises:
-        UsageError: a stage that has none.
+        UsageError: a stage has no place.
     """
     available = sorted({place.stage for place in places})
     for stage in stages or ():
@@ -101,11 +101,11 @@ def choose(places: Sequence[Place], stages: Sequence[int] | None = None, blocks:
 
 @torch.no_grad()
 def explain(model: nn.Module, places: Sequence[Place], inputs: Tensor) -> list[Explanation]:
-    """The maps that DMSCA modules compute for some images.
+    """Compute the maps of DMSCA modules for a batch of images.
 
     Args:
         model: a detector or segmenter with ``extract_feat``.
-        places: of its modules.
+        places: places of the modules.
         inputs: preprocessed images, (N, 3, H, W).
     """
     features: dict[nn.Module, Tensor] = {}
@@ -121,12 +121,12 @@ def explain(model: nn.Module, places: Sequence[Place], inputs: Tensor) -> list[E
 
 
 def on_image(values: Tensor, padded: tuple[int, int], image: tuple[int, int], original: tuple[int, int]) -> Tensor:
-    """A map at the size of the image's file: resized to the input, cropped to the image, resized to the file.
+    """Resize a map to the model's input, crop it to the image, and resize that to the size of the image's file.
 
     Args:
-        values: (h, w), over the padded image.
+        values: (h, w), covers the padded image.
         padded: height and width of the model's input, in pixels.
-        image: height and width of the image in it, at the top left, in pixels.
+        image: height and width of the image, at the top left of the input, in pixels.
         original: height and width of the file, in pixels.
     """
     resized = functional.interpolate(values[None, None].float(), padded, mode='bilinear', align_corners=False)

@@ -1,4 +1,4 @@
-"""The panels of the figures: a picture, gate or map on matplotlib's axes. Values are (H, W), images (H, W, 3), RGB."""
+"""Panels of the figures: a picture, gate or map on matplotlib axes. Values are (H, W), images (H, W, 3), RGB."""
 from __future__ import annotations
 
 import textwrap
@@ -18,13 +18,13 @@ AROUND_ONE, BLEND, HEAT = colormaps['RdBu_r'], colormaps['PuOr_r'], colormaps['i
 
 
 def picture(axes: Axes, shown: Image.Image, title: str, **style: Any) -> None:
-    """A picture under its title."""
+    """Draw a picture under its title."""
     axes.imshow(shown)
     _head(axes, title, **style)
 
 
 def channel_gate(axes: Axes, attention: Attention) -> None:
-    """The channel gate as sorted bars from its neutral value."""
+    """Draw the channel gate as sorted bars that start at its neutral value."""
     values = np.sort(attention.channel)[::-1]
     neutral = 1.0 if attention.ceiling == 2 else 0.0
     axes.bar(np.arange(len(values)), values - neutral, bottom=neutral, width=1.0,
@@ -42,7 +42,7 @@ def channel_gate(axes: Axes, attention: Attention) -> None:
 
 
 def gate(axes: Axes, title: str, values: np.ndarray, attention: Attention, image: np.ndarray | None = None) -> None:
-    """A gate of each pixel: around 1 where that is neutral, from 0 where a gate only dims."""
+    """Draw a gate of each pixel. The colours are centred on 1 if 1 is neutral, or start at 0 if the gate only dims."""
     if attention.is_neutral(values):
         _pale_image(axes, title, np.full((*values.shape, 3), 255) if image is None else image, _neutral_text(attention))
     elif attention.ceiling == 2:
@@ -52,12 +52,12 @@ def gate(axes: Axes, title: str, values: np.ndarray, attention: Attention, image
 
 
 def fusion_gate(axes: Axes, values: np.ndarray) -> None:
-    """The gate between both branches, around 1/2."""
+    """Draw the gate between the two branches, with colours centred on 1/2."""
     _map(axes, 'fusion gate', values, _around(values, 0.5), BLEND)
 
 
 def heat(axes: Axes, title: str, values: np.ndarray, image: np.ndarray, without: str) -> None:
-    """Grad-CAM, at least 0, on its image; a text where it is zero everywhere."""
+    """Draw Grad-CAM, at least 0, on its image, or a text if it is zero everywhere."""
     if values.any():
         bar = _map(axes, title, values, Normalize(0, values.max()), HEAT, image)
         bar.set_ticks([0, values.max()], labels=['0', 'most'])
@@ -87,7 +87,7 @@ def _around(values: np.ndarray, centre: float) -> Normalize:
 
 def _map(axes: Axes, title: str, values: np.ndarray, norm: Normalize, colours: Colormap,
          image: np.ndarray | None = None) -> Any:
-    """A map with its colour bar, which is returned."""
+    """Draw a map with its colour bar, and return the colour bar."""
     _head(axes, title)
     if image is not None:
         axes.imshow(image.mean(2), cmap='gray', vmin=0, vmax=255)

@@ -1,4 +1,4 @@
-"""What a trained model predicts for an image, and the maps that explain it."""
+"""Predictions of a trained model for an image, and the maps that explain them."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
@@ -36,13 +36,13 @@ class Model:
         self.classes: tuple[str, ...] = self.model.dataset_meta['classes']
 
     def predict(self, path: str | Path) -> Prediction:
-        """The prediction for one image.
+        """Predict one image.
 
         Args:
-            path: of the file.
+            path: path of the file.
 
         Raises:
-            ImageError: it cannot be read.
+            ImageError: the file cannot be read.
         """
         return Prediction(self, self.images.batch([path]))
 
@@ -51,24 +51,24 @@ class Model:
 
         Args:
             image: RGB.
-            sample: with predictions or annotations.
+            sample: data sample with predictions or annotations.
             which: ``'pred'`` or ``'gt'``.
         """
-        # A class that the losses leave out may be predicted all the same.
+        # A model may predict a class that its losses ignore.
         ignored = [label for label in ignored_labels(self.config) if which == 'gt' or label >= len(self.classes)]
         return drawing.draw(image, sample.cpu(), which, self.classes, self.model.dataset_meta['palette'], ignored)
 
 
 class Prediction:
-    """What a model predicts for one image.
+    """The prediction of a model for one image.
 
     Args:
         model: the model.
         batch: the image, from its pipeline.
 
     Attributes:
-        sample: the predictions, as the model's library holds them.
-        note: what Grad-CAM explains where that is not what the picture shows; empty elsewhere.
+        sample: the predictions, as a data sample of the model's library.
+        note: what Grad-CAM explains if it differs from the picture, or why it explains nothing; otherwise empty.
     """
 
     def __init__(self, model: Model, batch: dict[str, Any]) -> None:
@@ -77,7 +77,7 @@ class Prediction:
         self.inputs: Tensor = prepared['inputs']
         self.samples: list[Any] = prepared['data_samples']
         with torch.no_grad():
-            # Copies: mmdet writes its predictions into the samples, and Grad-CAM predicts again.
+            # Clone, because mmdet writes its predictions into the samples and Grad-CAM predicts again.
             self.sample = model.model.predict(self.inputs, [sample.clone() for sample in self.samples])[0]
         self.has_no_box = 'pred_instances' in self.sample and len(self.sample.pred_instances) == 0
         self.note = self._note()
@@ -88,10 +88,10 @@ class Prediction:
         return self.model.draw(load_image(self.sample.img_path), self.sample, 'pred')
 
     def attentions(self, places: Sequence[maps.Place]) -> list[maps.Attention]:
-        """The maps of DMSCA modules.
+        """Compute the maps of DMSCA modules.
 
         Args:
-            places: of the modules.
+            places: places of the modules.
         """
         found = []
         for place, shown in zip(places, maps.explain(self.model.model, places, self.inputs), strict=True):
@@ -103,10 +103,10 @@ class Prediction:
         return found
 
     def grad_cam(self, places: Sequence[maps.Place]) -> grad_cam.Cam:
-        """Grad-CAM of the predictions; zero everywhere where a detector predicts no box.
+        """Compute Grad-CAM of the predictions. It is zero everywhere if a detector predicts no box.
 
         Args:
-            places: of blocks, at most one a stage.
+            places: places of blocks, at most one in each stage.
         """
         if self.has_no_box:
             found = {place.stage: np.zeros(self.sample.ori_shape[:2]) for place in places}
@@ -131,10 +131,10 @@ class Prediction:
         if self.has_no_box:
             return 'finds nothing: there is no score to explain'
         if 'pred_instances' in self.sample and (best := self.sample.pred_instances.scores.max()) < SCORE:
-            return f'finds nothing of score {SCORE} or above: its best, {best:.2f}, is explained'
+            return f'finds nothing with a score of {SCORE} or above: its best, {best:.2f}, is explained'
         if 'pred_sem_seg' in self.sample and 'background' in self.model.classes and (
                 self.sample.pred_sem_seg.data == self.model.classes.index('background')).all():
-            return 'finds background alone, which is explained'
+            return 'finds only background, which is explained'
         return ''
 
 
@@ -142,7 +142,7 @@ def number_equal_names(models: Sequence[Model]) -> None:
     """Number the models whose checkpoints are in folders of the same name.
 
     Args:
-        models: those of one figure; their names are changed in place.
+        models: models of one figure; their names are changed in place.
     """
     names = [model.name for model in models]
     for number, model in enumerate(models, start=1):
@@ -151,10 +151,10 @@ def number_equal_names(models: Sequence[Model]) -> None:
 
 
 def load_image(path: str | Path) -> Image.Image:
-    """An image file as RGB, turned as its EXIF orientation asks, as OpenCV turns it.
+    """Load an image file as RGB, rotated according to its EXIF orientation, as in OpenCV.
 
     Args:
-        path: of the file.
+        path: path of the file.
     """
     with Image.open(path) as file:
         return ImageOps.exif_transpose(file).convert('RGB')

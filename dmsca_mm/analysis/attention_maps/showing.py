@@ -1,4 +1,4 @@
-"""From a config, a checkpoint and images to figures of DMSCA maps or Grad-CAM."""
+"""Draw figures of DMSCA maps or Grad-CAM from a config, a checkpoint and images."""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -17,17 +17,17 @@ from .prediction import Model, load_image, number_equal_names
 def show_attention(config: str, weights: str, images: Sequence[str], out: str, stages: Sequence[int] | None = None,
                    blocks: str = 'last', grad_cam: bool = False, beside: Sequence[tuple[str, str]] = (),
                    cfg_options: dict[str, Any] | None = None, plugin: str | None = None) -> list[Path]:
-    """Draw the attention of a model, a figure for each image.
+    """Draw the attention of a model, one figure for each image.
 
     Args:
         config: see :func:`inference.open_model`.
         weights: path of the checkpoint.
-        images: paths of image files, and of folders of them.
+        images: paths of image files or of folders of image files.
         out: folder for the figures.
-        stages: of the backbone, counted from 1; None for all that have a DMSCA module.
+        stages: stages of the backbone, counted from 1; None for all that have maps.
         blocks: ``'last'`` of each stage or ``'all'``.
         grad_cam: draw Grad-CAM instead, which needs no DMSCA in the model.
-        beside: config and checkpoint of further models, whose Grad-CAM is drawn below.
+        beside: config and checkpoint of each additional model, drawn below; implies ``grad_cam``.
         cfg_options: entries that override the config's.
         plugin: see :func:`config.load_config`.
 
@@ -35,8 +35,8 @@ def show_attention(config: str, weights: str, images: Sequence[str], out: str, s
         The paths of the figures.
 
     Raises:
-        UsageError: no DMSCA in the model, a stage that it has not, a checkpoint of another config, an image that
-            cannot be read; nothing has been written then.
+        UsageError: the model has no DMSCA or lacks a stage, the checkpoint is of another config, or an image cannot be
+            read. Nothing has been written then.
     """
     models = [Model(config, weights, cfg_options, plugin), *(Model(*other) for other in beside)]
     number_equal_names(models)
@@ -49,7 +49,7 @@ def show_attention(config: str, weights: str, images: Sequence[str], out: str, s
     if len({path.stem for path in files}) < len(files):
         raise UsageError(f'two of the {len(files)} images have the same name, so their figures would be one file: '
                          'call the tool once for each')
-    for path in files:  # before any figure; one at a time, because a folder may exceed the memory
+    for path in files:  # before any figure; one at a time, because a folder may not fit into memory
         for model in models:
             model.images.batch([path])
     paths = []
@@ -69,7 +69,7 @@ def show_attention(config: str, weights: str, images: Sequence[str], out: str, s
 
 
 def _image_files(paths: Sequence[str | Path]) -> list[Path]:
-    """Image files; a folder is replaced by the image files in it, sorted by name."""
+    """Return image files. A folder is replaced by the image files in it, sorted by name."""
     found = []
     for path in map(Path, paths):
         inside = sorted(file for file in path.iterdir() if file.suffix.lower() in SUFFIXES) if path.is_dir() else [path]

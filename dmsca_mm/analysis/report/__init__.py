@@ -1,1 +1,1 @@
-"""The report of a training: one HTML file."""
+"""Report of a training as one HTML file."""

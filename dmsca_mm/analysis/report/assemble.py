@@ -1,4 +1,4 @@
-"""The report of a training as one HTML page."""
+"""Assemble the report of a training as one HTML page."""
 from __future__ import annotations
 
 import base64
@@ -13,7 +13,7 @@ from markupsafe import Markup
 from PIL import Image
 
 from ...checkpoint.newest import newest
-from ...checkpoint.writing import write_whole
+from ...checkpoint.writing import write_atomically
 from ...errors import UsageError
 from ...runtime.config import load_config
 from ..attention_maps.prediction import Model
@@ -28,21 +28,20 @@ _PATH = re.compile(r"""(?<=['"])/[^'"\n]+|(?<![\w.:/<-])/[\w.+@~%-]+(?:/[\w.+@~%
 
 
 def write_report(work_dir: str | Path, out: str | Path | None = None, images: int = 4) -> Path:
-    """Report a training in one HTML file that needs no other file.
+    """Write the report of a training as one self-contained HTML file.
 
-    Where a section cannot be made, such as pictures without the data, the reason stands in its place.
+    If a section cannot be made, such as pictures without the data, it shows the reason instead.
 
     Args:
-        work_dir: of the training.
-        out: the file; by default ``report.html`` in the work directory.
-        images: how many of the first test images are shown with the newest checkpoint's predictions; 0 for none.
+        work_dir: work directory of the training.
+        out: path of the file; by default ``report.html`` in the work directory.
+        images: number of test images, from the first, shown with the newest checkpoint's predictions; 0 for none.
 
     Returns:
         The path of the file.
 
     Raises:
-        UsageError: a work directory without logs of a training, a negative number of images, a file that cannot be
-            written.
+        UsageError: the work directory has no training logs, ``images`` is negative, or the file cannot be written.
     """
     directory = Path(work_dir)
     path = directory / 'report.html' if out is None else Path(out)
@@ -52,12 +51,12 @@ def write_report(work_dir: str | Path, out: str | Path | None = None, images: in
     if path.is_dir():
         raise UsageError(f'{path} is a folder: give the name of a file with --out')
     page = _render(_contents(directory, history, images))
-    write_whole(page.encode(), path, 'give the command again, or another place with --out')
+    write_atomically(page.encode(), path, 'run the command again, or choose another file with --out')
     return path
 
 
 def without_places(text: str) -> str:
-    """A text with every absolute path cut down to its last part: a report names no folder of the machine."""
+    """Shorten every absolute path in a text to its last part, so that a report names no folder of the machine."""
     return _PATH.sub(lambda match: f'…/{Path(match[0]).name}', text.replace('file://', ''))
 
 
@@ -70,9 +69,9 @@ def _render(contents: dict[str, Any]) -> str:
 
 
 def _contents(directory: Path, history: History, images: int) -> dict[str, Any]:
-    """The variables of the template."""
+    """Return the variables of the template."""
     dumped = sorted(directory.glob('*.py'), key=lambda path: path.stat().st_mtime_ns, reverse=True)
-    # A test overwrites the config in the work directory; that of the training is beside its scalars.
+    # A test overwrites the config in the work directory; the one of the training is next to its scalars.
     source = next((path for path in (history.runs[-1] / 'vis_data/config.py', *dumped) if path.is_file()), None)
     config, reason = _tried(lambda: _config(source))
     cost, reason = (None, reason) if config is None else _tried(lambda: costs(config))
@@ -91,7 +90,7 @@ def _contents(directory: Path, history: History, images: int) -> dict[str, Any]:
 
 
 def _tried(make: Callable[[], Any]) -> tuple[Any, str]:
-    """The result and an empty text, or None and a sentence with the reason."""
+    """Return the result and an empty text, or None and a sentence with the reason."""
     try:
         return make(), ''
     except UsageError as error:
@@ -106,7 +105,7 @@ def _config(source: Path | None) -> Any:
 
 
 def _examples(directory: Path, source: Path | None, count: int) -> tuple[str, list[Example]]:
-    """A sentence on the pictures, and the pictures."""
+    """Return a sentence about the pictures, and the pictures."""
     if source is None:
         raise UsageError('the work directory holds no config')
     checkpoint, _ = newest(directory)

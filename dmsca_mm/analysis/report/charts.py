@@ -1,4 +1,4 @@
-"""The charts of the report: what the log has of the training and of each DMSCA module, over the iterations."""
+"""Charts of the report: logged scalars of the training and of each DMSCA module over the iterations."""
 from __future__ import annotations
 
 import math
@@ -10,21 +10,21 @@ from .results import TIMES
 
 OF_MODULES = {'temperature': 'Temperature τ', 'gate_mean': 'Mean fusion gate (1: channel branch, 0: spatial branch)',
               'gradient_norm': 'Norm of the gradient'}
-"""The scalars of a DMSCA module that are drawn, and their titles."""
+"""Scalars of a DMSCA module that are drawn, and their titles."""
 
 Chart = tuple[str, str]
 """A title and an SVG element."""
 
 
 def curves(history: History) -> list[Chart]:
-    """Losses, learning rate, gradient norm and metrics; a metric that has one value only is not drawn."""
+    """Draw losses, learning rate, gradient norm and metrics; a metric with only one value is omitted."""
     training, validations = history.of('training'), history.of('validation')
     chosen = [('Losses', training, [name for name in names(training) if 'loss' in name]),
               ('Learning rate', training, ['lr']), ('Norm of the gradient', training, ['grad_norm']),
               ('Validation', validations, [name for name in names(validations) if name not in TIMES])]
     drawn = []
     for title, lines, scalars in chosen:
-        above = -1 if lines is validations else -math.inf  # COCO's -1 is no value
+        above = -1 if lines is validations else -math.inf  # COCO uses -1 for a missing value
         found = [Curve(name, *series(lines, name, above)) for name in scalars]
         found = [curve for curve in found if len(curve.x) > (lines is validations)][:len(COLOURS)]
         if found:
@@ -33,7 +33,7 @@ def curves(history: History) -> list[Chart]:
 
 
 def attention(history: History) -> list[Chart]:
-    """The scalars of every DMSCA module, a colour for each stage."""
+    """Draw the scalars of every DMSCA module, with one colour for each stage."""
     lines, drawn = history.of('attention'), []
     for scalar, title in OF_MODULES.items():
         logarithmic = scalar == 'gradient_norm'

@@ -1,4 +1,4 @@
-"""The cost of a config's backbone with its plugins and without them."""
+"""Cost of a config's backbone with and without its plugins."""
 from __future__ import annotations
 
 import copy
@@ -20,12 +20,12 @@ from ...runtime.distributed import replace_sync_batch_norm
 
 @dataclass(frozen=True)
 class Costs:
-    """The cost of one backbone, with its plugins and without.
+    """Cost of one backbone, first with and then without its plugins.
 
     Attributes:
         size: width and height of the image, in pixels.
-        parameters: how many.
-        multiply_adds: of the convolutions and linear layers in a forward of the image.
+        parameters: number of parameters.
+        multiply_adds: number in one forward pass of the image, as counted by mmengine's ``FlopAnalyzer``.
     """
 
     size: tuple[int, int]
@@ -37,10 +37,10 @@ def costs(config: Config) -> Costs:
     """Count the parameters and multiply-adds.
 
     Args:
-        config: an OpenMMLab config whose model is checked; it stays as it is.
+        config: an OpenMMLab config whose model has been checked; it is not changed.
 
     Raises:
-        UsageError: there is no backbone, or it cannot be built or counted.
+        UsageError: the config has no backbone, or it cannot be built or counted.
     """
     config = copy.deepcopy(config)
     forget_pretrained(config.model)
@@ -62,15 +62,15 @@ def _count(settings: ConfigDict, size: tuple[int, int]) -> tuple[int, int]:
         nn.Module.train(backbone, False)
         for module in backbone.modules():
             if isinstance(module, DMSCA):
-                module.form = 'literal'  # the fast form computes the same in ways that mmengine does not count
+                module.form = 'literal'  # the fast form computes the same with operators that mmengine does not count
         analyzer = FlopAnalyzer(backbone, (image,)).unsupported_ops_warnings(False).uncalled_modules_warnings(False)
         return parameter_count(backbone)[''], int(analyzer.total())
-    except Exception as error:  # a backbone may be anybody's code, and mmengine has to trace it
+    except Exception as error:  # a backbone may be third-party code, and mmengine must trace it
         raise UsageError(f'{settings.type} could not be counted: {type(error).__name__}: {error}') from error
 
 
 def _test_size(config: Config) -> tuple[int, int]:
-    """Width and height to which the test pipeline resizes an image, 224×224 where it does not resize."""
+    """Return the width and height to which the test pipeline resizes an image, or 224×224 if it does not resize."""
     for step in test_pipeline(config):
         if 'Resize' in str(step['type']) and isinstance(step.get('scale'), (list, tuple)):
             return tuple(int(side) for side in step['scale'])

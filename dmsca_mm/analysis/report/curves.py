@@ -1,4 +1,4 @@
-"""Small charts of a training as SVG inside an HTML page, in the page's colours."""
+"""Small SVG charts of a training for an HTML page, in the page's colours."""
 from __future__ import annotations
 
 import html
@@ -15,10 +15,10 @@ from numpy import log
 from ..plotting import coinciding
 
 COLOURS = ('#3b82d0', '#e0663a', '#2a9d62', '#a95bd1', '#c28f10', '#d1457e', '#1a9aa0', '#7f858d', '#8f6b4e', '#6b6fd6')
-"""Of the lines: each is visible on white and on black."""
+"""Colours of the lines, each visible on white and on black."""
 
 _INK = '#0a0b0c'
-"""Replaced by the page's text colour after matplotlib has drawn."""
+"""Placeholder for the page's text colour, which replaces it after drawing."""
 _STYLE = {
     'svg.fonttype': 'none', 'text.parse_math': False, 'font.family': ['DejaVu Sans', 'sans-serif'], 'font.size': 8,
     'text.color': _INK, 'axes.labelcolor': _INK, 'axes.edgecolor': _INK, 'xtick.color': _INK, 'ytick.color': _INK,
@@ -33,9 +33,9 @@ class Curve:
     """One line of a chart.
 
     Attributes:
-        label: its name; curves of one name share a colour and an entry of the legend.
-        x: iterations, rising, at least one.
-        y: as many, finite.
+        label: name of the curve; curves of the same name share a colour and a legend entry.
+        x: iterations, increasing, at least one.
+        y: finite values, one for each of ``x``.
     """
 
     label: str
@@ -44,20 +44,20 @@ class Curve:
 
 
 def line_chart(title: str, curves: Sequence[Curve], logarithmic: bool = False) -> str:
-    """An ``<svg>`` element with the curves over the iterations; its label gives the first and last value of each.
+    """Draw curves over the iterations as an ``<svg>`` element, labelled with the first and last value of each.
 
-    A curve that coincides with an earlier one is dashed, and the legend names that one.
+    A curve that coincides with an earlier one is dashed, and the legend names the earlier one.
 
     Args:
-        title: for screen readers; it is not drawn.
-        curves: at least one.
-        logarithmic: the vertical axis; values must be above 0.
+        title: title for screen readers; it is not drawn.
+        curves: curves of the chart, at least one.
+        logarithmic: use a logarithmic vertical axis; values must be above 0.
     """
     lines: dict[str, list[tuple[Sequence[float], Sequence[float]]]] = {}
     for curve in curves:
         lines.setdefault(curve.label, []).append((curve.x, log(curve.y) if logarithmic else curve.y))
     labels, covered = list(lines), coinciding(lines)
-    with matplotlib.rc_context({**_STYLE, 'svg.hashsalt': title}):  # the same curves give the same text
+    with matplotlib.rc_context({**_STYLE, 'svg.hashsalt': title}):  # deterministic output
         figure = Figure(figsize=(3.7, 2.5), layout='constrained')
         axes = figure.add_subplot()
         for curve in curves:
@@ -96,10 +96,10 @@ def _span(values: Sequence[float]) -> str:
 
 
 def _inline(svg: str, label: str) -> str:
-    """The element alone, without what would clash with other charts on the page."""
+    """Return only the SVG element, without parts that would clash with other charts on the page."""
     svg = svg[svg.index('<svg'):]
     svg = re.sub(r'<metadata>.*?</metadata>\s*', '', svg, flags=re.DOTALL)
     svg = re.sub(r'<g id="[^"]*"', '<g', svg)
-    svg = re.sub(r' d="[^"]*"', lambda path: re.sub(r'(\.\d\d)\d+', r'\1', path[0]), svg)  # hundredths of a point do
+    svg = re.sub(r' d="[^"]*"', lambda path: re.sub(r'(\.\d\d)\d+', r'\1', path[0]), svg)  # 1/100 point is enough
     svg = svg.replace(_INK, 'currentColor')
     return svg.replace('<svg', f'<svg role="img" aria-label="{html.escape(label)}"', 1)

@@ -1,4 +1,4 @@
-"""The predictions for the first test images, beside the annotations."""
+"""Predictions for the first test images, next to the annotations."""
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -21,13 +21,13 @@ from ..plotting import rendered
 
 @dataclass(frozen=True)
 class Example:
-    """One image.
+    """Pictures of one test image.
 
     Attributes:
-        path: of the image.
-        truth: the picture of the annotations; None where the pipeline of the data set loads none.
-        prediction: the picture of the predictions.
-        maps: the factors of the last DMSCA module of each stage; empty for a model without.
+        path: path of the image.
+        truth: the annotations; None if the pipeline of the data set loads none.
+        prediction: the predictions.
+        maps: the mean factors of the last DMSCA module of each stage; empty for a model without DMSCA.
     """
 
     path: Path
@@ -37,14 +37,14 @@ class Example:
 
 
 def examples(model: Model, count: int) -> list[Example]:
-    """The first images of the test data.
+    """Draw the first images of the test data.
 
     Args:
         model: a detector, segmenter or classifier.
-        count: how many images, at least 1; fewer where the data have fewer.
+        count: maximum number of images, at least 1.
 
     Raises:
-        UsageError: the data are missing or cannot be read, or the model predicts neither boxes nor classes.
+        UsageError: the data are missing or cannot be read, or the model fails or predicts neither boxes nor classes.
     """
     config = model.config
     check_data(config, ('test_dataloader',), measured=False)
@@ -57,7 +57,7 @@ def examples(model: Model, count: int) -> list[Example]:
             found.append(_example(sample, model))
     except UsageError:
         raise
-    except Exception as error:  # data sets, pipelines and models may be anybody's code: they may fail in any way
+    except Exception as error:  # data sets, pipelines and models may be third-party code and fail in any way
         raise UsageError(f'the model could not be run on the test images: {type(error).__name__}: {error}') from error
     return found
 

@@ -1,4 +1,4 @@
-"""The scalars that trainings left in a work directory; a resumed training is joined to one history."""
+"""Read the scalars that a training logged in a work directory. The runs of a resumed training are joined."""
 from __future__ import annotations
 
 import json
@@ -10,7 +10,7 @@ from pathlib import Path
 from ...errors import UsageError
 
 ATTENTION = 'attention/'
-"""What the names of scalars begin with that :mod:`dmsca_mm.runtime.hooks.attention_log` writes."""
+"""Prefix of the scalar names that :mod:`dmsca_mm.runtime.hooks.attention_log` writes."""
 
 
 @dataclass(frozen=True)
@@ -19,9 +19,9 @@ class Line:
 
     Attributes:
         kind: ``'training'``, ``'attention'`` or ``'validation'``.
-        iteration: of the training, counted from 1. A validation has that of the last line before it, because its own
-            step counts epochs or iterations, depending on the config.
-        run: the folder of the work directory that holds the log, named by the time at which it began.
+        iteration: iteration of the training, counted from 1. A validation has that of the preceding line, because its
+            own step counts epochs or iterations, depending on the config.
+        run: name of the folder in the work directory that holds the log, usually the time when the run began.
         values: numbers by name.
     """
 
@@ -33,12 +33,12 @@ class Line:
 
 @dataclass(frozen=True)
 class History:
-    """What a training logged.
+    """The log of a training.
 
     Attributes:
-        lines: in the order of the iterations.
+        lines: the lines in the order of the iterations.
         runs: folders of its runs, oldest first: one, and one more for each time it was resumed.
-        broken: number of lines that could not be read and are left out.
+        broken: number of lines that could not be read and were skipped.
     """
 
     lines: list[Line]
@@ -46,19 +46,19 @@ class History:
     broken: int
 
     def of(self, kind: str) -> list[Line]:
-        """The lines of one kind."""
+        """Return the lines of one kind."""
         return [line for line in self.lines if line.kind == kind]
 
 
 def series(lines: Iterable[Line], name: str, above: float = -math.inf) -> tuple[list[int], list[float]]:
-    """Iterations and values of one scalar, where it is finite and above a bound."""
+    """Return the iterations and values of one scalar where it is finite and above a bound."""
     points = [(line.iteration, line.values[name]) for line in lines
               if math.isfinite(line.values.get(name, math.nan)) and line.values[name] > above]
     return [iteration for iteration, _ in points], [value for _, value in points]
 
 
 def names(lines: Iterable[Line]) -> list[str]:
-    """The scalars of some lines, in the order of their first appearance."""
+    """Return the names of the scalars in some lines, in the order of their first appearance."""
     return list(dict.fromkeys(name for line in lines for name in line.values))
 
 
@@ -66,7 +66,7 @@ def read_history(directory: Path) -> History:
     """Read every ``TIMESTAMP/vis_data/scalars.json`` of a work directory; where two runs overlap, the later one counts.
 
     Raises:
-        UsageError: no such folder, no log in it, or no line of a training in any log.
+        UsageError: the folder does not exist, holds no log, or its logs have no line of a training.
     """
     if not directory.is_dir():
         raise UsageError(f'work directory {directory} does not exist or is no folder: give the one that a training '
@@ -95,7 +95,7 @@ def read_history(directory: Path) -> History:
 
 
 def _entries(path: Path) -> tuple[list[tuple[str, int, dict[str, float]]], int]:
-    """Kind, step and numbers of each line; the number of broken lines, such as the last one of a killed run."""
+    """Return kind, step and numbers of each line, and the number of broken lines, such as the last of a killed run."""
     found, broken = [], 0
     for text in path.read_text(errors='replace').splitlines():
         try:

@@ -1,4 +1,4 @@
-"""What mmengine's runs left beside their scalars: results of tests, tables of classes, the environment."""
+"""Read what mmengine's runs leave besides their scalars: test results, class tables, the environment."""
 from __future__ import annotations
 
 import json
@@ -8,14 +8,14 @@ from datetime import datetime
 from pathlib import Path
 
 TIMES = ('time', 'data_time')
-"""Scalars of a validation or test that are no metrics."""
+"""Scalars of a validation or test that are not metrics."""
 OMITTED = ('PyTorch compiling details', 'MUSA available', 'mp_cfg', 'dist_cfg')
-"""Entries of mmengine's environment that the report leaves out."""
+"""Entries of mmengine's environment that the report omits."""
 
 _DATED = re.compile(r'^(\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) - mmengine', re.MULTILINE)
 _TESTED = re.compile(r'Load checkpoint from (.+)')
 _CLASS_HEADS = ('class', 'category')
-"""The head of the first column in the class tables of mmseg and mmdet."""
+"""Heading of the first column in the class tables of mmseg and mmdet."""
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,8 @@ class Test:
     """The last test of a work directory.
 
     Attributes:
-        run: its folder.
-        checkpoint: name of the file that was tested; empty where the log does not have it.
+        run: folder of the test.
+        checkpoint: file name of the tested checkpoint; empty if the log does not name it.
         metrics: numbers by name.
     """
 
@@ -34,13 +34,13 @@ class Test:
 
 
 def last_test(directory: Path) -> Test | None:
-    """The newest test in a work directory whose results can be read, or None."""
+    """Return the newest test in a work directory whose results can be read, or None."""
     for path in sorted(directory.glob('*/*.json'), reverse=True):
         if path.stem != path.parent.name:
             continue
         try:
             metrics = {name: float(value) for name, value in json.loads(path.read_text()).items()}
-        except (ValueError, TypeError, AttributeError):  # the test was killed while it wrote
+        except (ValueError, TypeError, AttributeError):  # the test was killed while writing
             continue
         named = _TESTED.findall(_log(path.parent))
         return Test(path.parent, Path(named[-1].strip()).name if named else '', metrics)
@@ -48,13 +48,13 @@ def last_test(directory: Path) -> Test | None:
 
 
 def ended(run: Path) -> datetime | None:
-    """The time of the last line in the log of a run's folder."""
+    """Return the time of the last line in a run's log, or None."""
     dated = _DATED.findall(_log(run))
     return datetime.strptime(dated[-1], '%Y/%m/%d %H:%M:%S') if dated else None
 
 
 def class_table(run: Path) -> list[list[str]]:
-    """The last table of classes in the log of a run's folder, its head first; empty where there is none."""
+    """Return the last class table in a run's log, heading first; empty if there is none."""
     tables: list[list[list[str]]] = [[]]
     for line in _log(run).splitlines():
         if line.startswith('|'):
@@ -66,10 +66,10 @@ def class_table(run: Path) -> list[list[str]]:
 
 
 def environment(run: Path) -> dict[str, str]:
-    """What a run logged of its machine and libraries, without ``OMITTED``."""
+    """Return what a run logged about its machine and libraries, without ``OMITTED``."""
     block = re.search(r'^System environment:\n(.*?)\n-{20}', _log(run), re.DOTALL | re.MULTILINE)
     pairs = re.findall(r'^ {4}([^:\n]+): (.*)$', block[1], re.MULTILINE) if block else []
-    renamed = {'GPU number': 'processes'}  # mmengine counts processes, on the CPU too
+    renamed = {'GPU number': 'processes'}  # mmengine counts processes, even on the CPU
     return {renamed.get(name, name): value.strip() for name, value in pairs if name not in OMITTED}
 
 

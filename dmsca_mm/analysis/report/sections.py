@@ -1,4 +1,4 @@
-"""The text and the tables of the report."""
+"""Text and tables of the report."""
 from __future__ import annotations
 
 import platform
@@ -18,7 +18,7 @@ from .results import TIMES, Test, class_table, ended
 
 
 def subtitle(history: History, config: str) -> str:
-    """The config's name, empty where it is unknown; when the training began and ended; how often it was resumed."""
+    """Return the config's name if known, when the training began and ended, and how often it was resumed."""
     began, end = (f'{time.day} {time:%B %Y, %H:%M}' if time else ''
                   for time in (_began(history.runs[0]), ended(history.runs[-1])))
     resumed = len(history.runs) - 1
@@ -28,7 +28,7 @@ def subtitle(history: History, config: str) -> str:
 
 
 def tiles(history: History, test: Test | None, cost: Costs | None, config: Config | None) -> list[tuple[str, str]]:
-    """The figures in the head of the report, each with its description."""
+    """Return the key figures at the top of the report, each with its description."""
     training, validations = history.of('training'), history.of('validation')
     found = []
     metrics, source = (test.metrics, 'test') if test else (validations[-1].values, 'validation') if validations else (
@@ -42,16 +42,16 @@ def tiles(history: History, test: Test | None, cost: Costs | None, config: Confi
     unit = f'epochs; {last.iteration} iterations logged' if by_epoch else 'iterations'
     found.append((str(done), f'of {total} {unit}' if total else unit))
     if losses := series(training, 'loss')[1]:
-        found.append((_number(losses[-1]), f'loss at the end; it began with {_number(losses[0])}'))
+        found.append((_number(losses[-1]), f'final loss; it started at {_number(losses[0])}'))
     if times := series(training, 'time')[1]:
-        found.append((f'{median(times):.3g} s', 'an iteration (median)'))
+        found.append((f'{median(times):.3g} s', 'per iteration (median)'))
     if cost:
-        found.append((_share(*cost.parameters), "of the backbone's parameters are its plugins'"))
+        found.append((_share(*cost.parameters), "of the backbone's parameters belong to its plugins"))
     return found
 
 
 def figures(history: History, test: Test | None) -> dict[str, Any]:
-    """The table of the last validation and the last test, and that of the classes."""
+    """Return the table of the last validation and the last test, and the class table."""
     validations, columns = history.of('validation'), {}
     if validations:
         columns['last validation'] = validations[-1].values
@@ -65,12 +65,12 @@ def figures(history: History, test: Test | None) -> dict[str, Any]:
         if test.run.name < history.runs[-1].name:
             notes.append('The test is older than the last run of the training.')
     else:
-        notes.append('There is no test in this work directory: tools/test.py CONFIG CHECKPOINT makes one.')
+        notes.append('There is no test in this work directory: tools/test.py CONFIG CHECKPOINT runs one.')
     metrics = dict.fromkeys(name for column in columns.values() for name in column if name not in TIMES)
     rows = [[name, *(_number(column[name]) if name in column else '' for column in columns.values())]
             for name in metrics]
     if columns and not rows:
-        notes.append('They gave no figures, as where a detector finds nothing in any image.')
+        notes.append('They gave no metrics, which happens if a detector finds nothing in any image.')
     if any('–' in row for row in rows):
         notes.append('–: the data have no object of this kind.')
     of_test = class_table(test.run) if test else []
@@ -79,7 +79,7 @@ def figures(history: History, test: Test | None) -> dict[str, Any]:
 
 
 def notes(history: History) -> list[str]:
-    """What a reader of the curves should know of the log."""
+    """Return notes about the log for a reader of the curves."""
     found = []
     if len(history.of('validation')) == 1:
         found.append('There was one validation; its figures are in the table above.')
@@ -91,7 +91,7 @@ def notes(history: History) -> list[str]:
 
 
 def cost_rows(cost: Costs | None) -> list[list[str]]:
-    """The table of the backbone's cost with its plugins and without."""
+    """Return the table of the backbone's cost with and without its plugins."""
     if cost is None:
         return []
     width, height = cost.size
@@ -101,18 +101,18 @@ def cost_rows(cost: Costs | None) -> list[list[str]]:
 
 
 def cost_notes(history: History) -> list[str]:
-    """What was counted, and the time that was measured."""
-    found = ['Counted now, from the config: the convolutions and linear layers of a forward.']
+    """Return notes about what was counted, and the measured time."""
+    found = ['Counted from the config: convolutions, matrix products, norms and adaptive pooling of a forward pass.']
     times, waits = (series(history.of('training'), name)[1] for name in TIMES)
     if times:
         waiting = f', {median(waits):.2g} s of it waiting for data' if waits else ''
-        found.append(f"Measured in the training: {median(times):.3g} s an iteration, the median of the log's lines"
+        found.append(f"Measured in the training: {median(times):.3g} s per iteration, the median of the log's lines"
                      f'{waiting}.')
     return found
 
 
 def versions() -> list[tuple[str, str]]:
-    """When the report was made, and with which libraries."""
+    """Return when the report was made, and with which libraries."""
     return [('made', f'{datetime.now():%Y-%m-%d %H:%M}'), ('dmsca_mm', __version__),
             ('Python', platform.python_version()), *requirements.versions('torch', 'numpy').items()]
 
@@ -128,5 +128,5 @@ def _share(total: int, without: int) -> str:
 def _began(run: Path) -> datetime | None:
     try:
         return datetime.strptime(run.name, '%Y%m%d_%H%M%S')
-    except ValueError:  # a run may be given another name
+    except ValueError:  # a run may have another name
         return None

@@ -1,4 +1,4 @@
-"""Performance under the fifteen common corruptions: the images, the figures, table and picture."""
+"""Performance under the fifteen common corruptions: images, metrics, table and picture."""
 from .corruptions import CORRUPTIONS, GROUPS, SEVERITIES, check_severities, chosen, corrupt, library
 from .presentation import picture, table
 from .summary import Summary

@@ -1,25 +1,25 @@
-"""Metrics that are stored as soon as they are there, and found again by the next call."""
+"""Metrics that are stored as soon as they are computed, and reused by the next call."""
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
-from ...checkpoint.writing import write_whole
+from ...checkpoint.writing import write_atomically
 from ...errors import UsageError
 
 Cell = tuple[str, int]
 """A corruption and a severity."""
 Metrics = dict[str, float | None]
 CLEAN: Cell = ('clean', 0)
-"""The images as they are."""
+"""The clean images."""
 
 
 class Cells:
-    """A folder with a JSON file for each cell, all of them of one model on the same data.
+    """A folder with one JSON file for each cell, all of one model on the same data.
 
     Args:
-        folder: need not exist.
-        identity: what distinguishes models and data: for ``'checkpoint'`` and ``'config'`` a hash.
+        folder: path of the folder, which need not exist.
+        identity: hashes that identify the model and the data, with the keys ``'checkpoint'`` and ``'config'``.
     """
 
     def __init__(self, folder: Path, identity: dict[str, str]) -> None:
@@ -27,10 +27,10 @@ class Cells:
         self.identity = identity
 
     def read(self) -> dict[Cell, Metrics]:
-        """All cells that are there.
+        """Read all stored cells.
 
         Raises:
-            UsageError: a file of another model or data, or one that is none of these.
+            UsageError: a file is of another model or other data, or is not a cell.
         """
         found = {}
         for path in sorted(self.folder.glob('*.json')):
@@ -39,7 +39,7 @@ class Cells:
                 corruption, severity = path.stem.rsplit('_', 1)
                 found[corruption, int(severity)] = content['metrics']
             except (ValueError, KeyError, TypeError):
-                raise UsageError(f'{path} is no cell of earlier results: remove it, it is then made anew') from None
+                raise UsageError(f'{path} is no cell of earlier results: remove it to run the test again') from None
             for what, value in self.identity.items():
                 if content.get(what) != value:
                     raise UsageError(f'{self.folder} holds results of another {what}, by its SHA-256: choose another '
@@ -47,13 +47,13 @@ class Cells:
         return found
 
     def write(self, cell: Cell, metrics: Metrics) -> None:
-        """Store a cell, whole or not at all.
+        """Store a cell with an atomic write.
 
         Raises:
-            UsageError: it cannot be written.
+            UsageError: the file cannot be written.
         """
         content = json.dumps(dict(self.identity, metrics=metrics), indent=1)
-        write_whole(content.encode(), self.folder / f'{cell[0]}_{cell[1]}.json', 'give the same command again')
+        write_atomically(content.encode(), self.folder / f'{cell[0]}_{cell[1]}.json', 'run the same command again')
 
     def drop(self) -> None:
         """Remove every cell."""

@@ -1,6 +1,6 @@
-"""The fifteen common corruptions, each in five severities, of one image at a time and repeatable.
+"""The fifteen common corruptions in five severities, applied deterministically to one image at a time.
 
-Source: Hendrycks & Dietterich 2019 (arXiv 1903.12261), for images of any size Michaelis et al. 2019 (arXiv 1907.07484),
+Source: Hendrycks & Dietterich 2019 (arXiv 1903.12261); for images of any size Michaelis et al. 2019 (arXiv 1907.07484),
 whose package `imagecorruptions` computes them.
 """
 from __future__ import annotations
@@ -22,18 +22,18 @@ GROUPS = {
 }
 CORRUPTIONS = tuple(name for group in GROUPS.values() for name in group)
 SEVERITIES = (1, 2, 3, 4, 5)
-LEAST_SIDE = 32  # pixels; the package takes nothing smaller
+LEAST_SIDE = 32  # pixels; the package refuses smaller images
 PACKAGE = 'imagecorruptions-imaug'
 
 _WITH_SEED = ('impulse_noise', 'glass_blur')
-"""Those that draw from a generator of their own, made from an argument; all others draw from numpy's global one."""
+"""Corruptions that take a seed for their own generator; all others use numpy's global generator."""
 
 
 def chosen(names: Sequence[str]) -> tuple[str, ...]:
-    """Corruptions by name or by the name of their group, in the order of :data:`CORRUPTIONS`, each once.
+    """Select corruptions by name or group name. Each is returned once, in the order of :data:`CORRUPTIONS`.
 
     Raises:
-        UsageError: one is neither.
+        UsageError: a name is neither.
     """
     for name in names:
         if name not in GROUPS and name not in CORRUPTIONS:
@@ -44,10 +44,10 @@ def chosen(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def check_severities(severities: Sequence[int]) -> None:
-    """Refuse severities that there are not.
+    """Refuse unknown severities.
 
     Raises:
-        UsageError: one is not of :data:`SEVERITIES`.
+        UsageError: a severity is not in :data:`SEVERITIES`.
     """
     for severity in severities:
         if severity not in SEVERITIES:
@@ -56,13 +56,13 @@ def check_severities(severities: Sequence[int]) -> None:
 
 @cache
 def library() -> ModuleType:
-    """The package that computes the corruptions.
+    """Import the package that computes the corruptions.
 
     Raises:
-        UsageError: it is missing, or another takes its import name.
+        UsageError: the package is missing; another one with the same import name does not count.
     """
     try:
-        version(PACKAGE)  # an older package has the same import name, and two functions that cannot be seeded
+        version(PACKAGE)  # an older package has the same import name but two functions that cannot be seeded
         import imagecorruptions
     except ImportError as error:
         raise UsageError(f'{PACKAGE}, which computes the corruptions, cannot be used ({error}): run "pip install '
@@ -71,17 +71,17 @@ def library() -> ModuleType:
 
 
 def corrupt(image: np.ndarray, corruption: str, severity: int, seed: int) -> np.ndarray:
-    """A corrupted copy of an image. The same arguments give the same bytes in any process and in any order.
+    """Return a corrupted copy of an image. The same arguments give the same bytes in any process and in any order.
 
     Args:
-        image: (H, W, 3) uint8, BGR as OpenMMLab has it; at least 32 pixels a side.
+        image: (H, W, 3) uint8, BGR as in OpenMMLab, at least 32 pixels on each side.
         corruption: one of :data:`CORRUPTIONS`.
         severity: 1 (weak) to 5.
-        seed: of the random numbers, 0 to 2³² - 1. numpy's global generator is left as it was.
+        seed: seed of the random numbers, 0 to 2³² - 1. The state of numpy's global generator is restored.
 
     Raises:
-        ImageError: an image of another shape or type, or too small.
-        UsageError: an unknown corruption or severity, or the package is missing.
+        ImageError: the image has another shape or type, or is too small.
+        UsageError: the corruption or severity is unknown, or the package is missing.
     """
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         raise ImageError(f'an image of shape {image.shape} and type {image.dtype} cannot be corrupted: it must be '

@@ -1,4 +1,4 @@
-"""One trained model, tested on its data under one corruption after another."""
+"""Test one trained model on its data under one corruption after another."""
 from __future__ import annotations
 
 import copy
@@ -20,18 +20,18 @@ from .transform import CorruptImage, insert
 
 
 class Evaluation:
-    """A model, loaded once, that is called with (corruption, severity) and gives all metrics of its evaluator.
+    """A model that is loaded once. Calling it with (corruption, severity) returns all metrics of its evaluator.
 
     Args:
         config: see :func:`config.load_config`.
         weights: path of the checkpoint; it must be of a model of this config.
         options: entries that override the config's.
         plugin: see :func:`config.load_config`.
-        alone: no other process works beside this one: without a GPU, it may have several threads and data workers.
-        number: of this process, from 0; it chooses the GPU.
+        alone: whether this is the only process. Without a GPU, it may then use several threads and data workers.
+        number: number of this process, from 0; it selects the GPU.
 
     Raises:
-        UsageError: those of :func:`inference.open_model`.
+        UsageError: as :func:`inference.open_model`.
     """
 
     def __init__(self, config: str, weights: str, options: dict[str, Any] | None, plugin: str | None, alone: bool,
@@ -48,23 +48,23 @@ class Evaluation:
         images.replace_loaders(self.loader, {})
         evaluators = self.config.test_evaluator
         for one in evaluators if isinstance(evaluators, (list, tuple)) else [evaluators]:
-            one.pop('outfile_prefix', None)  # mmdet reads such a file again, and every process would write the same
+            one.pop('outfile_prefix', None)  # mmdet reads this file back, and all processes would write to the same one
         with readable_errors():
             self.evaluator = Evaluator(evaluators)
 
     @torch.no_grad()
     def __call__(self, cell: Cell) -> Metrics:
-        """Test once.
+        """Run one test.
 
         Args:
-            cell: what the images go through; :data:`cells.CLEAN` leaves them as they are.
+            cell: corruption and severity of the images; :data:`cells.CLEAN` leaves them unchanged.
 
         Returns:
-            The metrics; None for one without a value: mmdet has -1 for sizes of which there is no object. Empty where
+            The metrics; None for a metric without a value: mmdet uses -1 for object sizes that do not occur. Empty if
             a detector finds nothing in any image.
 
         Raises:
-            UsageError: an image that cannot be read or corrupted, a full GPU, a data set that cannot be built.
+            UsageError: an image cannot be read or corrupted, the GPU memory is full, or the data set cannot be built.
         """
         loader = copy.deepcopy(self.loader)
         if cell != CLEAN:

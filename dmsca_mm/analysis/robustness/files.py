@@ -1,4 +1,4 @@
-"""What a measurement leaves for people and for programs: robustness.json, robustness.md, robustness.png."""
+"""Write the results of a measurement: robustness.json, robustness.md and robustness.png."""
 from __future__ import annotations
 
 import json
@@ -7,7 +7,7 @@ import sys
 from datetime import date
 from pathlib import Path
 
-from ...checkpoint.writing import write_whole
+from ...checkpoint.writing import write_atomically
 from ...compat import requirements
 from . import Summary, picture, table
 from .cells import CLEAN, Cell, Metrics
@@ -17,13 +17,13 @@ def write_results(folder: Path, summary: Summary, metrics: dict[Cell, Metrics], 
     """Write the three files.
 
     Args:
-        folder: where they go.
-        summary: of the cells that were asked for.
-        metrics: all of each cell and of the clean images.
+        folder: folder of the files.
+        summary: summary of the requested cells.
+        metrics: all metrics of each cell and of the clean images.
         source: config, checkpoint and their hashes.
 
     Raises:
-        UsageError: one cannot be written.
+        UsageError: a file cannot be written.
     """
     title = f'{Path(source["config"].split("::")[-1]).stem} with {Path(source["checkpoint"]).name}'
     command, today = shlex.join(sys.argv), date.today().isoformat()
@@ -39,4 +39,4 @@ def write_results(folder: Path, summary: Summary, metrics: dict[Cell, Metrics], 
                       'each group of corruptions](robustness.png)', '', f'`{command}`, {today}', ''])
     for name, data in (('robustness.json', json.dumps(content, indent=1).encode()), ('robustness.md', page.encode()),
                        ('robustness.png', picture(summary, title))):
-        write_whole(data, folder / name, 'give the same command again')
+        write_atomically(data, folder / name, 'run the same command again')

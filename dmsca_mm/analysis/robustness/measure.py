@@ -1,4 +1,4 @@
-"""A model's performance under the common corruptions, measured with its config's own test."""
+"""Measure a model's performance under the common corruptions with its config's own test."""
 from __future__ import annotations
 
 import copy
@@ -28,7 +28,7 @@ from .files import write_results
 from .pool import deal
 
 MOST_PROCESSES = 8
-"""Without a GPU and unless ``--processes`` is given, no more: each has a copy of the model and of its images."""
+"""Default limit of processes without a GPU; each holds a copy of the model and of its images."""
 
 
 def measure(config: str, weights: str, out: str | None = None, corruptions: Sequence[str] = tuple(GROUPS),
@@ -37,27 +37,27 @@ def measure(config: str, weights: str, out: str | None = None, corruptions: Sequ
             plugin: str | None = None) -> Summary:
     """Test a checkpoint on clean and on corrupted images, and write table, picture and JSON.
 
-    Every test is stored as it ends, and a later call, also one that asks for more, takes it from there. It starts
-    processes of its own: a script that calls it needs ``if __name__ == '__main__':``.
+    Every test is stored when it ends, and later calls reuse it, also if they request more tests. The function starts
+    processes, so a script that calls it needs ``if __name__ == '__main__':``.
 
     Args:
         config: see :func:`config.load_config`; with ``test_dataloader`` and ``test_evaluator``.
         weights: path of the checkpoint; it must be of a model of this config.
-        out: folder of the results; None stands for ``work_dirs/NAME_OF_CONFIG/robustness``.
-        corruptions: names, or names of groups.
-        severities: of 1 to 5.
-        metric: one of the evaluator's; more must be better. None stands for the first of :data:`MAIN_METRICS`.
-        processes: at least 1; None stands for the number of GPUs, and without any for the CPU's cores, at most
+        out: folder of the results; defaults to ``work_dirs/NAME_OF_CONFIG/robustness``.
+        corruptions: names of corruptions or groups.
+        severities: severities from 1 to 5.
+        metric: a metric of the evaluator; higher must be better. Defaults to the first available :data:`MAIN_METRICS`.
+        processes: at least 1. Defaults to the number of GPUs or, without a GPU, of CPU cores, at most
             :data:`MOST_PROCESSES`.
         overwrite: drop earlier results in the folder.
-        images: how many of the test data, from the first; None for all.
+        images: number of test images, from the first; None for all.
         cfg_options: entries that override the config's.
         plugin: see :func:`config.load_config`.
 
     Raises:
-        UsageError: a name, a number, config, data or checkpoint that will not do; results of another model in the
-            folder; a process died. What was done is stored.
-        Stopped: by Ctrl-C; what was done is stored.
+        UsageError: a name, number, config, data set or checkpoint is invalid, the folder has results of another model,
+            or a process died. Finished tests are stored.
+        Stopped: Ctrl-C was pressed; finished tests are stored.
     """
     names = chosen(corruptions)
     check_severities(severities)
@@ -65,7 +65,7 @@ def measure(config: str, weights: str, out: str | None = None, corruptions: Sequ
         raise UsageError(f'--processes {processes} must be at least 1')
     library()
     cfg = _checked(config, cfg_options, plugin)
-    from .evaluation import Evaluation  # it needs mmcv, which load_config has asked for
+    from .evaluation import Evaluation  # needs mmcv, which load_config has checked for
     from .subset import take_first  # as above
     tested = take_first(cfg, images)
     if images is not None:
@@ -83,7 +83,7 @@ def measure(config: str, weights: str, out: str | None = None, corruptions: Sequ
         with (tqdm(total=len(wanted), initial=len(wanted) - len(missing), unit='test', desc='corruptions', leave=False)
               as bar, closing(deal(start, missing, processes)) as results):
             for cell, metrics in results:
-                if overwrite:  # not before the new model has shown that it works
+                if overwrite:  # only after the new model has produced a result
                     cells.drop()
                     overwrite = False
                 cells.write(cell, metrics)
@@ -93,8 +93,8 @@ def measure(config: str, weights: str, out: str | None = None, corruptions: Sequ
                 bar.update()
     except KeyboardInterrupt:
         there = sum(cell in done for cell in wanted)
-        raise Stopped(f'stopped: {there} of {len(wanted)} tests are stored in {cells.folder}; the same command goes on '
-                      'with the rest', signal.SIGINT) from None
+        raise Stopped(f'stopped: {there} of {len(wanted)} tests are stored in {cells.folder}; the same command '
+                      'continues with the rest', signal.SIGINT) from None
     values = {cell: _value(done[cell], name, cell) for cell in wanted}
     unit = '%' if is_percent(cfg) else ''
     clean = values.pop(CLEAN)
@@ -105,7 +105,7 @@ def measure(config: str, weights: str, out: str | None = None, corruptions: Sequ
 
 
 def _checked(name: str, options: dict[str, Any] | None, plugin: str | None) -> Config:
-    """The config, after everything that can be known before a process is started."""
+    """Return the config after all checks that are possible before a process is started."""
     config = load_config(name, options, plugin)
     from .transform import insert  # as above
     preflight.check_model(config)
@@ -120,7 +120,7 @@ def _checked(name: str, options: dict[str, Any] | None, plugin: str | None) -> C
 
 
 def _identity(config: Config, weights: str) -> dict[str, str]:
-    """Hashes of all that a result follows from, beside the versions of the libraries."""
+    """Return hashes of everything that determines a result, except the versions of the libraries."""
     checkpoint.read(weights)
     entries, loader = config.to_dict(), config.test_dataloader
     parts = dict(model=entries['model'], evaluator=entries['test_evaluator'],
@@ -131,13 +131,13 @@ def _identity(config: Config, weights: str) -> dict[str, str]:
 
 
 def _metric(clean: Metrics, asked: str | None) -> str:
-    """The name of the metric that is compared.
+    """Return the name of the metric to compare.
 
     Raises:
-        UsageError: there is no such metric, or none of those that are known.
+        UsageError: there are no metrics, or the test gives neither the requested nor a known one.
     """
     if not clean:
-        raise UsageError('the model finds nothing on the images as they are: there is no performance to compare with')
+        raise UsageError('the model finds nothing on the clean images: there is no performance to compare with')
     found = [name for name in ([asked] if asked else MAIN_METRICS) if clean.get(name) is not None]
     if not found:
         raise UsageError(f'the test gives no metric {asked or ", ".join(MAIN_METRICS)}: choose --metric among '
@@ -146,7 +146,7 @@ def _metric(clean: Metrics, asked: str | None) -> str:
 
 
 def _value(metrics: Metrics, name: str, cell: Cell) -> float:
-    """The metric of a cell; 0 where a detector found nothing in any image, for which mmdet gives no metrics at all.
+    """Return the metric of a cell; 0 if a detector found nothing in any image, for which mmdet gives no metrics.
 
     Raises:
         UsageError: the metric is not a number.

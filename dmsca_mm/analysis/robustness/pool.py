@@ -1,7 +1,7 @@
-"""Tasks dealt out to processes: whichever is free takes the next. A process that dies, or Ctrl-C, ends them all.
+"""Distribute tasks over processes; a free process takes the next task. If one dies, or on Ctrl-C, all of them end.
 
-Beyond ``concurrent.futures.ProcessPoolExecutor``, which waits for its running tasks when it is closed, minutes
-here: all processes end at once, the signal that ended one is named, and an error while one starts reaches the caller.
+``concurrent.futures.ProcessPoolExecutor`` waits for its running tasks, here minutes, when it is closed. Here, all
+processes end at once, the signal that ended one is named, and an error while one starts reaches the caller.
 """
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ Start = Callable[[int], Callable[[Any], Any]]
 
 
 def deal(start: Start, tasks: Sequence[Any], processes: int) -> Iterator[tuple[Any, Any]]:
-    """Work through tasks in new processes, which print nothing and end with this one.
+    """Run tasks in new processes, which print nothing and end with this one.
 
     Args:
-        start: called once in each process with its number, from 0; gives what is called with each task. It must be
-            something that pickle takes, and so must the tasks and the results.
-        tasks: begun in their order.
-        processes: at least 1; no more than tasks are started.
+        start: called once in each process with its number, from 0; returns the function to call with each task.
+            It must be picklable, and so must the tasks and the results.
+        tasks: started in order.
+        processes: number of processes, at least 1; at most one for each task is started.
 
     Yields:
-        A task and its result, as soon as it is there.
+        A task and its result, as soon as it is available.
 
     Raises:
-        UsageError: as a process raised it; or one of them died.
-        RuntimeError: a process raised anything else; its traceback is the message.
+        UsageError: a process raised it, or a process died.
+        RuntimeError: a process raised anything else; the message has its traceback.
     """
     waiting = iter(tasks)
     workers: dict[Connection, BaseProcess] = {}
@@ -64,12 +64,12 @@ def deal(start: Start, tasks: Sequence[Any], processes: int) -> Iterator[tuple[A
 
 
 def _started(start: Start, number: int) -> tuple[Connection, BaseProcess]:
-    # A fork would take over the locks of torch's threads and a CUDA that it cannot use.
+    # A fork would inherit the locks of torch's threads and a CUDA context that it cannot use.
     context = multiprocessing.get_context('spawn')
     ours, theirs = context.Pipe()
     process = context.Process(target=_work, args=(theirs, start, number))
-    # Ctrl-C reaches the whole group; blocked here, it stays blocked in the new process from its first moment. The
-    # first start of all would also start a helper, and unblock it on the way.
+    # Ctrl-C reaches the whole process group. Blocked here, SIGINT is blocked in the new process from its first moment.
+    # Start the resource tracker before: otherwise the first process would start it, which unblocks SIGINT.
     resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
@@ -82,9 +82,9 @@ def _started(start: Start, number: int) -> tuple[Connection, BaseProcess]:
 
 def _work(connection: Connection, start: Start, number: int) -> None:
     end_with_parent()
-    multiprocessing.set_start_method(None, force=True)  # a data worker of this process is forked, as in any other run
+    multiprocessing.set_start_method(None, force=True)  # data workers start as in any other run
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    for stream in (1, 2):  # the libraries' own output would run through the progress of all
+    for stream in (1, 2):  # output of the libraries would disturb the progress bar
         os.dup2(nowhere, stream)
     task = None
     try:
@@ -101,5 +101,5 @@ def _work(connection: Connection, start: Start, number: int) -> None:
 def _death(process: BaseProcess) -> ProcessError:
     process.join()
     how = signal.Signals(-process.exitcode).name if process.exitcode < 0 else f'exit code {process.exitcode}'
-    return ProcessError(f'a process ended by {how}: most often the memory is full; what was done is stored, so give '
-                        'the same command again, with fewer --processes')
+    return ProcessError(f'a process ended by {how}: most often the memory is full; finished tests are stored, so '
+                        'run the same command again with fewer --processes')

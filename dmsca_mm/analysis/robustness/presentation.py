@@ -1,4 +1,4 @@
-"""A :class:`Summary` for people: a table in Markdown that is readable as text, and a picture."""
+"""Present a :class:`Summary` as a Markdown table that is readable as text, and as a picture."""
 from __future__ import annotations
 
 from io import BytesIO
@@ -11,11 +11,11 @@ from .corruptions import GROUPS, SEVERITIES
 from .summary import Summary
 
 LINES = (('#0b6bcb', 'o'), ('#d1570b', 's'), ('#2b8a3e', '^'), ('#8a3ffc', 'D'))
-"""Colour and mark of each corruption of a group; the marks are for those who see the colours alike."""
+"""Colour and marker of each corruption of a group; markers help those who cannot tell the colours apart."""
 
 
 def table(summary: Summary) -> str:
-    """A row for each corruption, the means below, mPC and rPC last."""
+    """Return a table with a row for each corruption, then the means, mPC and rPC."""
     severities = summary.severities
     means = summary.by_corruption
     rows = [['group', 'corruption', *map(str, severities), 'mean']]
@@ -34,10 +34,10 @@ def table(summary: Summary) -> str:
 
 
 def picture(summary: Summary, title: str) -> bytes:
-    """A PNG: performance against severity, a panel for each group, the clean level as a line.
+    """Return a PNG of performance against severity, with a panel for each group and the clean level as a line.
 
     Args:
-        summary: of what is drawn.
+        summary: summary to draw.
         title: names the model and the data.
     """
     groups = list(summary.by_group)
@@ -51,7 +51,7 @@ def picture(summary: Summary, title: str) -> bytes:
         axes.set_axis_off()
     figure.suptitle(f'{title}\nclean {_number(summary, summary.clean)}, mean under corruption (mPC) '
                     f'{_number(summary, summary.mpc)}: {_percent(summary)} of it (rPC)', color=INK, fontsize=11)
-    figure.supxlabel('severity of the corruption, 1 (weak) to 5; 0: images as they are', color=INK, fontsize=10)
+    figure.supxlabel('severity of the corruption, 1 (weak) to 5; 0: clean images', color=INK, fontsize=10)
     figure.supylabel(_label(summary), color=INK, fontsize=10)
     file = BytesIO()
     figure.savefig(file, format='png', dpi=100)
@@ -61,13 +61,13 @@ def picture(summary: Summary, title: str) -> bytes:
 def _panel(axes: Axes, summary: Summary, group: str) -> None:
     axes.axhline(summary.clean, color=INK, linewidth=1, linestyle='--', label='clean')
     severities = summary.severities
-    # What ties a line to the clean level is measured only where severity 1 is.
+    # A line is joined to the clean level only if severity 1 was measured.
     start = [(0, summary.clean)] if severities[0] == 1 else []
     drawn = {name: [*zip(*start, *((severity, summary.cells[name, severity]) for severity in severities), strict=True)]
              for name in GROUPS[group] if name in summary.corruptions}
     twins = coinciding({name: [line] for name, line in drawn.items()})
     for (name, line), (colour, mark) in zip(drawn.items(), LINES, strict=False):
-        # A line that lies on another shows it through its dashes and its hollow marks.
+        # Dashes and hollow markers show the line below.
         twin = twins.get(name)
         label = name.replace('_', ' ') + (f' (on {twin.replace("_", " ")})' if twin else '')
         axes.plot(*line, color=colour, marker=mark, markersize=8 if twin else 4.5,

@@ -1,4 +1,4 @@
-"""The first images of a config's test data, as far as its metrics can score them."""
+"""Limit a config's test data to its first images, if its metrics can score them."""
 from __future__ import annotations
 
 from typing import Any
@@ -13,17 +13,17 @@ from ..inference import data_set
 
 
 def take_first(config: Config, images: int | None) -> int:
-    """Have a config test on its first images alone.
+    """Limit the test of a config to its first images.
 
     Args:
-        config: with ``test_dataloader``, whose data are checked; changed in place.
-        images: how many, at least 1; None for all.
+        config: with ``test_dataloader``, whose data have been checked; changed in place.
+        images: number of images, at least 1; None for all.
 
     Returns:
-        How many there will be.
+        The number of images that are tested.
 
     Raises:
-        UsageError: more than there are; none of them is annotated; data that cannot be cut.
+        UsageError: there are fewer images, none of them is annotated, or the data set cannot be limited.
     """
     settings = config.test_dataloader.dataset
     data = data_set(config)
@@ -31,7 +31,7 @@ def take_first(config: Config, images: int | None) -> int:
         return len(data)
     if 'dataset' in settings or 'datasets' in settings or not hasattr(data, 'get_subset'):
         raise UsageError(f'--images {images}: the test data are a {type(data).__name__}, which cannot be cut: '
-                         'leave it out')
+                         'omit --images')
     if not 1 <= images <= len(data):
         raise UsageError(f'--images {images}: the test data have {len(data)}, give 1 to {len(data)}')
     if not any(_annotated(data, place, config.get('default_scope')) for place in range(images)):
@@ -42,14 +42,14 @@ def take_first(config: Config, images: int | None) -> int:
 
 
 def score_alone(evaluator: Evaluator, data: Any) -> None:
-    """Have COCO's metrics score the images of a part of a data set, and not all of the annotation file.
+    """Make COCO's metrics score only the images of a limited data set, not all of the annotation file.
 
     Args:
         evaluator: changed in place.
-        data: what is tested on; a complete data set changes nothing.
+        data: data set that is tested; a complete one changes nothing.
 
     Raises:
-        UsageError: a metric that scores all of its annotation file whatever is tested on.
+        UsageError: a metric always scores its whole annotation file.
     """
     if getattr(data, '_indices', None) is None:
         return
@@ -58,7 +58,7 @@ def score_alone(evaluator: Evaluator, data: Any) -> None:
             metric.img_ids = [data.get_data_info(place)['img_id'] for place in range(len(data))]
         elif getattr(metric, 'ann_file', None):
             raise UsageError(f'{type(metric).__name__} scores all images of its annotation file, so it cannot score '
-                             f'the first {len(data)} alone: go without --images')
+                             f'only the first {len(data)}: omit --images')
 
 
 def _annotated(data: Any, place: int, scope: str | None) -> bool:

@@ -1,4 +1,4 @@
-"""From the performance on each corruption and severity to mPC, rPC and means."""
+"""Compute mPC, rPC and means from the performance under each corruption and severity."""
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -12,17 +12,17 @@ class Summary:
     """A model's performance under corruption.
 
     Args:
-        metric: what the performance is; more must be better.
-        unit: of it, ``'%'`` or, for shares from 0 to 1, ``''``.
-        clean: performance on the images as they are.
-        cells: performance for each (corruption, severity); every corruption with the same severities.
-        warning: what a reader of the figures must know; empty where there is nothing.
+        metric: name of the metric; higher must be better.
+        unit: unit of the metric, ``'%'`` or, for shares from 0 to 1, ``''``.
+        clean: performance on the clean images.
+        cells: performance for each (corruption, severity); every corruption has the same severities.
+        warning: warning for a reader of the figures, or empty.
 
     Raises:
         ValueError: there are no cells, or a corruption lacks a severity that another has.
 
     Source:
-        mPC and rPC are those of Michaelis et al. 2019, arXiv 1907.07484.
+        mPC and rPC are defined by Michaelis et al. 2019, arXiv 1907.07484.
     """
 
     metric: str
@@ -39,13 +39,13 @@ class Summary:
 
     @property
     def corruptions(self) -> tuple[str, ...]:
-        """Names, in the order of the groups."""
+        """Names of the corruptions, in the order of the groups."""
         names = {name for name, _ in self.cells}
         return tuple(name for group in GROUPS.values() for name in group if name in names)
 
     @property
     def severities(self) -> tuple[int, ...]:
-        """In rising order."""
+        """Severities in increasing order."""
         return tuple(sorted({severity for _, severity in self.cells}))
 
     @property
@@ -55,23 +55,23 @@ class Summary:
 
     @property
     def rpc(self) -> float | None:
-        """Relative performance under corruption: mPC / clean. None where the clean performance is 0."""
+        """Relative performance under corruption: mPC / clean. None if the clean performance is 0."""
         return self.mpc / self.clean if self.clean else None
 
     @property
     def by_corruption(self) -> dict[str, float]:
-        """For each corruption the mean over severities."""
+        """Mean over severities for each corruption."""
         return {name: _mean(self.cells[name, severity] for severity in self.severities) for name in self.corruptions}
 
     @property
     def by_severity(self) -> dict[int, float]:
-        """For each severity the mean over corruptions."""
+        """Mean over corruptions for each severity."""
         return {severity: _mean(self.cells[name, severity] for name in self.corruptions)
                 for severity in self.severities}
 
     @property
     def by_group(self) -> dict[str, float]:
-        """For each group with a corruption in the table, the mean over those."""
+        """Mean over its corruptions in ``cells`` for each group that has any."""
         means = self.by_corruption
         members = {group: [means[name] for name in names if name in means] for group, names in GROUPS.items()}
         return {group: _mean(values) for group, values in members.items() if values}

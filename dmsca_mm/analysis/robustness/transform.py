@@ -1,4 +1,4 @@
-"""Corrupting the images of a test: a step of its pipeline, right after the image is loaded."""
+"""Pipeline step that corrupts the images of a test, right after they are loaded."""
 from __future__ import annotations
 
 import zlib
@@ -15,9 +15,9 @@ from . import corrupt
 
 @TRANSFORMS.register_module()
 class CorruptImage(BaseTransform):
-    """Corrupt ``results['img']``. The random numbers follow from its pixels: every model meets the same images.
+    """Corrupt ``results['img']``. The random numbers depend only on its pixels, so every model sees the same images.
 
-    mmdet has a transform of its own, Corrupt, whose images differ from run to run.
+    The images of mmdet's own transform, Corrupt, differ from run to run.
 
     Args:
         corruption: see :func:`dmsca_mm.analysis.robustness.corrupt`.
@@ -29,13 +29,13 @@ class CorruptImage(BaseTransform):
         self.severity = severity
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Corrupt the image in place of the clean one; its type stays.
+        """Replace the image with a corrupted one of the same type.
 
         Raises:
-            ImageError: an image that cannot be corrupted, by name.
+            ImageError: the image cannot be corrupted; the message has its path.
         """
         image = results['img']
-        pixels = np.ascontiguousarray(image, dtype=np.uint8)  # of a loader with to_float32, whole numbers all the same
+        pixels = np.ascontiguousarray(image, dtype=np.uint8)  # to_float32 gives whole numbers as floats
         try:
             found = corrupt(pixels, self.corruption, self.severity, seed=zlib.crc32(pixels))
         except ImageError as error:
@@ -45,14 +45,14 @@ class CorruptImage(BaseTransform):
 
 
 def insert(node: Any, step: dict[str, Any]) -> int:
-    """Put a step behind the one that loads the image, in every pipeline of a part of a config.
+    """Insert a step after the one that loads the image, in every pipeline of a part of a config.
 
     Args:
-        node: such as ``test_dataloader``; changed in place.
-        step: of the pipeline.
+        node: part of a config, such as ``test_dataloader``; changed in place.
+        step: pipeline step to insert.
 
     Returns:
-        In how many pipelines.
+        The number of changed pipelines.
     """
     number = 0
     for _, part in walk(node):

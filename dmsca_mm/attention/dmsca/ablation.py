@@ -1,4 +1,4 @@
-"""DMSCA without one of its parts, to measure what the part is worth."""
+"""DMSCA with one part ablated, to measure the effect of that part."""
 from __future__ import annotations
 
 from typing import Any
@@ -9,27 +9,27 @@ from .. import checks
 from .module import DMSCA
 
 PARTS = {'gce': 'gce', 'tca': 'tca', 'msce': 'msce.convs', 'dii': 'dii', 'dff': 'dff', 'aa': 'aa'}
-"""By name of a part, the module that is frozen, with every parameter at zero. There the part is neutral:
+"""Maps the name of a part to the module that is frozen with all parameters at zero, where the part is neutral:
 
-- gce: F = 0, so A_c = 1: the channel branch passes X on.
+- gce: F = 0, so A_c = 1: the channel branch returns X.
 - tca: τ = 1: the channel gate has no temperature.
-- msce: all scales are ablated: A_s follows from the directional map alone.
-- dii: B_dir is the same everywhere, and the bias of the fusion takes it up: A_s follows from the scales alone.
-- dff: G = 1/2: both branches count alike.
+- msce: all scales are ablated: A_s depends on the directional map only.
+- dii: B_dir is constant and acts as a bias of the fusion: A_s depends on the scales only.
+- dff: G = 1/2: both branches have the same weight.
 - aa: α = 1: Y = X_out.
 """
 
 
 class DMSCAWithout(DMSCA):
-    """DMSCA with one part held where it does nothing; it computes the function that DMSCA without the part computes.
+    """DMSCA with one part frozen at its neutral value. It computes the same function as DMSCA without that part.
 
-    The part's parameters are there, at zero, and do not train. So all other parameters start as DMSCA's do from the
-    same random state, and the fast form serves.
+    The part keeps its parameters, frozen at zero. From the same random state, all other parameters therefore have the
+    same initialization as in DMSCA, and the fast form is available.
 
     Args:
         in_channels: C of the input, at least 1.
         without: a key of ``PARTS``.
-        **arguments: DMSCA's; ``init='identity'``, whose gates are neutral where their logits are 0.
+        **arguments: of DMSCA; ``init`` must be ``'identity'``, whose gates are neutral at a logit of 0.
 
     Shapes:
         those of DMSCA.
@@ -45,7 +45,7 @@ class DMSCAWithout(DMSCA):
         super().__init__(in_channels, **arguments)
 
     def init_weights(self) -> None:
-        """Restore the initialization that the constructor gave, the part held."""
+        """Restore the constructor's initialization, with the part frozen at zero."""
         super().init_weights()
         for parameter in self.get_submodule(PARTS[self.without]).parameters():
             nn.init.zeros_(parameter.requires_grad_(False))

@@ -1,4 +1,4 @@
-"""Whether the fast form may take the parameters of DMSCA's children and never call them."""
+"""Check whether the fast form can use the parameters of DMSCA's children without calling the children."""
 from __future__ import annotations
 
 from torch import nn
@@ -9,16 +9,16 @@ from . import parts
 FORWARDS = (nn.Conv2d.forward, parts.GlobalContextEncoder.forward, parts.TemperatureChannelAttention.forward,
             parts.MultiScaleSpatialEncoder.forward, parts.DirectionalInteraction.forward,
             parts.DynamicFeatureFusion.forward, parts.AdaptiveActivation.forward)
-"""What the children compute as DMSCA builds them. A parametrized layer keeps its class's forward."""
+"""The forward methods of the children that DMSCA builds. A parametrized layer keeps the forward of its class."""
 
 
 def are_plain(dmsca: nn.Module) -> bool:
-    """Whether the children have their standard forward and no hooks, so that their parameters give the formula.
+    """Return whether all children have their standard forward and no hooks, so that their parameters define Y.
 
-    It is not so with a hook on a child, with a hook for all modules, where a convolution has groups, a stride, a
-    dilation or another padding than DMSCA builds it with, and where a child is of another class, say a layer with a
-    low-rank adapter or one that simulates quantisation. It is asked in every forward, so it walks the three levels
-    that there are by itself: ``modules()`` takes several times as long.
+    False if a child has a hook, if a hook is installed for all modules, if a convolution has groups, a stride, a
+    dilation or another padding than in DMSCA, or if a child has another class, such as a layer with a low-rank
+    adapter or simulated quantization. Every forward calls this function, so it walks the three levels of modules
+    itself: ``modules()`` takes several times as long.
     """
     if (hooks._global_forward_hooks or hooks._global_forward_pre_hooks or hooks._global_backward_hooks
             or hooks._global_backward_pre_hooks):

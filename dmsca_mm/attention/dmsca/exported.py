@@ -1,7 +1,7 @@
-"""The form of an exported graph: Y of the rearranged form, of nodes that ONNX runtimes compute fast.
+"""The form for exported graphs: Y as in the rearranged form, with nodes that ONNX runtimes compute fast.
 
-onnxruntime reduces over channels several times more slowly than it multiplies matrices. So mean_C X is one of three
-rows that are multiplied with X, max_C X is taken in two steps, and P ⊙ A_c + Q is a product of rank two.
+onnxruntime reduces over channels several times more slowly than it multiplies matrices. Therefore mean_C X is one of
+three rows multiplied with X, max_C X takes two steps, and P ⊙ A_c + Q is a matrix product of rank two.
 """
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from .rearranged import blend_gates, dot, weight_rows
 from .signature import Parameters
 
 CHANNEL_GROUPS = 16
-"""Of which max_C X is the maximum. Of 2 to 32 groups, onnxruntime 1.32 was fastest with 16 on 256 to 2048 channels."""
+"""Groups of the two-step max_C X. Of 2 to 32, 16 were fastest in onnxruntime 1.32 with 256 to 2048 channels."""
 
 
 def attend(x: Tensor, parameters: Parameters, scale: float) -> Tensor:
-    """Y; arguments as in ``rearranged.attend``."""
+    """Compute Y; see ``rearranged.attend`` for the arguments."""
     parameters = parameters.to(parameters.stats_dtype(x))
-    # Where autocast is off, switching it off would be a call in the graph.
+    # If autocast is already off, disabling it would only add a call to the graph.
     device = x.device.type
     with torch.autocast(device, enabled=False) if torch.is_autocast_enabled(device) else nullcontext():
         u, v, w = weight_rows(parameters)

@@ -1,6 +1,6 @@
-"""The gates A_c and A_s from what X is reduced to, forward and backward, in PyTorch operators.
+"""The gates A_c and A_s, computed from reductions of X, forward and backward, with PyTorch operators.
 
-All tensors here are small: pooled, (N, C), and D, (N, 2, H, W), in ``Parameters.stats_dtype``.
+The reductions are pooled, (N, C), and D, (N, 2, H, W). All tensors are small and have ``Parameters.stats_dtype``.
 """
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .signature import ForwardStats, Parameters
 
 
 class SpatialGate(NamedTuple):
-    """A_s and what it is made of, (N, 1, H, W) unless noted."""
+    """A_s and its intermediate results, (N, 1, H, W) unless noted."""
 
     spatial: Tensor  # A_s
     rows: Tensor  # σ(R), (N, 1, H, 1)
@@ -24,14 +24,14 @@ class SpatialGate(NamedTuple):
 
 
 def channel_gate(pooled: Tensor, parameters: Parameters, scale: float) -> tuple[Tensor, Tensor]:
-    """relu(fc1(pooled)), (N, h), and A_c, (N, C)."""
+    """Return relu(fc1(pooled)), (N, h), and A_c, (N, C)."""
     hidden = functional.linear(pooled, parameters.gce_fc1_weight.flatten(1), parameters.gce_fc1_bias).relu()
     context = functional.linear(hidden, parameters.gce_fc2_weight.flatten(1), parameters.gce_fc2_bias)
     return hidden, scale * torch.sigmoid(context / _temperature(parameters))
 
 
 def spatial_gate(layers: Tensor, parameters: Parameters, scale: float) -> SpatialGate:
-    """A_s from D, (N, 2, H, W); the scales and their fusion are linear, so one convolution computes them."""
+    """Compute A_s from D, (N, 2, H, W). The scales and their fusion are linear, so one convolution computes them."""
     d = parameters.dii_conv_h_weight.shape[2] // 2
     rows = functional.conv2d(layers.mean(3, keepdim=True), parameters.dii_conv_h_weight, parameters.dii_conv_h_bias,
                              padding=(d, 0)).sigmoid()
@@ -49,13 +49,13 @@ def spatial_gate(layers: Tensor, parameters: Parameters, scale: float) -> Spatia
 
 def channel_gate_backward(d_channel: Tensor, stats: ForwardStats, parameters: Parameters,
                           scale: float) -> tuple[Tensor, dict[str, Tensor]]:
-    """Gradients of pooled, (N, C), and of the parameters of gce and tca by name."""
+    """Return the gradients of pooled, (N, C), and, by name, of the parameters of gce and tca."""
     d_scaled = d_channel * sigmoid_slope(stats.channel, scale)  # of F / τ
     d_context = d_scaled / _temperature(parameters)
     fc1, fc2 = parameters.gce_fc1_weight.flatten(1), parameters.gce_fc2_weight.flatten(1)
     context = functional.linear(stats.hidden, fc2, parameters.gce_fc2_bias)
-    inside = parameters.tca_log_temperature.abs() <= MAX_LOG_TEMPERATURE  # the clamp has no slope outside
-    d_hidden = (d_context @ fc2) * (stats.hidden > 0)
+    inside = parameters.tca_log_temperature.abs() <= MAX_LOG_TEMPERATURE  # outside, the clamp's gradient is 0
+    d_hidden = (d_context @ fc2).masked_fill(stats.hidden <= 0, 0)
     return d_hidden @ fc1, dict(
         gce_fc1_weight=(d_hidden.T @ stats.pooled).view_as(parameters.gce_fc1_weight), gce_fc1_bias=d_hidden.sum(0),
         gce_fc2_weight=(d_context.T @ stats.hidden).view_as(parameters.gce_fc2_weight), gce_fc2_bias=d_context.sum(0),
@@ -64,7 +64,7 @@ def channel_gate_backward(d_channel: Tensor, stats: ForwardStats, parameters: Pa
 
 def spatial_gate_backward(d_spatial: Tensor, layers: Tensor, gate: SpatialGate, parameters: Parameters,
                           scale: float) -> tuple[Tensor, dict[str, Tensor | list[Tensor]]]:
-    """Gradients of D, (N, 2, H, W), and of the parameters of msce and dii by name."""
+    """Return the gradients of D, (N, 2, H, W), and, by name, of the parameters of msce and dii."""
     height, width = layers.shape[2:]
     d_logit = d_spatial * sigmoid_slope(gate.spatial, scale)
     d_layers, d_kernel, d_bias = _convolution_backward(d_logit, layers, gate.kernel)
@@ -92,7 +92,7 @@ def spatial_gate_backward(d_spatial: Tensor, layers: Tensor, gate: SpatialGate, 
 
 
 def sigmoid_slope(value: Tensor, scale: float = 1.0) -> Tensor:
-    """The derivative of ``scale·σ`` where it has this value."""
+    """Return the derivative of ``scale·σ`` at the point where it equals ``value``."""
     return value * (1 - value / scale)
 
 

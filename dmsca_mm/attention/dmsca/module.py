@@ -1,7 +1,7 @@
 """DMSCA, dynamic multi-scale channel-spatial attention, as one module.
 
 Source: L. Zong et al., Scientific Reports 16, 8044 (2026), doi 10.1038/s41598-026-37546-3. No public code was found;
-docs/operator.md separates what comes from the paper from this project's reading of it.
+docs/operator.md lists what comes from the paper and what is this project's reading of it.
 """
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ FORMS = ('fast', 'literal')
 
 @dataclass(frozen=True)
 class Explanation:
-    """What one forward of DMSCA attended to, detached from the graph.
+    """The intermediate maps of one forward of DMSCA, detached from the graph.
 
     Attributes:
         channel: A_c, (N, C), the gate of each channel, in (0, s).
         spatial: A_s, (N, H, W), the gate of each pixel, in (0, s).
-        gate: G, (N, H, W), in (0, 1): 1 takes the channel-weighted features, 0 the space-weighted ones.
+        gate: G, (N, H, W), in (0, 1): 1 selects the channel-weighted features, 0 the space-weighted ones.
         activation: α, (N, H, W), in (0, s).
-        temperature: τ as it was used, 1/20 to 20.
+        temperature: τ after clamping, 1/20 to 20.
         scale: (N, H, W), the mean over channels of Y / X, ``α·(G·mean_c(A_c) + (1 − G)·A_s)``.
     """
 
@@ -46,22 +46,22 @@ class DMSCA(nn.Module):
     Args:
         in_channels: C of the input, at least 1.
         reduction: the hidden layer of the channel branch has ``max(C // reduction, 4)`` units; at least 1.
-        kernel_sizes: scales of the spatial branch in pixels, odd ints of at least 1, at least one of them.
-        direction_kernel_size: kernel along rows and columns in pixels, odd, at least 1.
-        temperature: the initial τ of the channel gate, finite, above 0. It is learnt, between 1/20 and 20.
-        init: ``'identity'`` starts as Y = X exactly, with gates in (0, 2), safe inside a pretrained network;
+        kernel_sizes: scales of the spatial branch: one or more kernel sizes in pixels, odd, at least 1.
+        direction_kernel_size: size in pixels of the kernels along rows and columns, odd, at least 1.
+        temperature: the initial τ of the channel gate, finite, above 0. τ is learnt and clamped to 1/20 to 20.
+        init: ``'identity'`` initializes to exactly Y = X, with gates in (0, 2), safe inside a pretrained network;
             ``'paper'`` has gates in (0, 1) and Kaiming-normal convolutions, for training from scratch.
-        form: ``'fast'`` or ``'literal'``: how it is computed, never what. Both share one state_dict. The fast form
-            takes native kernels where they cover the call; the environment's ``DMSCA_KERNELS=0`` switches them off.
-            It calls no child; where a child has a hook or another class than here, the literal form serves.
+        form: ``'fast'`` or ``'literal'``. Both compute the same function and share one state_dict. The fast form uses
+            native kernels if they cover the call; ``DMSCA_KERNELS=0`` in the environment disables them. It does not
+            call its children: if a child has a hook or another class than here, the literal form is used.
 
     Shapes:
         input (N, C, H, W), floating point, N >= 0, H and W >= 1, any memory format; the output
-        has its shape, dtype, device and memory format.
+        has the same shape, dtype, device and memory format.
 
     Raises:
         TypeError: an argument of a wrong type.
-        ValueError: an argument out of range; a forward input of another shape or kind.
+        ValueError: an argument out of range; a forward input with another shape or a non-floating dtype.
 
     Source:
         Scientific Reports 16, 8044 (2026); r = 16, K = {3, 5, 7} and τ = 1 are the paper's.
@@ -90,12 +90,12 @@ class DMSCA(nn.Module):
         self.init_weights()
 
     def init_weights(self) -> None:
-        """Restore the initialization that the constructor gave, τ too.
+        """Restore the constructor's initialization, including τ.
 
-        A ResNet built with ``init_cfg=None`` applies Kaiming to every convolution below it and calls this afterwards.
+        A ResNet built with ``init_cfg=None`` applies Kaiming to all its convolutions and then calls this method.
         """
-        # Towards a single map, fan_out would saturate every gate that takes all channels. init='paper' keeps it by
-        # contract; init='identity', whose gates have to learn from small steps, does not.
+        # A convolution of all channels to one map has a small fan_out; the resulting weights would saturate its gate.
+        # init='paper' uses fan_out by contract. init='identity' does not, as its gates must learn from small steps.
         mode = 'fan_in' if self.init == 'identity' else 'fan_out'
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
@@ -110,14 +110,14 @@ class DMSCA(nn.Module):
         """Y of the same shape, dtype, device and memory format as X."""
         checks.feature_map(x, self.in_channels)
         if self.form == 'literal' or not children.are_plain(self) or (
-                torch.jit.is_tracing() and torch.onnx.is_in_onnx_export()):  # for which the folded kernel has no shape
+                torch.jit.is_tracing() and torch.onnx.is_in_onnx_export()):  # it cannot infer the folded kernel's shape
             return reference.attend(x, self).y
         return op.attend(x, self.operator_arguments(), self.scale)
 
     def operator_arguments(self) -> Parameters:
-        """The parameters, in the order of :class:`Parameters`, as ``torch.ops.dmsca_mm.attend`` takes them."""
-        # Children by way of _modules, which takes a tenth of the time of attributes; parameters are not always in
-        # _parameters: a replica on another device has them as attributes, a parametrized layer as properties.
+        """Return the parameters that ``torch.ops.dmsca_mm.attend`` takes, in the order of :class:`Parameters`."""
+        # _modules takes a tenth of the time of attribute access. Parameters, however, are not always in _parameters: a
+        # replica on another device has them as attributes, a parametrized layer as properties.
         modules = self._modules
         gce, msce, dii = modules['gce']._modules, modules['msce']._modules, modules['dii']._modules
         fc1, fc2, scales, fuse = gce['fc1'], gce['fc2'], msce['convs']._modules.values(), msce['fuse']
@@ -130,17 +130,17 @@ class DMSCA(nn.Module):
             activation.bias)
 
     def __prepare_scriptable__(self) -> nn.Module:
-        """``torch.jit.script`` asks for what it compiles, here or as part of a network."""
+        """Refuse ``torch.jit.script``, which calls this method for DMSCA and for a network that contains it."""
         raise RuntimeError('torch.jit.script cannot compile DMSCA: use torch.jit.trace, torch.export or '
                            'torch.onnx.export')
 
     @torch.no_grad()
     def explain(self, x: Tensor) -> Explanation:
-        """The intermediate maps of one forward.
+        """Return the intermediate maps of one forward.
 
         Args:
-            x: the module's input, (N, C, H, W); in low precision, as autocast leaves it, it is computed in the
-                parameters' type.
+            x: the module's input, (N, C, H, W). It is converted to the parameters' type, as autocast may have left it
+                in low precision.
         """
         checks.feature_map(x, self.in_channels)
         x = x.to(self.tca.log_temperature.dtype)

@@ -14,11 +14,11 @@ MAPS = ('channel', 'spatial', 'gate', 'activation')
 
 
 class Watch:
-    """What one training step has shown of every DMSCA module of a model.
+    """Inputs and squared gradients of the DMSCA modules of a model in one training step.
 
     Attributes:
-        inputs: by name of the module, its input's first image, (1, C, H, W), detached.
-        squares: by name, the sum of the squared gradients of its parameters, as they were in this process.
+        inputs: for each module name, the first image of its input, (1, C, H, W), detached.
+        squares: for each module name, the sum of the squared gradients of its parameters, as computed in this process.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -27,14 +27,14 @@ class Watch:
         self.squares: dict[str, Tensor] = {}
 
     def statistics(self, loss_scale: float = 1.0) -> dict[str, float]:
-        """All numbers by name, such as ``backbone.layer2.0.dmsca/gate_mean``.
+        """Return all statistics by name, such as ``backbone.layer2.0.dmsca/gate_mean``.
 
         Args:
-            loss_scale: what mixed precision multiplied the loss with, above 0.
+            loss_scale: factor by which mixed precision multiplied the loss, above 0.
 
         Returns:
-            For each module that was used: ``temperature``, mean and standard deviation of each of ``MAPS`` over the
-            first image, and ``gradient_norm`` where it had a gradient.
+            for each module that ran: ``temperature``, mean and standard deviation of each of ``MAPS`` over the first
+            image, and ``gradient_norm`` if it had a gradient.
         """
         found = {}
         for name, inputs in self.inputs.items():
@@ -52,10 +52,10 @@ class Watch:
 
 @contextmanager
 def watching(model: nn.Module) -> Iterator[Watch]:
-    """Watch the steps that are taken inside the ``with`` block; outside of it the model is as it was.
+    """Watch the training steps inside the ``with`` block, with hooks that are removed at its end.
 
     Args:
-        model: with any number of DMSCA modules at any depth.
+        model: contains any number of DMSCA modules at any depth.
     """
     watch, handles = Watch(model), []
     for name, module in watch.modules.items():

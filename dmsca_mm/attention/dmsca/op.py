@@ -1,7 +1,7 @@
-"""``dmsca_mm::attend`` and its backward as operators of PyTorch: one node each for autograd and for compilers.
+"""``dmsca_mm::attend`` and its backward as PyTorch operators: one node each for autograd and for compilers.
 
-Each call takes the native kernels that cover it, ``cpu/`` or ``triton/``, and the rearranged form otherwise. All three
-compute the same function and keep the same ``ForwardStats``.
+A call uses the native kernels in ``cpu/`` or ``triton/`` if they cover it, otherwise the rearranged form. All three
+compute the same function and save the same ``ForwardStats``.
 """
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from . import cpu, exported, rearranged, triton
 from .signature import LISTS, ForwardStats, Parameters
 
 SWITCH = 'DMSCA_KERNELS'
-"""Environment variable; 0 leaves the native kernels unused."""
+"""Environment variable; 0 disables the native kernels."""
 
 _warned: set[str] = set()
 
 
 def attend(x: Tensor, parameters: Parameters, scale: float) -> Tensor:
-    """Y of DMSCA, the fast form.
+    """Compute Y in the fast form of DMSCA.
 
     Args:
         x: X, (N, C, H, W), floating point, any memory format.
@@ -33,7 +33,7 @@ def attend(x: Tensor, parameters: Parameters, scale: float) -> Tensor:
     """
     if _exporting() or torch.jit.is_tracing():  # the graph has to run without this package
         return exported.attend(x, parameters, scale)
-    # The transforms of torch.func and forward-mode derivatives have rules for PyTorch's operators alone.
+    # torch.func transforms and forward-mode derivatives have rules for PyTorch's own operators only.
     if torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0:
         return rearranged.attend(x, parameters, scale)[0]
     return torch.ops.dmsca_mm.attend.default(x, *parameters, scale)[0]
@@ -45,7 +45,7 @@ def _exporting() -> bool:
 
 
 def _declare(names: tuple[str, ...], prefix: str = '') -> str:
-    """Tensors of these names, as a schema declares them."""
+    """Return the schema declaration of tensors with these names."""
     return ', '.join(f'Tensor{"[]" * (name in LISTS)} {prefix}{name}' for name in names)
 
 
@@ -90,7 +90,7 @@ def _attend_backward_fake(dy: Tensor, x: Tensor, *arguments: Any) -> tuple[Tenso
 
 
 class _Attend(torch.autograd.Function):
-    """The operator with its derivative; ``register_autograd`` would do the same at several times the overhead."""
+    """The operator with its derivative; ``register_autograd`` would have several times the overhead."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, scale: float, branches: int, *flat: Tensor) -> tuple[Tensor, ...]:
@@ -141,10 +141,10 @@ for _key in ('Batched', 'FuncTorchBatched'):  # of torch.autograd and of torch.f
 
 
 def _kernels(x: Tensor, parameters: Parameters) -> ModuleType:
-    """What computes this call; the first call that native kernels do not cover gets a warning with the reason."""
+    """Return the module that computes this call; warn once for each reason why native kernels do not cover a call."""
     native = cpu if x.is_cpu else triton if x.is_cuda else None
     if native is None or x.numel() == 0 or os.environ.get(SWITCH) == '0' or not parameters.fit(x.shape[1]):
-        return rearranged  # which has PyTorch refuse sizes that do not fit
+        return rearranged  # PyTorch raises if the sizes do not fit
     reason = native.not_covered(x, parameters)
     if reason is None:
         return native
@@ -156,10 +156,10 @@ def _kernels(x: Tensor, parameters: Parameters) -> ModuleType:
 
 
 def _dense(x: Tensor) -> Tensor:
-    """X, or where it is neither NCHW nor channels_last, a copy that is."""
+    """Return X if it is contiguous in NCHW or channels_last, otherwise an NCHW copy."""
     return x if x.is_contiguous() or x.is_contiguous(memory_format=torch.channels_last) else x.contiguous()
 
 
 def _laid_out_as(x: Tensor, value: Tensor) -> Tensor:
-    """``value`` with the strides of ``empty_like(x)``, which the fake implementation promises."""
+    """Return ``value`` with the strides of ``empty_like(x)``, as the fake implementation declares."""
     return value if _dense(x) is x else torch.empty_like(x).copy_(value)

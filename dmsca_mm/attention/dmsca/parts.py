@@ -1,7 +1,7 @@
 """The six parts of DMSCA, each a small module that reads like its formula.
 
 Source: L. Zong et al., Scientific Reports 16, 8044 (2026), doi 10.1038/s41598-026-37546-3. No public code was found;
-the layer layout below is this project's reading of the paper (docs/operator.md says which lines are which).
+the layer layout below is this project's reading of the paper (docs/operator.md lists what comes from the paper).
 
 Shapes: X is (N, C, H, W). ``scale`` is s of the formulas, the upper end of a gate's range.
 """
@@ -17,7 +17,7 @@ MAX_LOG_TEMPERATURE = math.log(20.0)
 
 
 class GlobalContextEncoder(nn.Module):
-    """GCE: the sum of both pooled descriptors through one shared two-layer perceptron.
+    """GCE: a shared two-layer perceptron, applied to the sum of both pooled descriptors.
 
     Args:
         channels: C, at least 1.
@@ -30,15 +30,15 @@ class GlobalContextEncoder(nn.Module):
         self.fc2 = nn.Conv2d(hidden, channels, 1)
 
     def forward(self, pooled: Tensor) -> Tensor:
-        """From avgpool(X) + maxpool(X), (N, C, 1, 1), to the context F, (N, C, 1, 1)."""
+        """Compute the context F, (N, C, 1, 1), from avgpool(X) + maxpool(X), (N, C, 1, 1)."""
         return self.fc2(self.fc1(pooled).relu())
 
 
 class TemperatureChannelAttention(nn.Module):
     """TCA: ``A_c = s·σ(F / τ)`` with a learnt temperature ``τ = exp(log_temperature)``.
 
-    The logarithm keeps τ positive, and weight decay then pulls τ to 1, its neutral value, instead of to 0, where
-    every gate would be a step.
+    The logarithm keeps τ positive. Weight decay therefore pulls τ to 1, its neutral value, and not to 0, where every
+    gate would be a step.
 
     Args:
         temperature: the initial τ, above 0.
@@ -56,16 +56,16 @@ class TemperatureChannelAttention(nn.Module):
         nn.init.constant_(self.log_temperature, math.log(temperature))
 
     def temperature(self) -> Tensor:
-        """τ as it is used, a scalar between 1/20 and 20."""
+        """Return τ, a scalar, clamped to 1/20 to 20."""
         return self.log_temperature.clamp(-MAX_LOG_TEMPERATURE, MAX_LOG_TEMPERATURE).exp()
 
     def forward(self, context: Tensor) -> Tensor:
-        """From F, (N, C, 1, 1), to A_c, (N, C, 1, 1)."""
+        """Compute A_c, (N, C, 1, 1), from F, (N, C, 1, 1)."""
         return self.scale * torch.sigmoid(context / self.temperature())
 
 
 class DirectionalInteraction(nn.Module):
-    """DII: rows and columns of the two-layer map, pooled apart, gate each other.
+    """DII: rows and columns of the two-layer map are pooled separately and gate each other.
 
     Args:
         kernel_size: d, odd, at least 1.
@@ -77,7 +77,7 @@ class DirectionalInteraction(nn.Module):
         self.conv_w = nn.Conv2d(2, 1, (1, kernel_size), padding=(0, kernel_size // 2))
 
     def forward(self, layers: Tensor) -> Tensor:
-        """From D, (N, 2, H, W), to B_dir, (N, 1, H, W)."""
+        """Compute B_dir, (N, 1, H, W), from D, (N, 2, H, W)."""
         rows = self.conv_h(layers.mean(3, keepdim=True))  # (N, 1, H, 1)
         columns = self.conv_w(layers.mean(2, keepdim=True))  # (N, 1, 1, W)
         return rows.sigmoid() * columns.sigmoid()
@@ -98,7 +98,7 @@ class MultiScaleSpatialEncoder(nn.Module):
         self.scale = scale
 
     def forward(self, layers: Tensor, directional: Tensor) -> Tensor:
-        """From D, (N, 2, H, W), and B_dir, (N, 1, H, W), to A_s, (N, 1, H, W)."""
+        """Compute A_s, (N, 1, H, W), from D, (N, 2, H, W), and B_dir, (N, 1, H, W)."""
         branches = [conv(layers) for conv in self.convs]
         return self.scale * torch.sigmoid(self.fuse(torch.cat([*branches, directional], 1)))
 
@@ -115,9 +115,9 @@ class DynamicFeatureFusion(nn.Module):
         self.gate = nn.Conv2d(2 * channels, 1, 1)
 
     def forward(self, channel_weighted: Tensor, space_weighted: Tensor) -> tuple[Tensor, Tensor]:
-        """From X_c and X_s, (N, C, H, W), to the gate G, (N, 1, H, W), and X_out, (N, C, H, W)."""
+        """Compute the gate G, (N, 1, H, W), and X_out, (N, C, H, W), from X_c and X_s, (N, C, H, W)."""
         gate = self.gate(torch.cat([channel_weighted, space_weighted], 1)).sigmoid()
-        # This order of the blend returns equal inputs unchanged, bit for bit: the identity start needs it.
+        # In this order the blend returns equal inputs unchanged, bit for bit, which init='identity' needs.
         return gate, space_weighted + gate * (channel_weighted - space_weighted)
 
 
@@ -135,5 +135,5 @@ class AdaptiveActivation(nn.Module):
         self.scale = scale
 
     def forward(self, fused: Tensor) -> Tensor:
-        """From X_out, (N, C, H, W), to α, (N, 1, H, W)."""
+        """Compute α, (N, 1, H, W), from X_out, (N, C, H, W)."""
         return self.scale * torch.sigmoid(self.conv(fused))

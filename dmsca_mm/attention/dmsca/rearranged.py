@@ -1,7 +1,7 @@
-"""The rearranged form of DMSCA in PyTorch operators: the literal form's function, without its copies of X.
+"""The rearranged form of DMSCA in PyTorch operators: the function of the literal form, without its copies of X.
 
-Gate and activation are linear in X before their σ, so no weighted copy of X is needed. With u, v the halves of the
-gate's weight, w the activation's weight and x_p the channels of pixel p::
+Gate and activation are linear in X before their σ, so no weighted copy of X is needed. Let u and v be the halves of
+the gate's weight, w the activation's weight and x_p the channels of pixel p::
 
     reduce   pooled = avgpool(X) + maxpool(X);  D = [mean_C X; max_C X];  d_v = v·x_p,  d_w = w·x_p
     gates    A_c = tca(gce(pooled));  A_s = msce(D, dii(D))
@@ -9,9 +9,9 @@ gate's weight, w the activation's weight and x_p the channels of pixel p::
              G = σ(e_u + A_s·d_v + b);  α = s·σ(G·e_w + (1 − G)·A_s·d_w + b');  P = α·G,  Q = α·(1 − G)·A_s
              Y = X ⊙ (P ⊙ A_c + Q)
 
-``gates.py`` has A_c and A_s. The kernels in ``cpu/`` and ``triton/`` compute the same stages, forward and backward.
-This form serves wherever they do not: double precision, other devices, the transforms of torch.func. Small tensors
-have ``Parameters.stats_dtype``, X keeps its own type.
+``gates.py`` computes A_c and A_s. The kernels in ``cpu/`` and ``triton/`` compute the same stages, forward and
+backward. This form is used for all other calls: double precision, other devices, transforms of torch.func. Small
+tensors have ``Parameters.stats_dtype``; X keeps its own type.
 """
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from .signature import ForwardStats, Parameters
 
 
 class Blend(NamedTuple):
-    """What Y is scaled by, and what its gradient needs again; each (N, 1, H, W)."""
+    """The factors P and Q of Y and the values that their gradients need, each (N, 1, H, W)."""
 
     e_w: Tensor
     d_v: Tensor
@@ -38,7 +38,7 @@ class Blend(NamedTuple):
 
 
 class BackwardStats(NamedTuple):
-    """What ``apply_backward`` reduces from X and dY."""
+    """The reductions of X and dY that ``apply_backward`` computes."""
 
     rows: Tensor  # gradients of e_u, e_w, d_v and d_w, (N, 4, H, W)
     spatial: Tensor  # gradient of A_s, (N, 1, H, W)
@@ -50,7 +50,7 @@ class BackwardStats(NamedTuple):
 
 
 def attend(x: Tensor, parameters: Parameters, scale: float) -> tuple[Tensor, ForwardStats]:
-    """Y and what backward keeps.
+    """Compute Y and the statistics for backward.
 
     Args:
         x: X, (N, C, H, W), floating point.
@@ -69,12 +69,12 @@ def attend(x: Tensor, parameters: Parameters, scale: float) -> tuple[Tensor, For
 
 def attend_backward(dy: Tensor, x: Tensor, stats: ForwardStats, parameters: Parameters,
                     scale: float) -> tuple[Tensor, Parameters]:
-    """dX and the gradients of the parameters, in the parameters' type.
+    """Compute dX and the gradients of the parameters, in the parameters' type.
 
     Args:
         dy: dY, (N, C, H, W), in X's type.
-        x, parameters, scale: as ``attend`` had them.
-        stats: what it returned.
+        x, parameters, scale: the arguments of ``attend``.
+        stats: the statistics that ``attend`` returned.
     """
     own, parameters = parameters, parameters.to(parameters.stats_dtype(x))
     with torch.autocast(x.device.type, enabled=False):
@@ -91,14 +91,14 @@ def attend_backward(dy: Tensor, x: Tensor, stats: ForwardStats, parameters: Para
 
 
 def reduce_forward(x: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
-    """Pooled and maxpool(X), each (N, C), and D, (N, 2, H, W)."""
+    """Compute pooled and maxpool(X), each (N, C), and D, (N, 2, H, W)."""
     spatial_max = x.amax((2, 3)).to(dtype)
     layers = torch.cat([x.mean(1, keepdim=True, dtype=dtype), x.amax(1, keepdim=True).to(dtype)], 1)
     return x.mean((2, 3), dtype=dtype) + spatial_max, spatial_max, layers
 
 
 def apply(x: Tensor, channel: Tensor, spatial: Tensor, parameters: Parameters, scale: float) -> Blend:
-    """P and Q, by way of G and α, from X, A_c, (N, C), and A_s, (N, 1, H, W)."""
+    """Compute G, α, P and Q from X, A_c, (N, C), and A_s, (N, 1, H, W)."""
     u, v, w = weight_rows(parameters)
     e_u, e_w = dot(torch.stack([u, w]) * channel[:, None], x).split(1, 1)
     d_v, d_w = dot(torch.stack([v, w]).expand(x.shape[0], -1, -1), x).split(1, 1)
@@ -107,7 +107,7 @@ def apply(x: Tensor, channel: Tensor, spatial: Tensor, parameters: Parameters, s
 
 def blend_gates(e_u: Tensor, e_w: Tensor, d_v: Tensor, d_w: Tensor, spatial: Tensor, parameters: Parameters,
                 scale: float) -> Blend:
-    """P and Q from the dot products and A_s, each (N, 1, H, W)."""
+    """Compute G, α, P and Q from the dot products and A_s, each (N, 1, H, W)."""
     gate = torch.sigmoid(e_u + spatial * d_v + parameters.dff_gate_bias)
     rest = spatial - gate * spatial
     activation = scale * torch.sigmoid(gate * e_w + rest * d_w + parameters.aa_conv_bias)
@@ -116,7 +116,7 @@ def blend_gates(e_u: Tensor, e_w: Tensor, d_v: Tensor, d_w: Tensor, spatial: Ten
 
 def apply_backward(dy: Tensor, x: Tensor, channel: Tensor, spatial: Tensor, blend: Blend, parameters: Parameters,
                    scale: float) -> BackwardStats:
-    """Back through Y, P, Q, α and G, to A_c, A_s, the dot products and their weights."""
+    """Backpropagate through Y, P, Q, α and G to A_c, A_s, the dot products and their weights."""
     u, _, w = weight_rows(parameters)
     product = dy * x
     d_by_channel, d_by_pixel = dot(torch.stack([channel, torch.ones_like(channel)], 1), product).split(1, 1)
@@ -135,10 +135,10 @@ def apply_backward(dy: Tensor, x: Tensor, channel: Tensor, spatial: Tensor, blen
 
 def input_gradient(dy: Tensor, x: Tensor, stats: ForwardStats, blend: Blend, back: BackwardStats, d_pooled: Tensor,
                    d_layers: Tensor, parameters: Parameters) -> Tensor:
-    """dX: through Y, through the dot products and means, which are of rank one each, and through both maxima."""
+    """Compute dX: through Y, through the dot products and means, each of rank one, and through both maxima."""
     n, c, h, w = x.shape
     u, v, w_row = weight_rows(parameters)
-    # Equal maxima share their gradient evenly, as amax's own backward does.
+    # Equal maxima share their gradient evenly, as in the backward of amax.
     dx = torch.eq(x, stats.layers[:, 1:].to(x.dtype)).to(x.dtype)
     dx.mul_((d_layers[:, 1:] / dx.sum(1, keepdim=True, dtype=d_layers.dtype)).to(x.dtype))
     scratch = torch.eq(x, stats.spatial_max[:, :, None, None].to(x.dtype)).to(x.dtype)
@@ -152,21 +152,21 @@ def input_gradient(dy: Tensor, x: Tensor, stats: ForwardStats, blend: Blend, bac
 
 
 def weight_rows(parameters: Parameters) -> tuple[Tensor, Tensor, Tensor]:
-    """u, v and w, (C,)."""
+    """Return u, v and w, each (C,)."""
     return *parameters.dff_gate_weight.flatten().chunk(2), parameters.aa_conv_weight.flatten()
 
 
 def dot(rows: Tensor, x: Tensor) -> Tensor:
-    """Dot products over channels: rows (N, R, C) with X (N, C, H, W) give (N, R, H, W), in the rows' dtype."""
+    """Compute dot products over channels of rows, (N, R, C), and X: (N, R, H, W), in the rows' dtype."""
     return (rows.to(x.dtype) @ x.flatten(2)).to(rows.dtype).unflatten(2, x.shape[2:])
 
 
 def _dot_pixels(rows: Tensor, x: Tensor) -> Tensor:
-    """Dot products over pixels: rows (N, R, H, W) with X (N, C, H, W) give (N, R, C), in the rows' dtype."""
+    """Compute dot products over pixels of rows, (N, R, H, W), and X: (N, R, C), in the rows' dtype."""
     return (rows.flatten(2).to(x.dtype) @ x.flatten(2).transpose(1, 2)).to(rows.dtype)
 
 
 def _scale(blend: Blend, channel: Tensor, dtype: torch.dtype, out: Tensor | None = None) -> Tensor:
-    """P ⊙ A_c + Q, (N, C, H, W): the one large tensor."""
+    """Compute P ⊙ A_c + Q, (N, C, H, W), the only large intermediate tensor of forward."""
     return torch.addcmul(blend.by_pixel.to(dtype), blend.by_channel.to(dtype), channel[:, :, None, None].to(dtype),
                          out=out)

@@ -1,6 +1,6 @@
-"""The literal form of DMSCA, the reference that every other form is compared with: a line for each step of the paper.
+"""The literal form of DMSCA, the reference for all other forms: one line for each step of the paper.
 
-It keeps every intermediate map, so it is slow, and it has a second derivative.
+It is slow, as it keeps every intermediate map. It has a second derivative.
 """
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Maps(NamedTuple):
 
 
 def attend(x: Tensor, dmsca: Parts) -> Maps:
-    """Y and its maps.
+    """Compute Y and its maps.
 
     Args:
         x: X, (N, C, H, W), floating point.

@@ -1,4 +1,4 @@
-"""What the operator ``dmsca_mm::attend`` takes and returns beside the feature map, by name."""
+"""Names and shapes of the parameters and statistics of the operator ``dmsca_mm::attend``."""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 LISTS = ('msce_convs_weight', 'msce_convs_bias')
-"""The parameters with an entry for each kernel size."""
+"""The parameters that are lists with one tensor for each kernel size."""
 
 
 class Parameters(NamedTuple):
@@ -33,26 +33,26 @@ class Parameters(NamedTuple):
     aa_conv_bias: Tensor  # (1,)
 
     def stats_dtype(self, x: Tensor) -> torch.dtype:
-        """The type in which everything small is computed: X's and the parameters' wider one, at least fp32."""
+        """Return the type of all small tensors: the wider type of X and the parameters, at least fp32."""
         return torch.promote_types(torch.promote_types(x.dtype, self.gce_fc1_weight.dtype), torch.float32)
 
     @staticmethod
     def of(flat: Sequence[Tensor], branches: int) -> Parameters:
-        """From tensors in the order of ``flat``, for so many kernel sizes."""
+        """Build from tensors in the order of ``flat``; ``branches`` is the number of kernel sizes."""
         middle = FIRST_LIST + branches
         return Parameters(*flat[:FIRST_LIST], list(flat[FIRST_LIST:middle]), list(flat[middle:middle + branches]),
                           *flat[middle + branches:])
 
     def flat(self) -> list[Tensor]:
-        """Every tensor, the lists unrolled."""
+        """Return all tensors, with the lists flattened."""
         return [*self[:FIRST_LIST], *self.msce_convs_weight, *self.msce_convs_bias, *self[FIRST_LIST + len(LISTS):]]
 
     def nest(self, flat: Sequence[Tensor]) -> Parameters:
-        """Tensors in the order of ``flat`` in place of these."""
+        """Return the same structure with other tensors, in the order of ``flat``."""
         return self.of(flat, len(self.msce_convs_weight))
 
     def fit(self, channels: int) -> bool:
-        """Whether the sizes are those of one DMSCA for so many channels; native kernels would read beyond others."""
+        """Return whether all sizes match a DMSCA for ``channels``; if not, native kernels would read out of bounds."""
         hidden, direction = len(self.gce_fc1_bias), self.dii_conv_h_weight.shape[2]
         sizes = [weight.shape[2] for weight in self.msce_convs_weight]
         return [tensor.numel() for tensor in self.flat()] == [
@@ -60,7 +60,7 @@ class Parameters(NamedTuple):
             *[1] * len(sizes), len(sizes) + 1, 1, 2 * direction, 1, 2 * direction, 1, 2 * channels, 1, channels, 1]
 
     def mismatch(self, x: Tensor, dtypes: tuple[torch.dtype, ...]) -> str | None:
-        """Why kernels for these types do not take X and the parameters; None when they do."""
+        """Return why kernels for these types do not take X and the parameters, or None if they do."""
         tensors, own = self.flat(), self.gce_fc1_weight.dtype
         for what, dtype in (('X is', x.dtype), ('the parameters are', own)):
             if dtype not in dtypes:
@@ -72,7 +72,7 @@ class Parameters(NamedTuple):
         return None
 
     def to(self, dtype: torch.dtype) -> Parameters:
-        """The same in another type; what is not of the first one's type is left, for PyTorch to refuse."""
+        """Convert to another type. Tensors that differ from the first in type are kept, so that PyTorch raises."""
         own = self.gce_fc1_weight.dtype
         if own == dtype:
             return self
@@ -80,11 +80,11 @@ class Parameters(NamedTuple):
 
 
 FIRST_LIST = Parameters._fields.index(LISTS[0])
-"""Where the first list stands."""
+"""Index of the first list."""
 
 
 class ForwardStats(NamedTuple):
-    """The small tensors that backward keeps beside X, of type ``Parameters.stats_dtype``."""
+    """The small tensors that are saved for backward besides X, of type ``Parameters.stats_dtype``."""
 
     pooled: Tensor  # avgpool(X) + maxpool(X), (N, C)
     spatial_max: Tensor  # maxpool(X), (N, C)

@@ -1,14 +1,14 @@
-"""The attentions that DMSCA is compared with, each as its paper's equations define it, under DMSCA's interface.
+"""The attention modules that DMSCA is compared with: each follows its paper's equations and has DMSCA's interface.
 
-To add one, write its file here, with a subclass of :class:`~.base.GatedAttention`, import the class below and give it
-a line in ``PEERS``. The registry, plugin names, the benchmarks' contenders and the study's rows are made of that table.
-Test its formula in tests/attention/peers/test_FILE.py; test_base.py tests the interface of every peer of the table.
+To add one, write its file here, with a subclass of :class:`~.base.GatedAttention`, import the class below and add it
+to ``PEERS``. That table defines the registry, the plugin names, the benchmarks' contenders and the study's rows. Test
+the formula in tests/attention/peers/test_FILE.py; test_base.py tests the interface of every peer in the table.
 
-The equations carry no biases, so the layers have none; SE's paper found that dropping them helps. The papers leave the
-initialization of the layers open. Here it is a choice, as in DMSCA:
+The equations have no biases, so the layers have none; SE's paper found that dropping them helps. The papers do not
+specify the initialization of the layers. Here it is an argument, as in DMSCA:
 
-- ``init='identity'`` departs from the papers' form in one thing: every gate ranges over (0, 2) instead of (0, 1), and
-  the layer before it is initialized to zero, so that the gate is 1 and Y = X bit for bit. Safe inside a pretrained
+- ``init='identity'`` differs from the papers' form: every gate ranges over (0, 2) instead of (0, 1), and the layer
+  before it is initialized to zero, so that the gate is 1 and Y = X bit for bit. It is safe inside a pretrained
   network.
 - ``init='paper'`` has gates in (0, 1) and Kaiming-normal convolutions (fan_out, relu), for training from scratch.
 """
@@ -28,12 +28,12 @@ __all__ = ['CBAM', 'ECA', 'ELA', 'EMA', 'PEERS', 'SCSA', 'SE', 'CoordinateAttent
 
 
 class Peer(NamedTuple):
-    """A peer and what it is called.
+    """A peer and its names.
 
     Attributes:
-        name: in ``--plugin`` and ``--contenders``; the class's ``_abbr_``, by which a ResNet names the module.
-        label: in tables and pictures.
-        operator: the class; a config names it by ``type``.
+        name: for ``--plugin`` and ``--contenders``; the class's ``_abbr_``, from which a ResNet names the module.
+        label: for tables and figures.
+        operator: the class, the ``type`` in a config.
     """
 
     name: str
@@ -51,4 +51,4 @@ PEERS = (
     Peer('ela', 'ELA', ELA),
     Peer('scsa', 'SCSA', SCSA),
 )
-"""In the order of tables and pictures."""
+"""All peers, in the order of tables and figures."""

@@ -1,4 +1,4 @@
-"""What the peers share: the checks of their arguments, the gate and the initialization."""
+"""The base class of the peers: argument checks, gate and initialization."""
 from __future__ import annotations
 
 from typing import ClassVar
@@ -24,11 +24,11 @@ class GatedAttention(nn.Module):
 
     Raises:
         TypeError: an argument of a wrong type.
-        ValueError: an argument out of range; a forward input of another shape or kind.
+        ValueError: an argument out of range; a forward input with another shape or a non-floating dtype.
     """
 
     _last: ClassVar[tuple[str, ...]]
-    """The layers whose zero weights make every gate 1: those before the gates, and where these are norms, the norms."""
+    """Names of the layers, convolutions or norms, whose weights ``init='identity'`` sets to zero so that Y = X."""
 
     def __init__(self, in_channels: int, init: str) -> None:
         super().__init__()
@@ -37,9 +37,9 @@ class GatedAttention(nn.Module):
         self.scale = 2.0 if self.init == 'identity' else 1.0
 
     def init_weights(self) -> None:
-        """Restore the constructor's initialization, batch norms and their statistics included.
+        """Restore the constructor's initialization, including batch norms and their statistics.
 
-        A ResNet built with ``init_cfg=None`` applies Kaiming to every convolution below it and calls this afterwards.
+        A ResNet built with ``init_cfg=None`` applies Kaiming to all its convolutions and then calls this method.
         """
         mode = 'fan_in' if self.init == 'identity' else 'fan_out'
         for module in self.modules():

@@ -12,11 +12,11 @@ from .base import GatedAttention
 class CoordinateAttention(GatedAttention):
     """Coordinate attention: a gate for each channel and row times one for each channel and column.
 
-    Row and column means pass one convolution, a batch norm and h-swish together, then a convolution each:
+    Row and column means share one convolution, a batch norm and h-swish, then have a convolution each:
     ``[f_h; f_w] = hswish(norm(conv([mean_W(X); mean_H(X)])))``, ``Y = X ⊙ σ(conv_h(f_h)) ⊙ σ(conv_w(f_w))``.
 
-    The batch norm learns its statistics in training mode only. Where a config keeps norms in evaluation mode
-    (``norm_eval=True``, usual in detection) the statistics keep their initialization and only the affine part learns.
+    The batch norm updates its statistics in training mode only. If a config keeps norms in evaluation mode
+    (``norm_eval=True``, usual in detection), the statistics keep their initial values and only the affine part learns.
 
     Args:
         in_channels: C of the input, at least 1.
@@ -27,8 +27,8 @@ class CoordinateAttention(GatedAttention):
         those of :class:`GatedAttention`.
 
     Source:
-        Hou et al. 2021, arXiv 2103.02907, section 3.2 and figure 2; r = 32 is the paper's, h-swish and the least width
-        of 8 are its published form.
+        Hou et al. 2021, arXiv 2103.02907, section 3.2 and figure 2; r = 32 is the paper's, h-swish and the minimum
+        width of 8 are the published code's.
     """
 
     _abbr_ = 'ca'

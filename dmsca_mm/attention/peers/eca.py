@@ -12,7 +12,7 @@ from .base import GatedAttention
 class ECA(GatedAttention):
     """Efficient channel attention: ``Y = X ⊙ σ(conv1d(avgpool(X)))``, the convolution running along the channels.
 
-    Its kernel size is the odd number nearest to ``(log2(C) + b) / gamma``, the larger one of two equally near.
+    The kernel size is the odd number nearest to ``(log2(C) + b) / gamma``; of two equally near, the larger one.
 
     Args:
         in_channels: C of the input, at least 1.

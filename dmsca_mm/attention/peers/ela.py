@@ -12,12 +12,12 @@ from .base import GatedAttention
 class ELA(GatedAttention):
     """Efficient local attention: ``Y = X ⊙ σ(norm(conv(rows X))) ⊙ σ(norm(conv(columns X)))``.
 
-    Rows and columns are means. Both share the convolution, one kernel for each channel, and the group norm.
+    Rows and columns are means. They share a depthwise convolution and a group norm.
 
     Args:
         in_channels: C of the input, at least 1.
         kernel_size: odd, at least 1.
-        groups: of the norm, at least 1; where C is no multiple of it, their greatest common divisor.
+        groups: groups of the norm, at least 1; if C is not a multiple of it, their greatest common divisor.
         init: ``'identity'``, which zeroes the norm's weight, or ``'paper'``.
 
     Shapes, Raises:

@@ -11,21 +11,21 @@ from .base import GatedAttention
 
 
 class EMA(GatedAttention):
-    """Efficient multi-scale attention, on G groups of channels that share their layers.
+    """Efficient multi-scale attention on G groups of channels, which share all layers.
 
     For each group ``U = norm(X ⊙ σ(conv1 rows X) ⊙ σ(conv1 columns X))``, ``V = conv3(X)`` and
     ``Y = X ⊙ σ(softmax(avgpool U) · V + softmax(avgpool V) · U)``: softmax and product run over the channels.
 
     Args:
         in_channels: C of the input, at least 1.
-        groups: G, at least 1; where C is no multiple of it, their greatest common divisor.
+        groups: G, at least 1; if C is not a multiple of it, their greatest common divisor.
         init: ``'identity'``, which zeroes the norm's weight and conv3, or ``'paper'``.
 
     Shapes, Raises:
         those of :class:`GatedAttention`.
 
     Source:
-        Ouyang et al. 2023, arXiv 2305.13563, section 3 and figure 2; G = 8 is that of its published code.
+        Ouyang et al. 2023, arXiv 2305.13563, section 3 and figure 2; G = 8 is the published code's.
     """
 
     _abbr_ = 'ema'

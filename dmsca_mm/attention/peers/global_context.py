@@ -11,11 +11,11 @@ from .base import GatedAttention
 class GlobalContext(GatedAttention):
     """Global context: ``Y = X + fc2(relu(norm(fc1(Σ softmax(key(X)) X))))``, the sum and the softmax over the pixels.
 
-    It adds to its input, so ``init='identity'`` zeroes fc2, and no gate is scaled.
+    It adds to its input and has no gate, so ``init='identity'`` only zeroes fc2.
 
     Args:
         in_channels: C of the input, at least 1.
-        reduction: the hidden layer has ``max(C // reduction, 4)`` units: the norm of one would be 0; at least 1.
+        reduction: the hidden layer has ``max(C // reduction, 4)`` units, as the norm of one unit is 0; at least 1.
         init: ``'identity'`` or ``'paper'``.
 
     Shapes, Raises:
@@ -23,7 +23,7 @@ class GlobalContext(GatedAttention):
 
     Source:
         Cao et al. 2019, arXiv 1904.11492, equation 5; r = 16 is the paper's. mmcv's ``ContextBlock`` is the same with
-        biases; a ResNet's ``init_weights`` overwrites the zeros that it starts with.
+        biases; a ResNet's ``init_weights`` overwrites its initial zeros.
     """
 
     _abbr_ = 'gc'

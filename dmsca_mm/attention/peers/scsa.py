@@ -11,9 +11,9 @@ from .. import checks
 from .base import GatedAttention
 
 KERNEL_SIZES = 3, 5, 7, 9
-"""Of the quarters of the channels."""
+"""One for each quarter of the channels."""
 WINDOW = 7
-"""Side of the windows whose means the channels are compared by; smaller maps have one window."""
+"""Side of the windows; channels are compared by the means of their windows. Smaller maps have one window."""
 
 
 class SCSA(GatedAttention):
@@ -25,11 +25,11 @@ class SCSA(GatedAttention):
 
     Args:
         in_channels: C of the input, a multiple of 4.
-        heads: at least 1; where C is no multiple of it, their greatest common divisor.
+        heads: at least 1; if C is not a multiple of it, their greatest common divisor.
         init: ``'identity'``, which zeroes the weights of norm_h and norm_w and the layer v, or ``'paper'``.
 
     Shapes, Raises:
-        those of :class:`GatedAttention`; ValueError where C is no multiple of 4.
+        those of :class:`GatedAttention`; ValueError if C is not a multiple of 4.
 
     Source:
         Si et al. 2024, arXiv 2407.05128, sections 3.1 and 3.2; 8 heads and windows of 7 are the paper's.

@@ -1,1 +1,1 @@
-"""Hooks of a training, a file each."""
+"""Training hooks, one per file."""

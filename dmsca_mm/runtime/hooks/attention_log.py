@@ -1,4 +1,4 @@
-"""Every module's temperature, gates and gradients in mmengine's logs, next to the losses."""
+"""Log the temperature, gates and gradients of every module in mmengine's logs, next to the losses."""
 from __future__ import annotations
 
 from contextlib import ExitStack
@@ -17,9 +17,9 @@ from ...config_tree import REGISTRY, add_import
 
 @HOOKS.register_module()
 class LogAttention(Hook):
-    """Write :meth:`Watch.statistics` of one step in ``interval`` to the visualizer: scalars.json, and TensorBoard.
+    """Write :meth:`Watch.statistics` of every ``interval``-th step to the visualizer: scalars.json, and TensorBoard.
 
-    Other steps are not touched. In several processes the first logs its own batch.
+    Other steps are unaffected. In a distributed job, rank 0 logs its own batch.
 
     Args:
         interval: iterations between two logged steps, at least 1.
@@ -54,7 +54,7 @@ class LogAttention(Hook):
 
 
 def install(config: Config) -> None:
-    """Log the attention as often as the losses.
+    """Log the attention statistics as often as the losses.
 
     Args:
         config: changed in place.

@@ -1,4 +1,4 @@
-"""mmengine's CheckpointHook with atomic writes: an old checkpoint is removed after the new one is complete."""
+"""mmengine's CheckpointHook with atomic writes: an old checkpoint is removed only after the new one is complete."""
 from __future__ import annotations
 
 from pathlib import Path
@@ -19,10 +19,10 @@ from ...preflight.config_parts import stands_for
 
 @HOOKS.register_module()
 class WholeCheckpointHook(CheckpointHook):
-    """mmengine's CheckpointHook, except that an old checkpoint is removed only when the new one is on the disk.
+    """mmengine's CheckpointHook, except that it removes an old checkpoint only after the new one is on the disk.
 
-    The original removes the old one first and rewrites ``last_checkpoint`` in place: a kill in between leaves a work
-    directory without a checkpoint, or a ``last_checkpoint`` that names none.
+    The original removes the old one first and rewrites ``last_checkpoint`` in place. If it is killed in between, the
+    work directory has no checkpoint, or ``last_checkpoint`` names none.
     """
 
     def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict[str, Any]) -> None:
@@ -41,7 +41,7 @@ class WholeCheckpointHook(CheckpointHook):
             backend_args=self.backend_args, **self.args)
         if not is_main_process():
             return
-        writing.write_whole(self.last_ckpt.encode(), Path(runner.work_dir) / 'last_checkpoint')
+        writing.write_atomically(self.last_ckpt.encode(), Path(runner.work_dir) / 'last_checkpoint')
         for old in outdated:
             path = self.file_backend.join_path(self.out_dir, self.filename_tmpl.format(old))
             if self.file_backend.isfile(path):
@@ -63,7 +63,7 @@ class WholeCheckpointHook(CheckpointHook):
 
 
 def install(config: Config) -> None:
-    """Have a run write its files atomically.
+    """Make a run write its files atomically.
 
     Args:
         config: changed in place: its CheckpointHook, if it has one, becomes a :class:`WholeCheckpointHook`.

@@ -1,4 +1,4 @@
-"""A non-finite loss or weight ends a run before a checkpoint is written."""
+"""End a run with a non-finite loss or weight before a checkpoint is written."""
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -13,18 +13,18 @@ from mmengine.runner import Runner
 from ...errors import ProcessError, UsageError
 
 PATIENCE = 20
-"""Bad losses in a row that mixed precision may skip: about as many halvings as bring any loss scale down."""
+"""Consecutive non-finite losses that stop a mixed-precision run: enough halvings to bring down any loss scale."""
 MOST_NAMES = 8
 
 
 @HOOKS.register_module()
 class StopOnBadNumbers(Hook):
-    """Stop at the first loss that is NaN or infinite, and before weights are saved that are.
+    """Stop at the first non-finite loss, and before non-finite weights are saved.
 
-    Under mixed precision a step with a bad loss is skipped by the loss scaler; then only ``PATIENCE`` in a row stop.
+    With mixed precision the loss scaler skips such a step, and only ``PATIENCE`` bad losses in a row stop the run.
 
     Raises:
-        UsageError: with the iteration, the losses and the images' names.
+        UsageError: names the iteration and a weight; for a loss, a ProcessError with the losses and the images.
     """
 
     priority = 'ABOVE_NORMAL'
@@ -34,7 +34,7 @@ class StopOnBadNumbers(Hook):
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None,
                          outputs: dict[str, torch.Tensor] | None = None) -> None:
-        """Check the loss: one number a step."""
+        """Check the total loss of a step."""
         if outputs is None or 'loss' not in outputs or bool(torch.isfinite(outputs['loss']).all()):
             self.in_a_row = 0
             return
@@ -58,7 +58,7 @@ class StopOnBadNumbers(Hook):
 
 
 def _images(batch: Any) -> list[str]:
-    """Paths of a batch's images, where known."""
+    """Return the known image paths of a batch, at most ``MOST_NAMES``, and the number of others."""
     found = list(dict.fromkeys(_paths(batch)))
     return found[:MOST_NAMES] + [f'{len(found) - MOST_NAMES} more'] * (len(found) > MOST_NAMES)
 

@@ -1,4 +1,4 @@
-"""The number of processes and threads that trained a checkpoint, stored in it for a resumed run to compare."""
+"""Store the number of processes and threads in each checkpoint, so that a resumed run can compare them."""
 from __future__ import annotations
 
 from typing import Any
@@ -11,8 +11,8 @@ from mmengine.runner import Runner
 
 @HOOKS.register_module()
 class StoreProcesses(Hook):
-    """Store in every checkpoint's ``meta`` the number of ``processes`` of the job, and the ``threads`` of this one."""
+    """Store the number of ``processes`` of the job and ``threads`` of this process in ``meta`` of every checkpoint."""
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
-        """Store both."""
+        """Store both numbers."""
         checkpoint['meta'].update(processes=runner.world_size, threads=torch.get_num_threads())

@@ -1,4 +1,4 @@
-"""SIGTERM (as Slurm sends before it takes a node) and Ctrl-C: finish the iteration, save, end."""
+"""On SIGTERM (which Slurm sends before it reclaims a node) or Ctrl-C, finish the iteration, save and exit."""
 from __future__ import annotations
 
 import signal
@@ -16,19 +16,19 @@ from mmengine.optim import OptimWrapperDict
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
-from ...checkpoint.writing import INTERRUPTED, write_whole
+from ...checkpoint.writing import INTERRUPTED, write_atomically
 from ...errors import Stopped, is_first_process
 
 SAME = 3
-"""Seconds within which a second signal counts as the first: a shell and a launcher both pass it on."""
+"""Seconds within which a second signal is ignored; shell and launcher both send it. A later one ends the process."""
 
 
 @HOOKS.register_module()
 class SaveOnSignal(Hook):
-    """Save and stop after the iteration in which SIGTERM or SIGINT comes; a second signal ends the process at once.
+    """Save and stop after the iteration in which SIGTERM or SIGINT arrives.
 
     Raises:
-        Stopped: with the checkpoint and how to go on.
+        Stopped: with the checkpoint and how to resume.
     """
 
     priority = 'LOWEST'  # after averages, schedules and the regular checkpoint of the same iteration
@@ -44,7 +44,7 @@ class SaveOnSignal(Hook):
             self.before[number] = signal.signal(number, self._receive)
 
     def after_train(self, runner: Runner) -> None:
-        """Restore the earlier handlers."""
+        """Restore the previous handlers."""
         while self.before:
             signal.signal(*self.before.popitem())
 
@@ -55,22 +55,22 @@ class SaveOnSignal(Hook):
         elif not self.received:
             self.received, self.at = number, time.monotonic()
             if is_first_process():
-                print(f'{signal.Signals(number).name}: saving after this iteration; the same signal after {SAME} s '
-                      'ends at once', file=sys.stderr, flush=True)
+                print(f'{signal.Signals(number).name}: saving after this iteration; a second signal after {SAME} s '
+                      'ends the process at once', file=sys.stderr, flush=True)
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None,
                          outputs: dict[str, torch.Tensor] | None = None) -> None:
-        """Stop where any process of the job got a signal and no accumulation of gradients is unfinished."""
+        """Stop if any process received a signal and no gradient accumulation is unfinished."""
         wrapper = runner.optim_wrapper
         wrappers = wrapper.values() if isinstance(wrapper, OptimWrapperDict) else [wrapper]
         if self._any_received(runner) and all(each.should_update() for each in wrappers):
             self._save(runner, dict(epoch=runner.epoch, iter=runner.iter + 1))
             if runner.distributed:
-                dist.barrier()  # a process that ends earlier has the launcher end the one that saves
+                dist.barrier()  # otherwise a process that exits early makes the launcher end the one that saves
             raise self._stopped(runner, runner.iter + 1)
 
     def after_val_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
-        """Stop where this process got a signal. Processes may have different numbers of images, so none waits."""
+        """Stop if this process received a signal, without synchronizing: ranks may have different numbers of images."""
         if self.received and runner.train_loop.iter > 0:
             self._save(runner, dict(epoch=runner.epoch, iter=runner.iter))
             raise self._stopped(runner, runner.iter)
@@ -90,11 +90,11 @@ class SaveOnSignal(Hook):
             runner.save_checkpoint(runner.work_dir, INTERRUPTED, meta=position, by_epoch=False)
             if is_first_process():
                 path = Path(runner.work_dir) / INTERRUPTED
-                write_whole(str(path).encode(), path.with_name('last_checkpoint'))
+                write_atomically(str(path).encode(), path.with_name('last_checkpoint'))
         finally:
             if not runner.distributed:
                 self.after_train(runner)
 
     def _stopped(self, runner: Runner, iteration: int) -> Stopped:
         path = Path(runner.work_dir) / INTERRUPTED
-        return Stopped(f'stopped after iteration {iteration}, saved in {path}: go on with --resume', self.received)
+        return Stopped(f'stopped after iteration {iteration}, saved in {path}: continue with --resume', self.received)

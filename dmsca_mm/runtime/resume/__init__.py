@@ -1,4 +1,4 @@
-"""Resuming a run: its position, and what changed since."""
+"""Resume a run from its position, and report what changed since."""
 from .going_on import go_on
 
 __all__ = ['go_on']

@@ -1,4 +1,4 @@
-"""Where two configs differ, key by key."""
+"""Compare two configs key by key."""
 from __future__ import annotations
 
 import reprlib
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 _SAME = {'LoadWholeImage': 'LoadImageFromFile', 'SyncBN': 'BN'}
-"""What a run puts in place of a library's type, and what that stands for: SyncBN is BN where there is no GPU."""
+"""Types that a run swaps, with the type they count as: without a GPU, BN replaces SyncBN."""
 
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = 100
@@ -16,12 +16,12 @@ _SHORT.maxlist = _SHORT.maxdict = 12
 
 @dataclass(frozen=True)
 class Difference:
-    """A key whose value is not what it was.
+    """A key whose value has changed.
 
     Args:
         path: dotted, as for ``--cfg-options``.
-        old: None where it was not set.
-        new: None where it is not set.
+        old: None if it was not set.
+        new: None if it is not set.
     """
 
     path: str
@@ -35,12 +35,12 @@ class Difference:
 def differences(old: Any, new: Any, path: str) -> Iterator[Difference]:
     """Compare two parts of configs.
 
-    A dict of another ``type`` is one difference, and so is a list of another length or of plain values. A type is
-    compared by its last name, so ``'mmdet.ResNet'`` is ``'ResNet'``.
+    Dicts of different ``type`` are one difference. So are lists of different lengths or of plain values. Types are
+    compared by their last name, so ``'mmdet.ResNet'`` equals ``'ResNet'``.
 
     Args:
-        old: as :func:`~dmsca_mm.checkpoint.stored_config.parse` gives it.
-        new: the same.
+        old: as returned by :func:`~dmsca_mm.checkpoint.stored_config.parse`.
+        new: likewise.
         path: their dotted path.
     """
     if isinstance(old, dict) and isinstance(new, dict) and type_name(old) == type_name(new):
@@ -55,10 +55,10 @@ def differences(old: Any, new: Any, path: str) -> Iterator[Difference]:
 
 
 def type_name(node: Any) -> str:
-    """The last name of a dict's ``type``, that of the library where a run has put another in its place.
+    """Return the last name of a dict's ``type``, or the library's type if a run replaced it.
 
     Args:
-        node: any value; what has no type has an empty name.
+        node: any value; without a type the name is empty.
     """
     name = str(node.get('type') or '') if isinstance(node, dict) else ''
     name = name.rsplit('.', 1)[-1]

@@ -1,4 +1,4 @@
-"""Resuming from a checkpoint: a difference to the run that wrote it is reported, or refused."""
+"""Resume from a checkpoint; report or reject each difference from the run that wrote it."""
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -15,19 +15,19 @@ from .training import STEP, compare_training
 
 
 def go_on(config: Config, begun: str, processes: int) -> list[str]:
-    """Have a run go on from a checkpoint, with its seed.
+    """Set a config to resume from a checkpoint, with the seed stored in it.
 
     Args:
-        config: as it is going to run; changed in place.
+        config: config of the run; changed in place.
         begun: path or address of the checkpoint; one at an address is not read.
-        processes: of the job.
+        processes: number of processes of the job.
 
     Returns:
-        What is not as in the run that wrote the checkpoint, a line each, and what that means.
+        One line for each difference from the run that wrote the checkpoint, with its effect.
 
     Raises:
-        UsageError: as :func:`checkpoint.seed`; the earlier run cannot go on with this config: another network, plugin,
-            optimizer, schedule or kind of loop, other classes, or a length that is reached already.
+        UsageError: as :func:`checkpoint.seed`; or the run cannot resume with this config, because the network, plugin,
+            optimizer, schedule, type of loop or classes differ, or its length is already reached.
     """
     config.resume, config.load_from = True, begun
     if '://' in begun:
@@ -36,11 +36,11 @@ def go_on(config: Config, begun: str, processes: int) -> list[str]:
     config.randomness = {**randomness, 'seed': seed}
     found = []
     if randomness.get('seed') not in (None, seed):
-        found = [f'randomness.seed is {randomness["seed"]}: no effect, the run goes on with its own, {seed}']
+        found = [f'randomness.seed is {randomness["seed"]}: no effect, the run keeps its seed {seed}']
     content = checkpoint.read(begun)
     old, new = stored_config.parse(content['meta'].get('cfg')), stored_config.parse(config.pretty_text)
     if not old:
-        return [*found, f'checkpoint {begun} holds no config: what has changed since cannot be compared']
+        return [*found, f'checkpoint {begun} holds no config: changes since then cannot be checked']
     try:
         return [*found, *_compare_machine(content['meta'], processes), *compare_training(old, new, content['meta']),
                 *compare_network(old.get('model'), new.get('model'), config, content['state_dict'])]
@@ -54,5 +54,5 @@ def _compare_machine(meta: dict[str, Any], processes: int) -> Iterator[str]:
         yield f'the number of processes was {meta["processes"]} and is {processes}: {STEP}'
     threads = torch.get_num_threads()
     if meta.get('threads', threads) != threads and not torch.cuda.is_available():
-        yield (f'the number of threads was {meta["threads"]} and is {threads}: sums are taken in another order, so the '
-               'run goes on equal to rounding, not bit for bit')
+        yield (f'the number of threads was {meta["threads"]} and is {threads}: sums are computed in another order, so '
+               'the run continues equal up to rounding, not bit for bit')

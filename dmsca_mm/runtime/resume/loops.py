@@ -1,4 +1,4 @@
-"""mmengine's training loops, made to go on in the middle of an epoch exactly as if nothing had been in between."""
+"""mmengine's training loops, which here resume in the middle of an epoch exactly as if never interrupted."""
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -18,12 +18,12 @@ from .sampler import Batches, seed_all
 
 @LOOPS.register_module()
 class SameEpochLoop(EpochBasedTrainLoop):
-    """mmengine's loop over epochs; a resumed one begins behind the batches that its epoch has had.
+    """mmengine's loop over epochs, which resumes after the batches that the epoch has already used.
 
-    Every random number follows from the seed and the position, so no random state has to be kept.
+    Every random number follows from the seed and the position, so no random state is stored.
 
     Args:
-        runner: a reference of the runner.
+        runner: the runner.
         dataloader: config of the data loader.
         options: those of EpochBasedTrainLoop.
     """
@@ -40,12 +40,12 @@ class SameEpochLoop(EpochBasedTrainLoop):
         if per_epoch == len(self.dataloader):
             return meta['iter'] - meta['epoch'] * per_epoch
         self.runner.logger.warning(
-            f'the run that is resumed had {per_epoch} batches an epoch, this one has {len(self.dataloader)}: it goes '
-            f'on with the beginning of epoch {meta["epoch"] + 1}')
+            f'the earlier run had {per_epoch} batches an epoch, this one has {len(self.dataloader)}: it resumes at '
+            f'the beginning of epoch {meta["epoch"] + 1}')
         return 0
 
     def run_epoch(self) -> None:
-        """Iterate one epoch, or what is left of it."""
+        """Run one epoch, or the rest of it."""
         if isinstance(self.dataloader.batch_sampler, Batches):
             self.dataloader.batch_sampler.begin(self._epoch, self._done)
         super().run_epoch()
@@ -59,10 +59,10 @@ class SameEpochLoop(EpochBasedTrainLoop):
 
 @LOOPS.register_module()
 class SameIterLoop(IterBasedTrainLoop):
-    """mmengine's loop over iterations; a resumed one leaves out the batches it has had without loading them.
+    """mmengine's loop over iterations, which on resume skips the batches already used without loading them.
 
     Args:
-        runner: a reference of the runner.
+        runner: the runner.
         dataloader: config of the data loader.
         options: those of IterBasedTrainLoop.
     """
@@ -80,10 +80,10 @@ class SameIterLoop(IterBasedTrainLoop):
 
 
 class _Left:
-    """The batches that are left to a resumed run, for a loop that wants to leave out those it has had itself.
+    """Remaining batches of a resumed run, for a loop that itself skips the batches already used.
 
-    mmengine draws every batch that was trained on and throws it away; its fork calls ``skip_iter``, if at all. Either
-    must discard nothing.
+    mmengine draws and discards every batch already used; its fork calls ``skip_iter``, if anything. Neither may
+    discard a remaining batch.
     """
 
     def __init__(self, batches: Iterator[Any], done: int) -> None:
@@ -100,10 +100,10 @@ _LOOPS = {EpochBasedTrainLoop: SameEpochLoop, IterBasedTrainLoop: SameIterLoop}
 
 
 def install(config: Config) -> None:
-    """Make a run repeatable from any iteration.
+    """Make a run resume exactly from any iteration.
 
     Args:
-        config: changed in place: mmengine's own training loops become those of this file; others stay.
+        config: changed in place: the loops of this file replace mmengine's training loops; other loops stay.
     """
     loop = config.get('train_cfg') or {}
     if 'by_epoch' in loop:
@@ -115,7 +115,7 @@ def install(config: Config) -> None:
 
 
 def _repeatable(runner: Runner, loader: DataLoader | dict[str, Any], **options: Any) -> DataLoader | dict[str, Any]:
-    """The config of a loader with :class:`Batches` in it; a loader that is built already stays as it is."""
+    """Return the config of a data loader with :class:`Batches` added; return a built loader unchanged."""
     if not isinstance(loader, dict):
         return loader
     loader = dict(loader)
@@ -127,11 +127,11 @@ def _repeatable(runner: Runner, loader: DataLoader | dict[str, Any], **options: 
 
 
 def _resumed(runner: Runner) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Position and runtime information of the checkpoint that a run resumes from; both empty for a fresh run.
+    """Return the position and runtime information of the checkpoint to resume from; both empty for a fresh run.
 
-    mmengine resumes after it has built the loop, and its loop over iterations starts loading when it is built.
+    mmengine restores them only after it has built the loop, but its loop over iterations loads data when it is built.
     """
-    # Without a path mmengine takes the newest of the work directory.
+    # Without a path mmengine takes the newest checkpoint in the work directory.
     path = (runner._load_from or find_latest_checkpoint(runner.work_dir)) if runner._resume else None
     if path is None or '://' in path:
         return {}, {}

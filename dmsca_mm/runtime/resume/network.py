@@ -1,4 +1,4 @@
-"""Differences of the model between two runs: another network is refused, any other is reported."""
+"""Compare the models of two runs: reject a different network, report any other difference."""
 from __future__ import annotations
 
 import copy
@@ -16,28 +16,28 @@ from .training import HOLDS
 
 _WEIGHTS = 'no effect, the weights come from the checkpoint'
 _ANOTHER = 'plugins', 'cfg', 'position', 'init'
-"""Of a plugin: what makes another function of the same tensors, so that these do not show it."""
+"""Keys of a plugin that change its function but not its tensors, so that comparing tensors does not detect it."""
 
 
 def compare_network(old: Any, new: Any, config: Config, weights: dict[str, Tensor]) -> Iterator[str]:
-    """Compare two models' configs, and where they differ the tensors too.
+    """Compare two models' configs and, if they differ, their tensors.
 
     Args:
-        old: the model of the earlier run, as :func:`~dmsca_mm.checkpoint.stored_config.parse` gives it.
-        new: that of this one.
-        config: of this run.
-        weights: of the checkpoint.
+        old: model of the earlier run, as returned by :func:`~dmsca_mm.checkpoint.stored_config.parse`.
+        new: model of this run, likewise.
+        config: config of this run.
+        weights: state_dict of the checkpoint.
 
     Yields:
         A line for each difference.
 
     Raises:
-        UsageError: a plugin is another one, or a tensor of the checkpoint is missing, left over or of another shape.
+        UsageError: a plugin differs, or a tensor of the checkpoint is missing, unexpected or of another shape.
     """
     found = [one for one in differences(old, new, 'model') if not _is_the_default(one)]
     for one in found:
         if _of_plugin(one) and one.path.rsplit('.', 1)[-1] in _ANOTHER:
-            raise UsageError(f'{one}, which is another attention')
+            raise UsageError(f'{one}, which is a different attention')
     if found:
         _compare_tensors(', '.join(map(str, found)), config, weights)
     for one in found:
@@ -51,7 +51,7 @@ def _compare_tensors(found: str, config: Config, weights: dict[str, Tensor]) -> 
     for name in dict.fromkeys((*there, *here)):
         shapes = [tuple(tensors[name].shape) if name in tensors else 'missing' for tensors in (there, here)]
         if shapes[0] != shapes[1]:
-            raise UsageError(f'{found}, which is another network: {name} is {shapes[0]} there and {shapes[1]} here')
+            raise UsageError(f'{found}, which is a different network: {name} is {shapes[0]} there and {shapes[1]} here')
 
 
 def _of_plugin(found: Difference) -> bool:
@@ -59,7 +59,7 @@ def _of_plugin(found: Difference) -> bool:
 
 
 def _is_the_default(found: Difference) -> bool:
-    """Whether a plugin's initialization is written out in one of the configs and left to its default in the other."""
+    """Return whether a plugin's ``init`` differs only because one config leaves it at its default."""
     return _of_plugin(found) and found.path.endswith('.init') and (
         (found.old or 'identity') == (found.new or 'identity'))
 

@@ -23,7 +23,7 @@ def seed_all(*key: int) -> None:
     """Set the random state of Python, numpy and torch.
 
     Args:
-        key: what the state follows from, non-negative numbers.
+        key: non-negative numbers that determine the state.
     """
     first, second, third = np.random.SeedSequence(key).generate_state(3)
     random.seed(int(first))
@@ -32,12 +32,12 @@ def seed_all(*key: int) -> None:
 
 
 class SeededBatch:
-    """Indices of a batch. Going through them sets the random state before each, in whichever process loads it.
+    """Indices of a batch. Iterating over them sets the random state before each, in whichever process loads it.
 
     Args:
-        indices: of the data set.
-        key: see :func:`seed_all`; the index's place among all of the pass is added.
-        places: those places, one for each index.
+        indices: indices into the data set.
+        key: see :func:`seed_all`; the position of the index in the pass is appended.
+        places: these positions, one for each index.
     """
 
     def __init__(self, indices: list[int], key: tuple[int, ...], places: range) -> None:
@@ -55,16 +55,16 @@ class SeededBatch:
 
 
 class Batches(Sampler[SeededBatch]):
-    """A batch sampler around another one that can begin in the middle.
+    """Wrapper around a batch sampler that can begin in the middle of a pass.
 
     Args:
-        sampler: gives indices.
+        sampler: yields indices.
         batch_size: at least 1.
-        seed: of the run.
-        inner: config of the batch sampler in use; None for torch's.
-        drop_last: whether torch's leaves out a last batch that is not full.
-        endless: go on with the next pass where one ends, for a loop that counts iterations.
-        done: batches to leave out at the beginning: those that an earlier run has trained on.
+        seed: seed of the run.
+        inner: config of the wrapped batch sampler; None for torch's BatchSampler.
+        drop_last: whether torch's BatchSampler drops an incomplete last batch.
+        endless: start the next pass when one ends, for a loop that counts iterations.
+        done: number of batches to skip at the beginning, which an earlier run has used.
     """
 
     def __init__(self, sampler: Sampler[int], batch_size: int, seed: int, inner: dict[str, Any] | None = None,
@@ -84,8 +84,8 @@ class Batches(Sampler[SeededBatch]):
         """Set where the next pass begins.
 
         Args:
-            epoch: part of what the random states follow from.
-            done: batches of it to leave out.
+            epoch: part of the key of the random states.
+            done: number of batches of the pass to skip.
         """
         self.epoch = epoch
         self.done = done
@@ -97,8 +97,8 @@ class Batches(Sampler[SeededBatch]):
         rank, processes = get_dist_info()
         for number, indices in enumerate(self._passes() if self.endless else self.batches):
             if number >= self.done:
-                # Samplers deal indices out in turn. So a place, and the noise of its image, does not depend on whether
-                # several processes share a batch or one has all of it.
+                # Samplers distribute indices round-robin. So the position of an image, and its random state, does not
+                # depend on how many processes share a batch.
                 first = number * self.batch_size * processes + rank
                 places = range(first, first + len(indices) * processes, processes)
                 yield SeededBatch(indices, (self.seed, self.epoch), places)
@@ -114,11 +114,11 @@ class Batches(Sampler[SeededBatch]):
 
 @FUNCTIONS.register_module()
 def start_worker(worker_id: int, quiet: bool = False) -> None:
-    """Let a data worker ignore the signals of its process group: its process still needs it to save.
+    """Make a data loader worker ignore the signals of its process group: its parent needs it until it has saved.
 
     Args:
-        worker_id: counts from 0.
-        quiet: whether only the first worker may warn.
+        worker_id: from 0.
+        quiet: whether to silence warnings in all workers except the first.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})

@@ -1,4 +1,4 @@
-"""What of a training's settings changed between two runs, and what a change means."""
+"""Compare the training settings of two runs, and explain the effect of each change."""
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -14,9 +14,9 @@ from .loops import SameEpochLoop, SameIterLoop
 
 _OWN_HOOKS = [hook.__name__ for hook in (LogAttention, StopOnBadNumbers, SaveOnSignal, StoreProcesses)]
 _OWN_LOOPS = [loop.__name__ for loop in (SameEpochLoop, SameIterLoop)]
-"""Those of every run of this package, whatever its config."""
+"""Hooks and loops that this package adds to every run, whatever its config."""
 
-STEP = "a step has other images from here, and the learning rate stays the checkpoint's"
+STEP = "from here a step uses other images, at the checkpoint's learning rate"
 _DATA = 'the rest of the run trains on that'
 _ORDER = 'images come in another order from here'
 _LENGTH = 'the run ends there, and the learning rate follows the schedule of the checkpoint'
@@ -38,28 +38,28 @@ MEANINGS = {
     'randomness.deterministic': HOLDS, 'randomness.diff_rank_seed': HOLDS,
     'val_dataloader.dataset': _SCORES, 'val_evaluator': _SCORES,
 }
-"""Every key beside the model that changes what is trained or measured, and what its change means."""
+"""Keys outside the model that change training or evaluation, with the effect of a change."""
 
 
 def compare_training(old: dict[str, Any], new: dict[str, Any], meta: dict[str, Any]) -> Iterator[str]:
-    """Compare all of two configs but their models.
+    """Compare the keys of ``MEANINGS`` and the type of loop in two configs.
 
     Args:
-        old: config of the earlier run, as :func:`~dmsca_mm.checkpoint.stored_config.parse` gives it.
-        new: that of this one.
-        meta: of the checkpoint.
+        old: config of the earlier run, as returned by :func:`~dmsca_mm.checkpoint.stored_config.parse`.
+        new: config of this run, likewise.
+        meta: ``meta`` of the checkpoint.
 
     Yields:
         A line for each difference.
 
     Raises:
-        UsageError: one with which a run cannot go on.
+        UsageError: a difference that prevents resuming.
     """
     units = ['iterations' if _at(tree, 'train_cfg.max_epochs') is None else 'epochs' for tree in (old, new)]
     if units[0] != units[1]:
         raise UsageError(f'train_cfg was a loop over {units[0]} and is one over {units[1]}')
     if _at(new, 'train_cfg.type') in _OWN_LOOPS and _at(old, 'train_cfg.type') not in _OWN_LOOPS:
-        yield 'the checkpoint is of another tool: its batches and random numbers are not those that come from here'
+        yield 'the checkpoint is from another tool: from here batches and random numbers follow other rules'
     for path, meaning in MEANINGS.items():
         for found in differences(_at(old, path), _at(new, path), path):
             if not found.path.endswith('.skipped'):  # where --skip-bad-images writes
@@ -76,12 +76,12 @@ def _at(node: Any, path: str) -> Any:
 
 
 def _refuse(found: Difference, meta: dict[str, Any]) -> None:
-    """Refuse what cannot be meant."""
+    """Reject a change with which the run cannot resume."""
     path, old, new = found.path, found.old, found.new
     replaced = bool(type_name(old) or type_name(new))
     if path == 'optim_wrapper.optimizer' or path == 'param_scheduler' or (
             path.startswith('param_scheduler.') and replaced):
-        raise UsageError(f'{found}, and what the checkpoint holds of the one does not fit the other')
+        raise UsageError(f'{found}, and the state in the checkpoint does not fit the new one')
     reached = {'train_cfg.max_epochs': meta.get('epoch'), 'train_cfg.max_iters': meta.get('iter')}.get(path)
     if isinstance(reached, int) and isinstance(new, int) and new <= reached:
         raise UsageError(f'{found}, and the checkpoint stands at {reached} already')

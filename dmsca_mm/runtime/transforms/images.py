@@ -1,4 +1,4 @@
-"""Images that cannot be trained on: named, or left out and counted."""
+"""Find broken images: name them in an error, or skip and count them."""
 from __future__ import annotations
 
 from io import BytesIO
@@ -18,18 +18,18 @@ from ...errors import ImageError
 from ...preflight.config_parts import stands_for
 
 SKIPPED = 'skipped_images.txt'
-"""File of the work directory that names the images left out, a line each with the reason."""
+"""File in the work directory that lists the skipped images with the reason, one per line."""
 
 
 @TRANSFORMS.register_module()
 class LoadWholeImage(LoadImageFromFile):
-    """mmcv's LoadImageFromFile, which also refuses a truncated image by name.
+    """mmcv's LoadImageFromFile with an error that names a truncated image.
 
-    OpenCV decodes a JPEG that is cut short without an error: the rest is grey.
+    OpenCV decodes a truncated JPEG without an error and fills the rest with gray.
 
     Args:
-        skipped: file to which a bad image's name is added; the data set then takes another image in its place. None
-            makes it an error.
+        skipped: file to which the name of a bad image is appended; the data set then loads another image instead. With
+            None a bad image is an error.
         options: those of LoadImageFromFile.
     """
 
@@ -38,10 +38,10 @@ class LoadWholeImage(LoadImageFromFile):
         self.skipped = skipped
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any] | None:
-        """Load ``results['img_path']``, and check the label map beside it where there is one.
+        """Load ``results['img_path']``, and check its label map if it has one.
 
         Raises:
-            ImageError: it is missing, cut short, no image, a pixel wide or high, or of another size than its label map.
+            ImageError: missing, truncated, not an image, under 2 pixels wide or high, or its label map differs in size.
         """
         try:
             image = self._decoded(results['img_path'])
@@ -93,10 +93,10 @@ class LoadWholeImage(LoadImageFromFile):
 
 
 def is_cut_short(content: bytes) -> bool:
-    """Whether a JPEG or PNG ends before its end mark; other formats are left to the decoder.
+    """Return whether a JPEG or PNG lacks its end marker; other formats are left to the decoder.
 
     Args:
-        content: of the file.
+        content: bytes of the file.
     """
     if content.startswith(b'\xff\xd8'):
         return not _has_jpeg_end(content)
@@ -104,14 +104,14 @@ def is_cut_short(content: bytes) -> bool:
 
 
 def _has_jpeg_end(content: bytes) -> bool:
-    """Whether the end mark comes after the start of the first scan.
+    """Return whether the end marker comes after the start of the first scan.
 
-    Previews are inside segments, which have a length, and are passed over; whatever follows the end does not matter.
+    Thumbnails lie within segments of known length, which are skipped. Bytes after the end marker do not matter.
     """
     place = 2
     while place + 4 <= len(content):
         if content[place] != 0xff:
-            return True  # no segment: left to the decoder
+            return True  # not a segment: left to the decoder
         marker = content[place + 1]
         if marker == 0xda:
             return content.find(b'\xff\xd9', place) >= 0
@@ -124,7 +124,7 @@ def install(config: Config, skip: bool) -> None:
 
     Args:
         config: changed in place, with ``work_dir``: every LoadImageFromFile of its data loaders.
-        skip: whether training leaves bad images out; validation and testing never do.
+        skip: whether training skips bad images; validation and testing never do.
     """
     for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
         options = dict(skipped=str(Path(config.work_dir) / SKIPPED)) if skip and loader.startswith('train') else {}
@@ -133,11 +133,11 @@ def install(config: Config, skip: bool) -> None:
 
 
 def replace_loaders(node: Any, options: dict[str, Any]) -> None:
-    """Put :class:`LoadWholeImage` in place of every LoadImageFromFile.
+    """Replace every LoadImageFromFile by :class:`LoadWholeImage`.
 
     Args:
         node: any part of a config; changed in place.
-        options: for the new ones, beside those that the old ones have.
+        options: arguments to add to those that each LoadImageFromFile has.
     """
     for _, part in walk(node):
         if stands_for(part.get('type'), LoadImageFromFile) and 'file_client_args' not in part:
@@ -145,7 +145,7 @@ def replace_loaders(node: Any, options: dict[str, Any]) -> None:
 
 
 def skipped(work_dir: Path) -> int:
-    """How many images the runs in a work directory have left out.
+    """Return the number of images that the runs in a work directory skipped.
 
     Args:
         work_dir: of the runs.

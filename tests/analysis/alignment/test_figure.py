@@ -1,4 +1,4 @@
-"""The figure of alignment has a line for each map, through its numbers."""
+"""The alignment figure has a line for each map, through its values."""
 import pytest
 
 from dmsca_mm.analysis.alignment.figure import PANELS, alignment_figure

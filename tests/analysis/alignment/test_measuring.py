@@ -1,4 +1,4 @@
-"""Objects are those of the annotations, maps of every kind are measured, and nothing is written on a mistake."""
+"""Objects come from the annotations, every kind of map is measured, and a mistake leaves no files behind."""
 import json
 from pathlib import Path
 
@@ -77,7 +77,7 @@ def test_every_map_is_measured_at_every_stage(untrained, options, tmp_path):
     assert every == {(kind, stage) for kind in kinds for stage in (1, 2, 3, 4)}
     assert len({row['model'] for row in rows}) == 2
     assert {row['map'] for row in rows if row['model'] == rows[-1]['model']} == {'Grad-CAM', 'Grad-CAM, other image'}
-    # The identity initialization multiplies every pixel with 1: a flat map is chance.
+    # The identity initialization multiplies every pixel by 1: a flat map scores at chance.
     flat = [row for row in rows if row['map'] == 'total']
     assert all(row[name] == pytest.approx(row['area']) for row in flat for name in ('pointing', 'energy', 'precision'))
     assert json.loads((tmp_path / 'out/alignment.json').read_text())['rows'] == rows

@@ -1,4 +1,4 @@
-"""The numbers of alignment: by hand on small maps, by other formulas on random ones."""
+"""Alignment numbers against values by hand on small maps and against other formulas on random maps."""
 import numpy as np
 import pytest
 

@@ -1,4 +1,4 @@
-"""Figures hold a panel for each map, at its place."""
+"""Figures have a panel for each map, in the right place."""
 import numpy as np
 from matplotlib.axes import Axes
 from PIL import Image

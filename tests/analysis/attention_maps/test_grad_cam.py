@@ -1,4 +1,4 @@
-"""Grad-CAM is the paper's formula, of the score that a model's kind has."""
+"""Grad-CAM follows the paper's formula, with a score for each kind of model."""
 import torch
 from net import Net
 

@@ -1,4 +1,4 @@
-"""Maps are those of the modules in the model, at the chosen places, over the right part of the image."""
+"""Maps come from the modules of the model, at the chosen places, over the right part of the image."""
 import pytest
 import torch
 from net import Net

@@ -1,4 +1,4 @@
-"""A panel holds its values, and its colours are neutral where nothing changes."""
+"""A panel shows its values, with neutral colours where nothing changes."""
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
@@ -64,7 +64,7 @@ def test_gates_that_only_dim_are_drawn_from_zero(axes):
      ['still at its identity initialization: 1 everywhere']),
     (dict(activation=ONES), ['1 everywhere']), (dict(activation=ONES, ceiling=1.0), [])])
 def test_neutral_gate_is_named_in_place_of_a_blank_map(others, expected, axes):
-    """Where 1 is the upper end of a gate's range, it is no neutral value."""
+    """1 is not neutral if it is the upper end of a gate's range."""
     shown = attention(**others)
     panels.gate(axes, 'activation', shown.activation, shown)
     assert text(axes) == expected

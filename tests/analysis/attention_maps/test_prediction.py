@@ -11,7 +11,7 @@ from dmsca_mm.analysis.drawing import SCORE, SIDE
 
 @pytest.mark.parametrize('kind', ['detector', 'segmenter', 'classifier'])
 def test_maps_are_those_that_the_model_computes(kind, models, image):
-    """The identity initialization: every gate is 1, whatever the image."""
+    """With the identity initialization every gate except G is 1 for any image."""
     prediction = models[kind].predict(image)
     places = maps.choose(maps.attentions(models[kind].model))
     assert [place.stage for place in places] == [1, 2, 3, 4]
@@ -46,7 +46,7 @@ def test_note_names_what_grad_cam_explains_where_the_picture_does_not_show_it(mo
     prediction = models['detector'].predict(image)
     best = prediction.sample.pred_instances.scores.max()
     assert best < SCORE, 'a model that is not trained'
-    assert prediction.note == f'finds nothing of score 0.3 or above: its best, {best:.2f}, is explained'
+    assert prediction.note == f'finds nothing with a score of 0.3 or above: its best, {best:.2f}, is explained'
     assert models['classifier'].predict(image).note == ''
 
 

@@ -1,4 +1,4 @@
-"""From a config and a checkpoint to figures, and nothing written on a mistake."""
+"""A config and a checkpoint give figures, and a mistake leaves no files behind."""
 import pytest
 
 from dmsca_mm.analysis.attention_maps import showing

@@ -1,4 +1,4 @@
-"""Work directories as mmengine leaves them, written by hand."""
+"""Hand-written work directories in mmengine's layout."""
 import json
 
 import pytest
@@ -34,7 +34,7 @@ model = dict(type='Detector')
 
 @pytest.fixture
 def write_run(tmp_path):
-    """Writes one run of the work directory: its scalars, dicts or raw lines; its text log; its config."""
+    """Write a run to the work directory: scalars (dicts or raw lines), text log and config."""
     def write(name, lines, log=LOG, config=''):
         run = tmp_path / 'work' / name
         (run / 'vis_data').mkdir(parents=True)
@@ -49,7 +49,7 @@ def write_run(tmp_path):
 
 @pytest.fixture
 def write_test(tmp_path):
-    """Writes one test of the work directory: its figures, as a dict or raw; its text log."""
+    """Write a test to the work directory: metrics (a dict or raw text) and text log."""
     def write(name, metrics, log=''):
         run = tmp_path / 'work' / name
         run.mkdir(parents=True)
@@ -61,7 +61,7 @@ def write_test(tmp_path):
 
 @pytest.fixture
 def history(write_run, tmp_path):
-    """The history of a training of two epochs, resumed once, validated twice."""
+    """The history of a training of two epochs, resumed once and validated twice."""
     modules = ('backbone.layer1.0.dmsca', 'backbone.layer1.1.dmsca', 'backbone.layer3.0.dmsca')
     validated = {'coco/bbox_mAP': 0.25, 'coco/bbox_mAP_l': -1.0, 'time': 0.1}
     write_run('20260101_000000', [trained(1), attended(1, 1.0, *modules), trained(2), attended(2, 2.0, *modules),

@@ -1,4 +1,4 @@
-"""The page is complete, safe and private, whatever the work directory lacks."""
+"""The page is complete, safe and private, whatever is missing from the work directory."""
 import re
 
 import pytest

@@ -1,4 +1,4 @@
-"""Charts follow from the logs."""
+"""Charts show what the logs contain."""
 from loglines import trained
 
 from dmsca_mm.analysis.report import charts

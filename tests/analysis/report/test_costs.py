@@ -1,4 +1,4 @@
-"""Costs are those of the contract, and of the image that the config tests with."""
+"""Costs match the contract and use the image size of the config's test pipeline."""
 import pytest
 from mmengine.config import Config
 

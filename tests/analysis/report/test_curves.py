@@ -1,4 +1,4 @@
-"""Charts show the values they are given, and do not clash in a page."""
+"""Charts show the given values and do not clash on a page."""
 import re
 from xml.etree import ElementTree
 
@@ -8,7 +8,7 @@ from dmsca_mm.analysis.report.curves import COLOURS, Curve, line_chart
 
 
 def drawn_lines(svg, colour):
-    """Points of the lines of one colour that have more than two, in the picture's own units, y upwards."""
+    """Return the points of each line of a colour that has more than two, in the picture's units, y upwards."""
     found = []
     for path in re.findall(r'<path d="([^"]*)" clip-path[^>]*stroke: ' + colour, svg):
         points = [(float(x), -float(y)) for x, y in re.findall(r'[ML] ([\d.]+) ([\d.]+)', path)]

@@ -1,4 +1,4 @@
-"""Examples show the predictions for the first test images beside their annotations."""
+"""Examples show the predictions for the first test images next to their annotations."""
 import json
 
 import numpy as np

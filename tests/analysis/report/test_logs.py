@@ -1,4 +1,4 @@
-"""Logs of a resumed training are joined; what cannot be read is counted or named."""
+"""Logs of a resumed training are joined; unreadable ones are counted or named."""
 import json
 
 import pytest

@@ -1,4 +1,4 @@
-"""Results of tests, tables of classes and the environment as mmengine, mmdet and mmseg write them."""
+"""Test results, class tables and the environment in the formats of mmengine, mmdet and mmseg."""
 from datetime import datetime
 
 from terminaltables import AsciiTable

@@ -1,4 +1,4 @@
-"""The text and the tables follow from the logs."""
+"""Text and tables show what the logs contain."""
 from loglines import trained
 from mmengine.config import Config
 
@@ -14,8 +14,8 @@ def test_head_has_the_outcome(history, write_test, tmp_path):
     config = Config(dict(train_cfg=dict(max_epochs=3)))
     assert sections.tiles(history, None, COST, config) == [
         ('0.5', 'coco/bbox_mAP in the last validation'), ('2', 'of 3 epochs; 4 iterations logged'),
-        ('0.5', 'loss at the end; it began with 2'), ('0.5 s', 'an iteration (median)'),
-        ('25.0%', "of the backbone's parameters are its plugins'")]
+        ('0.5', 'final loss; it started at 2'), ('0.5 s', 'per iteration (median)'),
+        ('25.0%', "of the backbone's parameters belong to its plugins")]
     write_test('20261124_000000', dict(aAcc=9.0, mIoU=0.4))
     assert sections.tiles(history, last_test(tmp_path / 'work'), None, None)[:2] == [
         ('0.4', 'mIoU in the last test'), ('2', 'epochs; 4 iterations logged')]
@@ -28,7 +28,7 @@ def test_training_by_iterations_without_a_validation(write_run, tmp_path):
     history = read_history(tmp_path / 'work')
     config = Config(dict(train_cfg=dict(max_iters=9)))
     assert sections.tiles(history, None, None, config) == [('7', 'of 9 iterations'),
-                                                           ('1', 'loss at the end; it began with 1')]
+                                                           ('1', 'final loss; it started at 1')]
     assert sections.subtitle(history, '') == ''
     found = sections.figures(history, None)
     assert found['metrics'] == []
@@ -52,7 +52,7 @@ def test_a_table_without_figures_is_explained(write_run, tmp_path):
     write_run('20260101_000000', [trained(1), dict(time=0.1, data_time=0.1, step=1)])
     found = sections.figures(read_history(tmp_path / 'work'), None)
     assert (found['metric_heads'], found['metrics']) == (['last validation'], [])
-    assert 'They gave no figures, as where a detector finds nothing in any image.' in found['metric_notes']
+    assert 'They gave no metrics, which happens if a detector finds nothing in any image.' in found['metric_notes']
 
 
 def test_notes_name_joined_runs_broken_lines_and_a_single_validation(history, write_run, tmp_path):
@@ -66,7 +66,7 @@ def test_parameters_and_multiply_adds_are_a_row_each(history):
     assert sections.cost_rows(None) == []
     assert sections.cost_rows(COST) == [['parameters', '2 M', '1.5 M', '25.0%'],
                                         ['multiply-adds, image of 160×120 pixels', '40 M', '39 M', '2.5%']]
-    assert '0.5 s an iteration' in sections.cost_notes(history)[1]
+    assert '0.5 s per iteration' in sections.cost_notes(history)[1]
 
 
 def test_versions_name_every_package():

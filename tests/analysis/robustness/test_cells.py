@@ -1,4 +1,4 @@
-"""Stored metrics come back, and those of another model or other data are refused."""
+"""Stored metrics are read back, and those of another model or other data are refused."""
 import json
 
 import pytest

@@ -1,4 +1,4 @@
-"""Corrupted images are the library's, in OpenMMLab's channel order, and repeat byte for byte."""
+"""Corrupted images match the library's, in OpenMMLab's channel order, and are reproducible byte for byte."""
 import subprocess
 import sys
 import zlib
@@ -20,7 +20,7 @@ from dmsca_mm.errors import ImageError, UsageError
 
 
 def photograph(height=64, width=48):
-    """Smooth colours, other ones in each channel."""
+    """Smooth colours that differ between channels."""
     y, x = np.mgrid[:height, :width]
     return np.stack([x * 3, y * 2, 255 - x - y], -1).astype(np.uint8)
 
@@ -55,7 +55,7 @@ def test_another_seed_gives_another_image_and_the_same_one_the_same(corruption):
 
 
 def test_another_process_gives_the_same_bytes(repository):
-    names = [name for name in CORRUPTIONS if name != 'glass_blur']  # compiling it takes long
+    names = [name for name in CORRUPTIONS if name != 'glass_blur']  # it takes long to compile
     code = ('import sys, zlib; sys.path.insert(0, "tests/analysis/robustness")\n'
             'from test_corruptions import *\n'
             f'print([zlib.crc32(corrupt(photograph(), name, 5, 3)) for name in {names[::-1]}])')

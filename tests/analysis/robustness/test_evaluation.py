@@ -1,4 +1,4 @@
-"""A cell's figures against the ordinary test: on the same images, and on images that lie corrupted on the disk."""
+"""A cell's metrics against those of an ordinary test, on the same images and on corrupted images on disk."""
 import shutil
 
 import cv2
@@ -31,7 +31,7 @@ def test_clean_figures_are_those_of_the_ordinary_test(evaluation, untrained, dig
 def test_corrupted_figures_are_those_of_images_stored_corrupted(evaluation, untrained, digits, tmp_path):
     shutil.copytree(digits, tmp_path / 'digits')
     for path in (tmp_path / 'digits/images/validation').iterdir():
-        # The step's seed follows from the image, and contrast draws nothing: any seed does here.
+        # The step derives its seed from the image, but contrast is not random: any seed works here.
         image = corrupt(cv2.imread(str(path)), 'contrast', 5, seed=0)
         path.write_bytes(cv2.imencode('.png', image)[1])
     found = evaluation(('contrast', 5))

@@ -1,4 +1,4 @@
-"""The three files hold the same figures and name their model."""
+"""The three files hold the same metrics and name their model."""
 import json
 
 from PIL import Image

@@ -1,4 +1,4 @@
-"""What is asked for, what is done already, what is refused; the processes are played, but for the tool's own tests."""
+"""Requested, stored and refused measurements; the processes are mocked here and real in the tool's own tests."""
 import json
 import shutil
 import signal
@@ -15,7 +15,7 @@ from dmsca_mm.runtime.config import load_config
 
 @pytest.fixture
 def play(monkeypatch):
-    """In place of processes: figures by a function of (corruption, severity); gives the list of what was worked out."""
+    """Replace the processes by a function of (corruption, severity); return the list of the cells it measured."""
     def install(figures=lambda cell: {'mIoU': 50.0 - 5 * cell[1], 'aAcc': 90.0}):
         worked = []
 
@@ -31,7 +31,7 @@ def play(monkeypatch):
 
 @pytest.fixture(scope='module')
 def segmenter(untrained, digits, tmp_path_factory):
-    """Config, in one file because those that it inherits take long to find, and checkpoint."""
+    """Config and checkpoint; the config is a single file because finding its bases takes long."""
     config, weights = untrained('segmenter')
     path = tmp_path_factory.mktemp('config') / 'segmenter.py'
     load_config(config, {'test_dataloader.dataset.data_root': f'{digits}/'}).dump(path)
@@ -40,7 +40,7 @@ def segmenter(untrained, digits, tmp_path_factory):
 
 @pytest.fixture
 def ask(segmenter, tmp_path):
-    """Measures the segmenter into a folder."""
+    """Measure the segmenter, with the results in a folder."""
     def run(*corruptions, severities=(1,), **options):
         return measure(**{**segmenter, **options}, out=str(tmp_path / 'out'), corruptions=corruptions,
                        severities=severities)
@@ -134,7 +134,7 @@ def test_a_detector_that_finds_nothing_in_corrupted_images_has_zero_there(ask, p
 
 
 @pytest.mark.parametrize(('figures', 'words'), [
-    ({}, 'finds nothing on the images as they are'),
+    ({}, 'finds nothing on the clean images'),
     (dict(PQ=1.0), 'no metric coco/bbox_mAP, mIoU, accuracy/top1: choose --metric among PQ'),
     ('holes', 'mIoU is not a number for fog of severity 1')])
 def test_metrics_that_do_not_compare_are_told(figures, words, ask, play):

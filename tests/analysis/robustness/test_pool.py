@@ -1,4 +1,4 @@
-"""Real processes: all work is done, nothing is printed, and whatever goes wrong ends all of them in one error."""
+"""Real processes do all the work and print nothing; any failure ends all of them with one error."""
 import multiprocessing
 import signal
 from contextlib import suppress
@@ -12,11 +12,11 @@ from dmsca_mm.errors import ImageError, ProcessError
 
 
 def workers():
-    """Those that live, without their own children (a task's command looks like its process until it runs) and
-    without multiprocessing's tracker of resources, which stays until the end."""
+    """Live workers, without their own children (a task's command looks like its process until it runs) and
+    without multiprocessing's resource tracker, which stays until the end."""
     found = []
     for child in psutil.Process().children():
-        with suppress(psutil.NoSuchProcess):  # a zombie, or gone since
+        with suppress(psutil.NoSuchProcess):  # a zombie, or already gone
             found += [child] if 'spawn_main' in ' '.join(child.cmdline()) else []
     return found
 

@@ -1,4 +1,4 @@
-"""A part of the test data gives the metrics of that part, or is refused."""
+"""A subset of the test data gives the metrics of that subset, or is refused."""
 import json
 import shutil
 
@@ -21,7 +21,7 @@ def detector_options(root):
 
 
 def test_coco_metrics_of_the_first_images_count_no_image_beyond_them(untrained, digits, monkeypatch):
-    """A model that finds exactly what is annotated in the first two images, of five, has a perfect score on them."""
+    """A model that finds exactly the annotations of the first two of five images has a perfect score on them."""
     first = {'test_dataloader.dataset.indices': 2}
     evaluation = Evaluation(*untrained('detector'), {**detector_options(digits), **first}, None, True, 0)
 

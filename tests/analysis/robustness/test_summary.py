@@ -1,4 +1,4 @@
-"""mPC, rPC and means against numbers worked out by hand."""
+"""mPC, rPC and means against values computed by hand."""
 import pytest
 
 from dmsca_mm.analysis.robustness import Summary

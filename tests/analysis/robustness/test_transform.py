@@ -1,4 +1,4 @@
-"""The step of the pipeline: where it goes, what it does to which image."""
+"""The pipeline step: its position and its effect on each image."""
 import zlib
 
 import numpy as np

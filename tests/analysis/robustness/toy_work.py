@@ -1,4 +1,4 @@
-"""What the pool's processes do in its tests."""
+"""Tasks for the pool's processes in its tests."""
 import multiprocessing
 import os
 import signal
@@ -9,7 +9,7 @@ from dmsca_mm.errors import ImageError
 
 
 class Toy:
-    """Does what a task's first word says."""
+    """Runs the method named by the first item of a task."""
 
     def __init__(self, number):
         self.number = number
@@ -25,7 +25,7 @@ class Toy:
         return value ** 2
 
     def meet(self, folder):
-        """Waits for another process that does the same at the same time."""
+        """Wait until another process calls this at the same time."""
         (folder / str(self.number)).touch()
         end = time.monotonic() + 100
         while len(list(folder.iterdir())) < 2:

@@ -1,1 +1,1 @@
-"""Being here, it lets the tests in the folders below import ``forms``."""
+"""Makes pytest add this folder to ``sys.path``, so that tests in subfolders can import ``forms``."""

@@ -1,4 +1,4 @@
-"""Both forms with the same parameters, run and compared: what the tests of the fast form and of the kernels share."""
+"""Run and compare both forms with the same parameters; shared by the tests of the fast form and of the kernels."""
 import torch
 
 from dmsca_mm import DMSCA
@@ -18,7 +18,7 @@ def pair(in_channels, dtype=torch.float32, **arguments):
 
 
 def run(module, x, dy):
-    """Output, gradient of X and gradients of the parameters."""
+    """Return the output, the gradient of X and the gradients of the parameters."""
     x = x.detach().clone(memory_format=torch.preserve_format).requires_grad_()
     module.zero_grad()
     y = module(x)
@@ -27,7 +27,7 @@ def run(module, x, dy):
 
 
 def assert_agree(found, expected, tolerance):
-    """Each tensor within a share of the largest value in its kind: outputs, dX, all parameters' gradients together."""
+    """Compare with a tolerance relative to the largest output, the largest dX and the largest parameter gradient."""
     parameters = torch.cat([gradient.flatten() for gradient in expected[2]])
     for one, other, size in [(found[0], expected[0], expected[0]), (found[1], expected[1], expected[1]),
                              *((a, b, parameters) for a, b in zip(found[2], expected[2], strict=True))]:
@@ -36,7 +36,7 @@ def assert_agree(found, expected, tolerance):
 
 
 def thin_resnet(**arguments):
-    """mmdet's ResNet-50 of an eighth of the channels with a fast DMSCA in each of its 16 blocks."""
+    """mmdet's ResNet-50 with an eighth of the channels and a fast DMSCA in each of its 16 blocks."""
     from mmdet.models.backbones import ResNet
 
     from dmsca_mm import plugin

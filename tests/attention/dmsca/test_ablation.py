@@ -1,4 +1,4 @@
-"""DMSCA without a part: the formula with that part struck out, a start that is the identity, and a part that stays."""
+"""DMSCA without a part: it computes the formula without it, starts as the identity and does not train the part."""
 import pytest
 import torch
 from torch.nn import functional
@@ -10,7 +10,7 @@ CHANNELS = 8
 
 
 def struck_out(module, x, without):
-    """Y by the contract's formula with a part left out; what is left is read from the state_dict."""
+    """Y by the contract's formula without a part, from the state_dict."""
     state = {name: value.double() for name, value in module.state_dict().items()}
     pooled = x.mean((2, 3), keepdim=True) + x.amax((2, 3), keepdim=True)
     layers = torch.cat([x.mean(1, keepdim=True), x.amax(1, keepdim=True)], 1)
@@ -26,7 +26,7 @@ def struck_out(module, x, without):
     columns = conv('dii.conv_w', layers.mean(2, keepdim=True), (0, 3))
     weights = state['msce.fuse.weight'].flatten()
     logits = sum((w * b for w, b in zip(weights[:3], scales, strict=False)), state['msce.fuse.bias'])
-    # A map that is 1/4 everywhere is a bias: the bias of DMSCA without directions is that sum.
+    # Without directions their map is 1/4 everywhere, which acts as a bias.
     spatial = 2 * (logits + weights[3] * (0.25 if without == 'dii' else rows.sigmoid() * columns.sigmoid())).sigmoid()
     by_channel, by_space = x * channel, x * spatial
     gate = 0.5 if without == 'dff' else conv('dff.gate', torch.cat([by_channel, by_space], 1)).sigmoid()
@@ -35,7 +35,7 @@ def struck_out(module, x, without):
 
 
 def trained(without, form='fast'):
-    """After steps that move every parameter that may move, weight decay included."""
+    """A module after steps, with weight decay, that change every trainable parameter."""
     torch.manual_seed(0)
     module = DMSCAWithout(CHANNELS, without, form=form, temperature=0.5)
     optimizer = torch.optim.AdamW(module.parameters(), lr=0.1, weight_decay=0.5)

@@ -1,4 +1,4 @@
-"""What a person changes at DMSCA's children takes effect in the default form, too."""
+"""A user's changes to DMSCA's children take effect in the default form too."""
 import pytest
 import torch
 from forms import assert_agree, pair, run
@@ -39,7 +39,7 @@ def test_a_hook_on_any_child_fires_and_no_longer_once_it_is_removed(name, regist
     assert calls == [name]
 
 
-@pytest.mark.parametrize('name', [name for name in CHILDREN if name != 'dff'])  # which returns two tensors
+@pytest.mark.parametrize('name', [name for name in CHILDREN if name != 'dff'])  # dff returns two tensors
 def test_an_output_that_a_hook_replaces_is_used(name):
     forms = literal, fast = pair(8, torch.float64)
     plain = fast(torch.ones(1, 8, 3, 4, dtype=torch.float64))
@@ -87,7 +87,7 @@ def test_a_weight_that_is_computed_or_masked_is_used_as_such_and_trains(change):
     forms = literal, fast = pair(8, torch.float64)
     plain = step(fast)[0]
     for module in forms:
-        torch.manual_seed(3)  # of spectral_norm's first vector
+        torch.manual_seed(3)  # for spectral_norm's initial vector
         change(module)
     for _ in range(2):  # a stale weight would show in the second step
         expected = step(literal)
@@ -109,7 +109,7 @@ def test_other_settings_of_a_convolution_are_used(change):
 
 
 class Adapted(nn.Conv2d):
-    """A layer whose output is more than its weight says, as with a low-rank adapter."""
+    """A layer that adds something to its output, like a low-rank adapter."""
 
     def forward(self, x):
         return super().forward(x) + 1

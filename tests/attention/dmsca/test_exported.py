@@ -1,4 +1,4 @@
-"""The form of an exported graph against the literal one."""
+"""The form for exported graphs against the literal form."""
 import pytest
 import torch
 from forms import assert_agree, pair, run
@@ -9,7 +9,7 @@ from dmsca_mm.attention.dmsca import exported, op
 
 @pytest.fixture(autouse=True)
 def _exporting(monkeypatch):
-    """The module as an exporter meets it, without the exporter."""
+    """Make the module behave as during an export."""
     monkeypatch.setattr(op, '_exporting', lambda: True)
 
 
@@ -28,7 +28,7 @@ def test_the_identity_initialization_returns_x_bit_for_bit(dtype):
 
 
 def test_reductions_over_channels_take_a_group_at_most():
-    """In onnxruntime one over all channels costs more than all the rest of DMSCA."""
+    """In onnxruntime a reduction over all channels costs more than the rest of DMSCA."""
     program = torch.export.export(pair(64)[1].eval(), (torch.randn(1, 64, 6, 5),))
     reductions = [node for node in program.graph.nodes
                   if node.target in (torch.ops.aten.amax.default, torch.ops.aten.mean.dim) and 1 in node.args[1]]

@@ -1,4 +1,4 @@
-"""A_c and A_s against the modules that they are computed from."""
+"""A_c and A_s against those of the modules whose parameters they use."""
 import pytest
 import torch
 

@@ -1,4 +1,4 @@
-"""The default form where a graph is recorded: FX and its quantisation, TorchScript, ONNX, torch.export."""
+"""The default form in recorded graphs: FX and its quantisation, TorchScript, ONNX, torch.export."""
 import io
 import warnings
 
@@ -27,7 +27,7 @@ def test_fx_traces_a_backbone_that_takes_other_sizes_and_trains():
             module.form = 'literal'
     for size in ((2, 3, 64, 64), (1, 3, 96, 64)):
         x, steps = torch.randn(size, dtype=torch.float64), []
-        for model in (traced, backbone):  # which share their parameters
+        for model in (traced, backbone):  # they share their parameters
             backbone.zero_grad()
             levels = model(x)
             sum(level.square().mean() for level in levels).backward()
@@ -66,7 +66,7 @@ def test_fx_quantisation_leaves_it_in_floating_point_traced_or_as_a_leaf():
 def test_torch_jit_trace_keeps_values_at_other_sizes_also_saved_and_frozen():
     literal, fast = pair(8)
     with warnings.catch_warnings():
-        warnings.simplefilter('ignore')  # PyTorch's, of TorchScript's age and of kernel sizes becoming constants
+        warnings.simplefilter('ignore')  # TorchScript is deprecated, and kernel sizes become constants
         traced, file = torch.jit.trace(fast.eval(), torch.randn(2, 8, 6, 5)), io.BytesIO()
         torch.jit.save(traced, file)
         file.seek(0)
@@ -99,7 +99,7 @@ def test_onnx_runs_in_onnxruntime_with_dynamic_batch_height_and_width(tmp_path):
     assert_onnx_agrees(path, literal)
 
 
-@pytest.mark.parametrize('opset', [11, 17])  # 11: the one of OpenMMLab's deployment configs
+@pytest.mark.parametrize('opset', [11, 17])  # 11: used by OpenMMLab's deployment configs
 @pytest.mark.filterwarnings('ignore::DeprecationWarning')
 def test_legacy_onnx_runs_in_onnxruntime_with_dynamic_batch_height_and_width(opset, tmp_path):
     literal, fast = pair(8)

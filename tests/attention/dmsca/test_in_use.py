@@ -1,4 +1,4 @@
-"""The fast form in the ways in which people run a module: copied, checkpointed, distributed, compiled."""
+"""The fast form as modules are used in practice: copied, checkpointed, distributed, compiled."""
 import copy
 import io
 import pickle
@@ -31,10 +31,10 @@ def saved_and_loaded(module):
 @pytest.mark.parametrize('copied', [copy.deepcopy, lambda module: pickle.loads(pickle.dumps(module)),
                                     saved_and_loaded], ids=['deepcopy', 'pickle', 'torch.save'])
 def test_a_copy_has_the_same_step_and_parameters_of_its_own(copied, monkeypatch):
-    monkeypatch.delenv('TORCH_FORCE_WEIGHTS_ONLY_LOAD', raising=False)  # a tool that ran in this process set it
+    monkeypatch.delenv('TORCH_FORCE_WEIGHTS_ONLY_LOAD', raising=False)  # an earlier tool in this process may set it
     literal, fast = pair(8)
     x, dy = torch.randn(2, 8, 5, 5), torch.randn(2, 8, 5, 5)
-    fast(x).backward(dy)  # a copy is often of a module that has been used
+    fast(x).backward(dy)  # modules are often copied after use
     other = copied(fast)
     assert_agree(run(other, x, dy), run(literal, x, dy), 1e-5)
     torch.nn.init.zeros_(other.aa.conv.weight)
@@ -52,7 +52,7 @@ def test_a_module_from_the_meta_device_starts_as_one_that_was_built_here(init):
     module.zero_grad()
     module.to_empty(device='cpu')
     for parameter in module.parameters():
-        torch.nn.init.constant_(parameter, torch.nan)  # what was in that memory
+        torch.nn.init.constant_(parameter, torch.nan)  # to_empty leaves memory uninitialized
     torch.manual_seed(0)
     module.init_weights()
     here = DMSCA(8, init=init, temperature=2.0, form='literal')
@@ -98,8 +98,8 @@ def test_distributed_data_parallel_gives_the_same_gradients(tmp_path):
 
 @pytest.mark.slow
 def test_whole_backbone_compiles_into_one_graph_with_the_same_gradients():
-    # aot_eager traces forward and backward as the default compiler does and leaves out minutes of code generation.
-    # In double precision: a whole network amplifies fp32's rounding beyond any tolerance worth its name.
+    # aot_eager traces forward and backward like the default backend, without minutes of code generation.
+    # Double precision, because a whole network amplifies fp32 rounding beyond any useful tolerance.
     x = torch.randn(2, 3, 64, 64, dtype=torch.float64)
     expected = backbone_step(thin_resnet().double(), x)
     found = backbone_step(torch.compile(thin_resnet().double(), fullgraph=True, backend='aot_eager'), x)

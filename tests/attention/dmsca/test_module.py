@@ -1,4 +1,4 @@
-"""The operator against its contract: an independent formula, finite differences, and what it must refuse."""
+"""The operator against its contract: an independent formula, finite differences, and refused input."""
 import math
 
 import pytest
@@ -11,7 +11,7 @@ CHANNELS = 12
 
 
 def randomised(in_channels=CHANNELS, **arguments):
-    """A DMSCA none of whose parameters sits at a special value."""
+    """A DMSCA with no parameter at a special value."""
     torch.manual_seed(0)
     module = DMSCA(in_channels, **arguments)
     with torch.no_grad():

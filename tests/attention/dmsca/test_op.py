@@ -1,4 +1,4 @@
-"""The operator as PyTorch sees it: schema, derivative, one node for compilers, and what computes it."""
+"""The operator as PyTorch sees it: schema, derivative, a single node for compilers, and dispatch."""
 import warnings
 
 import pytest
@@ -30,7 +30,7 @@ def inputs(form='contiguous', dtype=torch.float32, **arguments):
     ('contiguous', torch.bfloat16, (1,)), ('channels_last', torch.bfloat16, (3, 5, 7)),
     ('permuted', torch.float32, (3,)), ('empty', torch.float32, (3,))])
 def test_both_operators_pass_pytorchs_own_checks(form, dtype, kernel_sizes, kernels, monkeypatch):
-    """Among them: shapes, strides and types are those that compilers are given beforehand."""
+    """Among them: shapes, strides and types match those that compilers get in advance."""
     monkeypatch.setenv(op.SWITCH, kernels)
     x, dy, parameters, scale = inputs(form, dtype, kernel_sizes=kernel_sizes)
     torch.library.opcheck(torch.ops.dmsca_mm.attend.default, (x.requires_grad_(), *parameters, scale))
@@ -42,7 +42,7 @@ def test_both_operators_pass_pytorchs_own_checks(form, dtype, kernel_sizes, kern
 
 
 class Seen(TorchDispatchMode):
-    """The operators that run."""
+    """Records the operators that run."""
 
     def __init__(self):
         super().__init__()

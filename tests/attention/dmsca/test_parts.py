@@ -1,4 +1,4 @@
-"""What single parts promise; their formulas are tested together in test_module.py."""
+"""Properties of single parts; test_module.py tests their formulas together."""
 import torch
 
 from dmsca_mm.attention.dmsca import parts

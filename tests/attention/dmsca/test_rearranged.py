@@ -1,4 +1,4 @@
-"""The fast form against the literal one: output and every gradient, by PyTorch's operators and by native kernels."""
+"""Output and gradients of the fast form, by PyTorch's operators and by native kernels, against the literal form."""
 import math
 
 import pytest
@@ -12,9 +12,9 @@ from dmsca_mm.attention.dmsca import op
 
 @pytest.fixture(autouse=True, scope='module', params=['PyTorch', 'native'])
 def form(request):
-    """Every test for the rearranged form in PyTorch's operators, and for the native kernels where they cover it.
+    """Run every test with PyTorch's operators, and with the native kernels where they cover it.
 
-    Gives a type that is covered, and the tolerance in it.
+    Returns a type that is covered and its tolerance.
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(op.SWITCH, str(int(request.param == 'native')))
@@ -118,7 +118,7 @@ def test_parameters_and_saved_tensors_may_be_others_in_backward(way, form):
     expected = run(literal, x, dy)
     if way == 'functional_call':
         values = {name: parameter.detach().clone().requires_grad_() for name, parameter in fast.named_parameters()}
-        with torch.no_grad():  # the module's own must not be looked at
+        with torch.no_grad():  # the module's own parameters must not be read
             for parameter in fast.parameters():
                 parameter.fill_(math.nan)
         leaf = x.clone().requires_grad_()
@@ -192,10 +192,12 @@ def test_inference_and_training_give_the_same_bits():
             assert torch.equal(fast(x), trained)
 
 
-@pytest.mark.parametrize('value', [math.nan, math.inf])
-def test_bad_number_reaches_the_gradient(value):
-    _, fast = pair(4)
-    x = torch.randn(1, 4, 3, 3)
+@pytest.mark.parametrize('value', [math.nan, math.inf, -math.inf])
+def test_non_finite_number_reaches_the_gradients_that_it_reaches_in_the_literal_form(value):
+    literal, fast = pair(24)
+    x = torch.randn(2, 24, 7, 8)
     x[0, 1, 1, 1] = value
-    _, d_x, _ = run(fast, x, torch.ones_like(x))
+    (_, d_x, d), (_, d_x_literal, d_literal) = (run(module, x, torch.ones_like(x)) for module in (fast, literal))
     assert not d_x.isfinite().all()
+    for found, expected in zip((d_x, *d), (d_x_literal, *d_literal), strict=True):
+        assert torch.equal(found.isfinite(), expected.isfinite())

@@ -1,4 +1,4 @@
-"""The literal form: its maps, and what the fast forms do not have."""
+"""The literal form: its maps, and the second derivative that the fast forms lack."""
 import torch
 
 from dmsca_mm import DMSCA

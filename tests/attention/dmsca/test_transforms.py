@@ -1,4 +1,4 @@
-"""Derivatives beyond a backward pass: torch.func, forward mode, and what only the literal form has."""
+"""Derivatives beyond a backward pass: torch.func, forward mode, and those that only the literal form supports."""
 import pytest
 import torch
 from forms import pair

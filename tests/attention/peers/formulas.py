@@ -1,4 +1,4 @@
-"""What the tests of the peers share: modules with random parameters, and steps of the papers' equations."""
+"""Shared by the tests of the peers: modules with random parameters, and steps of the papers' equations."""
 import pytest
 import torch
 
@@ -8,7 +8,7 @@ every_init = pytest.mark.parametrize(('init', 's'), [('identity', 2), ('paper', 
 
 
 def randomised(peer, **arguments):
-    """A peer none of whose parameters sits at a special value, in evaluation mode."""
+    """A peer with no parameter at a special value, in evaluation mode."""
     torch.manual_seed(0)
     module = peer(CHANNELS, **arguments).eval()
     with torch.no_grad():
@@ -18,7 +18,7 @@ def randomised(peer, **arguments):
 
 
 def assert_computes(module, formula, s):
-    """A module in double precision computes the formula of its state_dict, X and s."""
+    """Assert that a module in double precision computes the formula of its state_dict, X and s."""
     x = torch.randn(3, CHANNELS, 6, 9, dtype=torch.double)
     torch.testing.assert_close(module.double()(x), formula(module.state_dict(), x, s), rtol=1e-12, atol=1e-12)
 
@@ -28,10 +28,10 @@ def sigmoid(x):
 
 
 def perceptron(state, vectors):
-    """(N, C) through fc1, relu, fc2."""
+    """Apply fc1, ReLU and fc2 to (N, C)."""
     return (vectors @ state['fc1.weight'].flatten(1).T).clamp(min=0) @ state['fc2.weight'].flatten(1).T
 
 
 def parameters(peer, channels, **arguments):
-    """How many numbers a peer learns."""
+    """Return the number of a peer's parameters."""
     return sum(parameter.numel() for parameter in peer(channels, **arguments).parameters())

@@ -140,7 +140,7 @@ def test_wrong_input_is_refused_with_both_shapes(peer, x):
     assert str(tuple(x.shape)) in str(caught.value)
 
 
-# SCSA's windows follow from the size of the map, of which FX knows none.
+# SCSA's windows depend on the size of the map, which FX does not know.
 @pytest.mark.parametrize('peer', [pytest.param(peer.operator, id=peer.name) for peer in PEERS if peer.name != 'scsa'])
 def test_fx_traces_it(peer):
     module, x = randomised(peer), torch.randn(2, CHANNELS, 6, 4)

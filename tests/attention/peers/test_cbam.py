@@ -1,4 +1,4 @@
-"""Convolutional block attention against its paper's equations, written out again."""
+"""Convolutional block attention against a second implementation of its paper's equations."""
 import pytest
 import torch
 from formulas import assert_computes, every_init, parameters, perceptron, randomised, sigmoid

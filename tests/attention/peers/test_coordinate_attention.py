@@ -1,4 +1,4 @@
-"""Coordinate attention against its paper's equations, written out again."""
+"""Coordinate attention against a second implementation of its paper's equations."""
 import pytest
 import torch
 from formulas import CHANNELS, assert_computes, every_init, parameters, randomised, sigmoid

@@ -1,4 +1,4 @@
-"""Efficient channel attention against its paper's equations, written out again."""
+"""Efficient channel attention against a second implementation of its paper's equations."""
 import pytest
 from formulas import assert_computes, every_init, parameters, randomised, sigmoid
 from torch.nn import functional

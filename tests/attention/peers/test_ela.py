@@ -1,4 +1,4 @@
-"""Efficient local attention against its paper's equations, written out again."""
+"""Efficient local attention against a second implementation of its paper's equations."""
 import pytest
 from formulas import assert_computes, every_init, parameters, randomised, sigmoid
 from torch.nn import functional
@@ -7,7 +7,7 @@ from dmsca_mm.attention.peers import ELA
 
 
 def gate(state, lines, groups, s):
-    """(N, C, L) through the convolution of each channel, the norm of groups of channels, and the gate."""
+    """Apply the depthwise convolution, the group norm and the gate to (N, C, L)."""
     n, c, length = lines.shape
     kernel = state['conv.weight'][:, 0]
     pad = kernel.shape[1] // 2

@@ -1,4 +1,4 @@
-"""Efficient multi-scale attention against its paper's equations, written out again, a group of channels at a time."""
+"""Efficient multi-scale attention against its paper's equations, implemented for one group of channels at a time."""
 import pytest
 import torch
 from formulas import assert_computes, every_init, parameters, randomised, sigmoid

@@ -1,4 +1,4 @@
-"""Global context against its paper's equation, written out again, and against mmcv's layer."""
+"""Global context against a second implementation of its paper's equation and against mmcv's layer."""
 import pytest
 import torch
 from formulas import CHANNELS, assert_computes, parameters, randomised

@@ -1,4 +1,4 @@
-"""Spatial and channel synergistic attention against its paper's equations, written out again."""
+"""Spatial and channel synergistic attention against a second implementation of its paper's equations."""
 import math
 
 import pytest
@@ -10,7 +10,7 @@ from dmsca_mm.attention.peers import SCSA
 
 
 def normalized(state, name, values, groups):
-    """The norm of groups of channels of (N, C, ...)."""
+    """Apply the group norm to (N, C, ...)."""
     parts = values.reshape(len(values), groups, -1)
     mean = parts.mean(2, keepdim=True)
     parts = (parts - mean) / (((parts - mean) ** 2).mean(2, keepdim=True) + 1e-5).sqrt()

@@ -1,4 +1,4 @@
-"""Squeeze-and-excitation against its paper's equations, written out again."""
+"""Squeeze-and-excitation against a second implementation of its paper's equations."""
 import pytest
 from formulas import assert_computes, every_init, parameters, perceptron, randomised, sigmoid
 

@@ -1,4 +1,4 @@
-"""A training writes the numbers of its attention beside the losses, at the interval alone."""
+"""A training logs the statistics of its attention with the losses, at the log interval only."""
 import json
 
 import torch

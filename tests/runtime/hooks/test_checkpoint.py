@@ -1,4 +1,4 @@
-"""An old checkpoint goes after the new one has come, and a failed write costs none."""
+"""An old checkpoint is removed after the new one is written, and a failed write removes none."""
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ from dmsca_mm.runtime.hooks import checkpoint
 
 @pytest.fixture(autouse=True)
 def backend():
-    """Whole files while the test runs, mmengine's own afterwards."""
+    """Use our backend for atomic writes during the test, and mmengine's afterwards."""
     checkpoint.install(Config())
     yield
     register_backend('local', LocalBackend, force=True, prefixes='')
@@ -22,13 +22,13 @@ def backend():
 
 def test_old_checkpoint_goes_after_the_new_one_has_come(tmp_path, monkeypatch):
     training = toy.runner(tmp_path, max_keep_ckpts=1)
-    seen, write = [], writing.write_whole
+    seen, write = [], writing.write_atomically
 
     def watched(content, path):
         seen.append((Path(path).name, sorted(p.name for p in tmp_path.glob('*.pth'))))
         write(content, path)
 
-    monkeypatch.setattr(writing, 'write_whole', watched)
+    monkeypatch.setattr(writing, 'write_atomically', watched)
     training.train()
     assert seen == [('epoch_1.pth', []), ('last_checkpoint', ['epoch_1.pth']),
                     ('epoch_2.pth', ['epoch_1.pth']), ('last_checkpoint', ['epoch_1.pth', 'epoch_2.pth']),
@@ -42,31 +42,31 @@ def test_old_best_goes_after_the_new_one_has_come(tmp_path, monkeypatch):
     training.train()
     hook = next(hook for hook in training.hooks if isinstance(hook, checkpoint.WholeCheckpointHook))
     hook._save_best_checkpoint(training, dict(score=0.1))
-    old, write = Path(hook.best_ckpt_path), writing.write_whole
+    old, write = Path(hook.best_ckpt_path), writing.write_atomically
 
     def fails(content, path):
         raise UsageError('disk full')
 
     training.train_loop._epoch += 1
-    monkeypatch.setattr(writing, 'write_whole', fails)
+    monkeypatch.setattr(writing, 'write_atomically', fails)
     with pytest.raises(UsageError, match='disk full'):
         hook._save_best_checkpoint(training, dict(score=0.2))
     assert old.exists()
-    monkeypatch.setattr(writing, 'write_whole', write)
+    monkeypatch.setattr(writing, 'write_atomically', write)
     hook.best_ckpt_path = str(old)
     hook._save_best_checkpoint(training, dict(score=0.3))
     assert [path.name for path in tmp_path.glob('best_*')] == ['best_score_epoch_2.pth']
 
 
 def test_failed_write_ends_the_run_and_keeps_what_was_there(tmp_path, monkeypatch):
-    training, write = toy.runner(tmp_path, max_keep_ckpts=1), writing.write_whole
+    training, write = toy.runner(tmp_path, max_keep_ckpts=1), writing.write_atomically
 
     def fails(content, path):
         if Path(path).name == 'epoch_2.pth':
             raise UsageError('disk full')
         write(content, path)
 
-    monkeypatch.setattr(writing, 'write_whole', fails)
+    monkeypatch.setattr(writing, 'write_atomically', fails)
     with pytest.raises(UsageError, match='disk full'):
         training.train()
     assert newest(tmp_path) == (str(tmp_path / 'epoch_1.pth'), [])

@@ -1,4 +1,4 @@
-"""A run whose numbers go bad ends with their names, and never saves them."""
+"""A run with non-finite values ends with an error that names them, and never saves them."""
 import pytest
 import torch
 import toy

@@ -17,7 +17,7 @@ SLOW = 'pause=0.05'
 
 
 def stopped(work_dir, number, send=os.kill, *options):
-    """Start a noisy training, send it a signal in its midst, and wait."""
+    """Start a noisy training, send it a signal while it runs, and wait."""
     process = started([*noisy.COMMAND, work_dir, SLOW, *options])
     assert wait_for(lambda: any(work_dir.glob('iter_15.pth')), process)
     send(process.pid, number)
@@ -45,7 +45,7 @@ def test_signal_saves_and_the_run_goes_on_to_the_same_end(number, send, options,
     assert f'{number.name}: saving after this iteration' in output
     last = output.splitlines()[-1]
     assert last.startswith('stopped after iteration ')
-    assert last.endswith(f'saved in {tmp_path}/interrupted.pth: go on with --resume')
+    assert last.endswith(f'saved in {tmp_path}/interrupted.pth: continue with --resume')
     assert (tmp_path / 'last_checkpoint').read_text() == str(tmp_path / 'interrupted.pth')
     code, output = finished(started([*noisy.COMMAND, tmp_path, *options]))
     assert code == 0, output

@@ -1,4 +1,4 @@
-"""Two configs are compared as a person would."""
+"""Two configs are compared as a person would compare them."""
 import pytest
 
 from dmsca_mm.runtime.resume.differences import differences, type_name

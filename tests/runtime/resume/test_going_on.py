@@ -14,7 +14,7 @@ CONFIG = dict(train_cfg=dict(type='SameIterLoop', max_iters=100), train_dataload
 
 @pytest.fixture
 def stored(tmp_path):
-    """Writes a checkpoint of a run with CONFIG; gives the path."""
+    """Write a checkpoint of a run with CONFIG; return the path."""
     def store(cfg=Config(CONFIG).pretty_text, **meta):  # noqa: B008 (text)
         path = tmp_path / 'iter_50.pth'
         torch.save(dict(state_dict={}, optimizer={}, message_hub={},
@@ -32,7 +32,7 @@ def test_same_config_goes_on_with_the_runs_seed_and_without_a_word(stored):
 def test_each_change_is_a_line(stored):
     config = Config({**CONFIG, 'randomness': dict(seed=8), 'train_dataloader': dict(batch_size=4)})
     found = go_on(config, stored(processes=4, threads=torch.get_num_threads() + 1), 2)
-    expected = ['randomness.seed is 8: no effect, the run goes on with its own, 7',
+    expected = ['randomness.seed is 8: no effect, the run keeps its seed 7',
                 'the number of processes was 4 and is 2: ', 'the number of threads was ',
                 'train_dataloader.batch_size was 2 and is 4: ']
     assert len(found) == (4 if not torch.cuda.is_available() else 3)
@@ -54,7 +54,7 @@ def test_change_that_cannot_be_meant_names_the_checkpoint_and_the_way_out(stored
 def test_checkpoint_without_a_config_is_said_to_have_none(stored, text):
     path = stored(cfg=text)
     assert go_on(Config(CONFIG), path, 1) == [
-        f'checkpoint {path} holds no config: what has changed since cannot be compared']
+        f'checkpoint {path} holds no config: changes since then cannot be checked']
 
 
 def test_checkpoint_at_an_address_is_left_to_the_run():

@@ -1,4 +1,4 @@
-"""A run that goes on in the middle ends bit for bit where an uninterrupted one ends."""
+"""A run that is resumed midway ends bit-identical to an uninterrupted one."""
 import random
 import shutil
 
@@ -29,7 +29,7 @@ def same(one, other):
     return [name for name in one if not torch.equal(one[name], other[name])]
 
 
-# 5: within an epoch; 20 and 25: in later ones; 45: in the last. Twelve iterations are an epoch.
+# An epoch has twelve iterations. 5 is in the first epoch, 20 and 25 are in later ones, 45 is in the last.
 @pytest.mark.slow
 @pytest.mark.parametrize(('iteration', 'workers'), [(5, 0), (20, 0), (25, 2), (45, 0)])
 def test_resumed_run_equals_the_uninterrupted_one(uninterrupted, iteration, workers, tmp_path):
@@ -46,7 +46,7 @@ def test_other_seed_gives_another_run(uninterrupted, tmp_path):
 
 @pytest.mark.slow
 def test_a_librarys_own_tool_resumes_from_the_newest_checkpoint_the_same(uninterrupted, tmp_path):
-    """mmdet's and mmseg's ``--resume`` gives no path: mmengine takes the newest of the work directory."""
+    """mmdet's and mmseg's ``--resume`` takes no path: mmengine uses the newest checkpoint of the work directory."""
     loop, directory = uninterrupted
     shutil.copy(directory / 'iter_20.pth', tmp_path)
     (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'iter_20.pth'))
@@ -79,7 +79,7 @@ def test_other_number_of_batches_goes_on_with_the_beginning_of_the_epoch(tmp_pat
     warnings = []
     monkeypatch.setattr(resumed.logger, 'warning', warnings.append)
     resumed.train()
-    assert any('had 12 batches an epoch, this one has 16: it goes on with the beginning of epoch 4' in text
+    assert any('had 12 batches an epoch, this one has 16: it resumes at the beginning of epoch 4' in text
                for text in map(str, warnings))
     assert resumed.iter == 45 + 16
 

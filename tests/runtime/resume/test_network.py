@@ -26,7 +26,7 @@ def weights():
 
 
 def compared(weights, path, value):
-    """The lines where one value of the model is another."""
+    """Return the lines for a change of one value of the model."""
     text = Config(dict(model=copy.deepcopy(MODEL))).pretty_text
     config = Config(dict(model=copy.deepcopy(MODEL), default_scope='mmseg'))
     config.merge_from_dict({f'model.{path}': value})
@@ -60,7 +60,7 @@ def test_same_network_written_otherwise_is_not_mentioned(weights, path, value):
     (f'{PLACE}.position', 'after_conv2'), (f'{PLACE}.cfg.init', 'paper'), (f'{PLACE}.cfg.type', 'SE'),
     (f'{PLACE}.cfg', dict(_delete_=True, type='DMSCAWithout', without='tca')), ('backbone.plugins', None)])
 def test_another_attention_is_refused(weights, path, value):
-    with pytest.raises(UsageError, match='which is another attention') as caught:
+    with pytest.raises(UsageError, match='which is a different attention') as caught:
         compared(weights, path, value)
     assert f'model.{PLACE.removesuffix(".0")}' in str(caught.value)
 
@@ -72,6 +72,6 @@ def test_another_attention_is_refused(weights, path, value):
     ('decode_head.num_classes', 4, ['num_classes was 3 and is 4', 'decode_head.conv_seg.weight is (3, ', '(4, ']),
     ('backbone.depth', 101, ['depth was 50 and is 101', 'missing there'])])
 def test_another_network_is_refused_with_the_change_and_a_tensor(weights, path, value, words):
-    with pytest.raises(UsageError, match='which is another network') as caught:
+    with pytest.raises(UsageError, match='which is a different network') as caught:
         compared(weights, path, value)
     assert all(word in str(caught.value) for word in words), str(caught.value)

@@ -1,4 +1,4 @@
-"""What a batch holds follows from the seed and its place, wherever it is loaded and wherever a run begins."""
+"""A batch depends only on the seed and its position, not on its worker or on where a run starts."""
 import random
 
 import numpy as np

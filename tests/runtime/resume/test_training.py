@@ -24,7 +24,7 @@ DATA = 'train_dataloader.dataset.dataset'
 
 
 def changed(path, value):
-    """A copy of OLD with another value; a list's entries are counted."""
+    """A copy of OLD with one changed value; list entries are addressed by index."""
     new = copy.deepcopy(OLD)
     *keys, last = path.split('.')
     node = new
@@ -39,8 +39,8 @@ def compared(path, value):
 
 
 @pytest.mark.parametrize(('path', 'value', 'meaning'), [
-    ('train_dataloader.batch_size', 4, "the learning rate stays the checkpoint's"),
-    ('optim_wrapper.accumulative_counts', 2, "the learning rate stays the checkpoint's"),
+    ('train_dataloader.batch_size', 4, "at the checkpoint's learning rate"),
+    ('optim_wrapper.accumulative_counts', 2, "at the checkpoint's learning rate"),
     (f'{DATA}.ann_file', 'b.json', 'the rest of the run trains on that'),
     (f'{DATA}.pipeline.1.scale', [666, 400], 'the rest of the run trains on that'),
     (f'{DATA}.metainfo.classes', ['cat', 'hound'], 'the rest of the run trains on that'),
@@ -87,7 +87,7 @@ def test_run_of_a_librarys_own_tool_is_said_and_nothing_else():
     old = changed('train_cfg', dict(by_epoch=True, max_epochs=12, val_interval=1))
     old.update(custom_hooks=None)
     line, = compare_training(old, OLD, META)
-    assert line.startswith('the checkpoint is of another tool')
+    assert line.startswith('the checkpoint is from another tool')
 
 
 def test_shortening_a_loop_over_iterations_below_its_position_is_refused():

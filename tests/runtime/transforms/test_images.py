@@ -106,7 +106,7 @@ def test_label_map_that_does_not_fit_is_named(content, reason, load, tmp_path):
 
 
 class Pictures(BaseDataset):
-    """Images of a folder, the first of them bad."""
+    """Images of a folder."""
 
     def load_data_list(self):
         return [dict(img_path=path) for path in sorted(map(str, self.data_root.iterdir()))]

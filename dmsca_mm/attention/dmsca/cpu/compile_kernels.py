@@ -1,6 +1,6 @@
-"""Compile the CPU kernels into one small library that knows neither torch nor Python.
+"""Compile the CPU kernels into one small library that depends on neither torch nor Python.
 
-Runs by itself, without importing the package: ``setup.py`` and ``tools/setup.sh`` call it before there is a torch.
+Runs without importing the package: ``setup.py`` and ``tools/setup.sh`` may call it before torch is installed.
 """
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from pathlib import Path
 SOURCES = Path(__file__).parent / 'src'
 LIBRARY = Path(__file__).parent / f'libdmsca-{platform.machine()}.so'
 COMMAND = 'python -m dmsca_mm.native'
-"""What builds the library, for messages."""
+"""The command that builds the library, for messages."""
 FLAGS = ['-std=c++17', '-O3', '-fPIC', '-fopenmp', '-fno-math-errno', '-fno-trapping-math', '-fvisibility=hidden',
          '-Wall', '-Wextra', '-Wno-psabi']
-"""Not -ffast-math, which takes NaN and infinity for numbers."""
+"""-ffast-math is omitted because it assumes that NaN and infinity do not occur."""
 _X86 = {'avx512': (16, ['-mavx512f', '-mavx512bw', '-mavx512dq', '-mavx512vl', '-mavx2', '-mfma',
                         '-mprefer-vector-width=512']),
         'avx2': (8, ['-mavx2', '-mfma'])}
 VARIANTS = {**(_X86 if platform.machine() == 'x86_64' else {}), 'baseline': (4, [])}
-"""Lanes of a vector and the compiler's flags, by name."""
+"""For each variant, the lanes of a vector and the compiler's flags."""
 
 
 class BuildError(Exception):
-    """Why there is no library, in one line."""
+    """The library cannot be built; the message is one line."""
 
 
 def sources_hash() -> str:
-    """Hash of the C++ sources; a library contains the hash of those it was built from."""
+    """Return the hash of the C++ sources; a library contains the hash of its sources."""
     digest = hashlib.sha256()
     for path in sorted(SOURCES.iterdir()):
         digest.update(path.name.encode() + b'\0' + path.read_bytes())
@@ -44,16 +44,16 @@ def sources_hash() -> str:
 
 
 def build(target: Path = LIBRARY) -> str:
-    """Compile and link the library; what was there stays until the new one is complete.
+    """Compile and link the library. An existing library stays until the new one is complete.
 
     Args:
-        target: of the library.
+        target: path of the library.
 
     Returns:
-        what was built, in a line.
+        a summary in one line.
 
     Raises:
-        BuildError: no compiler, a compiler that fails, a folder that takes no file.
+        BuildError: there is no compiler, the compiler fails, or the folder is not writable.
     """
     compiler = shlex.split(os.environ.get('CXX') or 'c++')
     if not compiler or shutil.which(compiler[0]) is None:
@@ -65,7 +65,7 @@ def build(target: Path = LIBRARY) -> str:
             jobs = {name: _start([*compiler, *FLAGS, *instructions, f'-DNAME={name}', f'-DLANES={lanes}', '-c',
                                   str(SOURCES / 'variant.cpp'), '-o', f'{folder}/{name}.o'])
                     for name, (lanes, instructions) in VARIANTS.items()}
-            errors = {name: job.communicate()[1] for name, job in jobs.items()}  # all end before the folder goes
+            errors = {name: job.communicate()[1] for name, job in jobs.items()}  # wait: the folder will be deleted
             for name, job in jobs.items():
                 _check(job.returncode, errors[name], f'the {name} kernels')
             library = f'{folder}/library.so'
@@ -81,7 +81,7 @@ def build(target: Path = LIBRARY) -> str:
 
 
 def is_complete(path: Path) -> bool:
-    """Whether an ELF library is as long as its header says; loading a truncated one would end the process."""
+    """Return whether an ELF library is as long as its header says; loading a truncated one would crash the process."""
     with path.open('rb') as file:
         header = file.read(64)
     if len(header) < 64 or header[:5] != b'\x7fELF\x02':
@@ -92,7 +92,7 @@ def is_complete(path: Path) -> bool:
 
 
 def is_current(path: Path = LIBRARY) -> bool:
-    """Whether the library exists, is complete and was compiled from these sources."""
+    """Return whether the library exists, is complete and was compiled from these sources."""
     return path.exists() and is_complete(path) and sources_hash().encode() in path.read_bytes()
 
 
@@ -103,11 +103,11 @@ def _start(command: list[str]) -> subprocess.Popen:
 def _check(code: int, errors: str, what: str) -> None:
     if code:
         reason = next((line for line in errors.splitlines() if 'error' in line), errors.strip()[-200:])
-        raise BuildError(f'compiling {what} failed: {reason}; the PyTorch form serves meanwhile')
+        raise BuildError(f'compiling {what} failed: {reason}; PyTorch operators are used instead')
 
 
 def _put(library: Path, target: Path) -> None:
-    """Move a finished library into its place at once, under a private name first."""
+    """Replace the target by a finished library atomically: copy it to a private name, then rename it."""
     part = target.with_name(f'.{target.name}.{os.getpid()}.part')
     try:
         shutil.copyfile(library, part)
@@ -119,11 +119,11 @@ def _put(library: Path, target: Path) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Build unless the library is current, and print a line of what was done."""
+    """Build the library unless it is current, and print the result in one line."""
     parser = argparse.ArgumentParser(prog=COMMAND, description="Build DMSCA's CPU kernels with the C++ compiler "
                                      "(CXX, default c++)")
-    parser.add_argument('--force', action='store_true', help='build although the library is current')
-    parser.add_argument('--quiet', action='store_true', help='print nothing where the library is current')
+    parser.add_argument('--force', action='store_true', help='build even if the library is current')
+    parser.add_argument('--quiet', action='store_true', help='print nothing if the library is current')
     options = parser.parse_args(arguments)
     if not options.force and is_current():
         if not options.quiet:

@@ -18,9 +18,9 @@ _SIZES = ('batch', 'channels', 'height', 'width', 'hidden', 'branches', 'directi
 _POINTERS = ('x', 'dy', 'out', 'scratch', 'kernel_sizes', *(f'stats_{name}' for name in ForwardStats._fields),
              *Parameters._fields, *(f'd_{name}' for name in Parameters._fields))
 _CALL = struct.Struct(f'{len(_SIZES)}qd{len(_POINTERS)}Q')
-"""``DmscaCall`` of src/call.h: sizes, s, pointers. A ctypes.Structure costs more than some of the kernels."""
+"""``DmscaCall`` of src/call.h: sizes, s, pointers. Filling a ctypes.Structure takes longer than some kernels."""
 _DIRECTION = Parameters._fields.index('dii_conv_h_weight') - len(Parameters._fields)
-"""Where a direction's kernel stands in ``Parameters.flat``, from the end."""
+"""Index of ``dii_conv_h_weight`` in ``Parameters.flat``, from the end."""
 
 
 class LoadError(Exception):
@@ -37,7 +37,7 @@ class LoadError(Exception):
 
 @cache
 def load() -> ctypes.CDLL:
-    """The library, of the sources that lie beside it.
+    """Load the library and check that it was built from the sources beside it.
 
     Raises:
         LoadError: it is missing, truncated, for another machine or built from other sources.
@@ -61,7 +61,7 @@ def load() -> ctypes.CDLL:
 
 
 def not_covered(x: Tensor, parameters: Parameters) -> str | None:
-    """Why the library does not take this call; None when it does."""
+    """Return why the library does not cover this call, or None if it does."""
     if reason := parameters.mismatch(x, DTYPES):
         return reason
     try:
@@ -72,7 +72,7 @@ def not_covered(x: Tensor, parameters: Parameters) -> str | None:
 
 
 def attend(x: Tensor, parameters: Parameters, scale: float) -> tuple[Tensor, ForwardStats]:
-    """Y and what backward keeps; see ``rearranged.attend``. X is dense and not empty."""
+    """Compute Y and the statistics for backward; see ``rearranged.attend``. X is dense and not empty."""
     n, c, h, w = x.shape
     y, hidden = torch.empty_like(x), len(parameters.gce_fc1_bias)
     stats = ForwardStats(*(x.new_empty(shape, dtype=torch.float32)
@@ -83,7 +83,7 @@ def attend(x: Tensor, parameters: Parameters, scale: float) -> tuple[Tensor, For
 
 def attend_backward(dy: Tensor, x: Tensor, stats: ForwardStats, parameters: Parameters,
                     scale: float) -> tuple[Tensor, Parameters]:
-    """dX and the gradients of the parameters; see ``rearranged.attend_backward``. dY has X's memory format."""
+    """Compute dX and the parameters' gradients; see ``rearranged.attend_backward``. dY has X's memory format."""
     dx, flat = torch.empty_like(x), _plain(parameters)
     gradients = [torch.empty_like(tensor) for tensor in flat]
     _run(x, dy, dx, stats, flat, gradients, scale)
@@ -93,13 +93,13 @@ def attend_backward(dy: Tensor, x: Tensor, stats: ForwardStats, parameters: Para
 
 
 def _plain(parameters: Parameters) -> list[Tensor]:
-    """The parameters as the kernels read them, contiguous and fp32."""
+    """Return the parameters as the kernels read them, contiguous and fp32."""
     return [tensor if tensor.is_contiguous() else tensor.contiguous() for tensor in parameters.to(torch.float32).flat()]
 
 
 def _run(x: Tensor, dy: Tensor | None, out: Tensor, stats: ForwardStats, parameters: list[Tensor],
          gradients: list[Tensor], scale: float) -> None:
-    """One call of the library; backward with dY and tensors for the gradients."""
+    """Call the library; with dY and tensors for the gradients it runs backward."""
     branches = (len(parameters) - len(Parameters._fields) + len(LISTS)) // len(LISTS)
     kernel_sizes = tuple([weight.shape[2] for weight in parameters[FIRST_LIST:FIRST_LIST + branches]])
     sizes = (*x.shape, stats.hidden.shape[1], branches, parameters[_DIRECTION].shape[2], not x.is_contiguous(),
@@ -111,19 +111,19 @@ def _run(x: Tensor, dy: Tensor | None, out: Tensor, stats: ForwardStats, paramet
     load().dmsca_attend(_CALL.pack(
         *sizes, scale, x.data_ptr(), 0 if dy is None else dy.data_ptr(), out.data_ptr(), scratch.data_ptr(),
         kept.buffer_info()[0], *[tensor.data_ptr() for tensor in stats], *pointers, *d_pointers), dy is not None)
-    del arrays, d_arrays  # until here the library reads them
+    del arrays, d_arrays  # the library reads them until here
 
 
 @lru_cache(maxsize=4096)
 def _scratch_floats(sizes: tuple[int, ...], kernel_sizes: tuple[int, ...], backward: bool) -> int:
-    """Numbers of scratch memory that a call needs."""
+    """Return the scratch memory of a call, in floats."""
     kept = array('q', kernel_sizes)
     pointers = [kept.buffer_info()[0] if name == 'kernel_sizes' else 0 for name in _POINTERS]
     return load().dmsca_scratch(_CALL.pack(*sizes, 1.0, *pointers), backward)
 
 
 def _addresses(flat: list[Tensor], branches: int) -> tuple[list[int], tuple[array, array]]:
-    """Where tensors lie, in the order of ``Parameters``, and the arrays that hold the addresses of its lists."""
+    """Return the addresses of tensors, in the order of ``Parameters``, and the arrays that hold those of its lists."""
     found, end = [tensor.data_ptr() for tensor in flat], FIRST_LIST + branches
     weights, biases = array('Q', found[FIRST_LIST:end]), array('Q', found[end:end + branches])
     return [*found[:FIRST_LIST], weights.buffer_info()[0], biases.buffer_info()[0], *found[end + branches:]], (

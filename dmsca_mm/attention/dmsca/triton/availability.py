@@ -1,4 +1,4 @@
-"""Which calls the kernels cover. Triton is not imported."""
+"""Check which calls the kernels cover, without importing Triton."""
 from __future__ import annotations
 
 from functools import cache
@@ -12,14 +12,14 @@ from ..signature import Parameters
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 OLDEST_TRITON = (3, 3)
 OLDEST_CAPABILITY = (8, 0)
-MOST_MAPS = 65535  # of a grid's second axis
+MOST_MAPS = 65535  # limit of a grid's second axis
 MOST_ELEMENTS = 2 ** 31 - 1  # offsets within a map, a weight or a small tensor are 32-bit
-PIXEL_MAPS = 8  # maps that backward keeps for each pixel: they count as a map with so many channels
-LARGEST_KERNEL = 31  # a program goes over all taps; beyond, the convolutions of PyTorch are the better choice
+PIXEL_MAPS = 8  # values that backward stores for each pixel, checked like a map with as many channels
+LARGEST_KERNEL = 31  # a program loops over all taps; for larger kernels, PyTorch's convolutions are better
 
 
 def not_covered(x: Tensor, parameters: Parameters) -> str | None:
-    """Why no kernel takes this call; None when the kernels do.
+    """Return why the kernels do not cover this call, or None if they do.
 
     Args:
         x: X, (N, C, H, W), dense, on a CUDA device.
@@ -31,7 +31,7 @@ def not_covered(x: Tensor, parameters: Parameters) -> str | None:
 
 @cache
 def no_triton() -> str | None:
-    """Why Triton cannot be used; None when it can."""
+    """Return why Triton cannot be used, or None if it can."""
     try:
         found = version('triton')
     except PackageNotFoundError:
@@ -43,7 +43,7 @@ def no_triton() -> str | None:
 
 @cache
 def old_card(device: torch.device) -> str | None:
-    """Why a GPU cannot run the kernels; None when it can."""
+    """Return why a GPU cannot run the kernels, or None if it can."""
     found = torch.cuda.get_device_capability(device)
     if torch.version.cuda and found < OLDEST_CAPABILITY:
         return '{} has compute capability {}.{}, the kernels need {}.{}'.format(
@@ -77,7 +77,7 @@ def _parameters(parameters: Parameters) -> str | None:
 
 
 def _channels_last(parameters: Parameters, convolutions: tuple[Tensor, ...]) -> bool:
-    """Whether the convolutions with larger kernels than 1×1 are channels_last and all else is contiguous."""
+    """Return whether the convolutions larger than 1×1 are channels_last and all other parameters contiguous."""
     rest = parameters._replace(msce_convs_weight=[], dii_conv_h_weight=parameters.dii_conv_h_bias,
                                dii_conv_w_weight=parameters.dii_conv_w_bias)
     return (all(tensor.is_contiguous(memory_format=torch.channels_last) for tensor in convolutions)

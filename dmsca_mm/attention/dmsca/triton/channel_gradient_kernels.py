@@ -1,7 +1,7 @@
-"""The channel branch, gce and tca, backward: what a program of ``gate_gradient_kernels.py`` does for it.
+"""Backward of the channel branch, gce and tca: functions that the programs of ``gate_gradient_kernels.py`` call.
 
-``program`` counts the programs of one function from 0; each writes its own block of the outputs. Small tensors are
-fp32, and the gradients of parameters have the type of these. Importing this module needs Triton.
+``program`` is the index of a program within one function; each writes its own block of the outputs. Small tensors are
+fp32; gradients of parameters have the parameters' type. Importing this module needs Triton.
 """
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from .element_kernels import scalar, sigmoid_slope, vector
 def context_gradient(program, sums_ptr,  # (N, strips, 5, C), as apply_backward writes them
                      channel_ptr,  # A_c, (N, C)
                      log_temperature_ptr,
-                     d_context_ptr, equals_ptr,  # (N, C): of fc2's output; pixels that equal the channel's maximum
-                     d_rows_ptr,  # (N, 3, C): the images' parts of the gradients of u, v and w
+                     d_context_ptr, equals_ptr,  # (N, C): of fc2's output; number of pixels at the channel's maximum
+                     d_rows_ptr,  # (N, 3, C): gradients of u, v and w from each image
                      strips, channels, scale, BLOCK_S: tl.constexpr, BLOCK_C: tl.constexpr):
-    """The strips' sums put together, and back through A_c and τ."""
+    """Add up the sums of the strips and backpropagate through A_c and τ."""
     blocks = tl.cdiv(channels, BLOCK_C)
     n, c = (program // blocks).to(tl.int64), program % blocks * BLOCK_C + tl.arange(0, BLOCK_C)
     sums_ptr += n * strips * 5 * channels
@@ -66,7 +66,7 @@ def bias_gradients(bias_sums_ptr,  # (N, strips, 2)
 def row_gradient(program, d_rows_ptr,  # (N, 3, C)
                  d_gate_weight_ptr, d_activation_weight_ptr,  # (2, C), (C,)
                  images, channels, BLOCK_C: tl.constexpr):
-    """Gradients of u, v and w: the images' parts added up."""
+    """Gradients of u, v and w, summed over the images."""
     blocks = tl.cdiv(channels, BLOCK_C)
     row, c = program // blocks, program % blocks * BLOCK_C + tl.arange(0, BLOCK_C)
     total = tl.zeros((BLOCK_C,), tl.float32)
@@ -85,11 +85,11 @@ def hidden_gradient(program, d_context_ptr,  # (N, C)
                     weight_ptr,  # of fc2, (C, h)
                     hidden_ptr, d_hidden_ptr,  # (N, h)
                     images, channels, units, BLOCK_N: tl.constexpr, BLOCK_O: tl.constexpr, BLOCK_I: tl.constexpr):
-    """Back through fc2 and the ReLU, to fc1's output."""
+    """Backpropagate through fc2 and the ReLU to fc1's output."""
     total, n, j = linear(program, d_context_ptr, weight_ptr, images, channels, units, 1, units, BLOCK_N, BLOCK_O,
                           BLOCK_I)
     at, inside = n[:, None] * units + j[None, :], (n < images)[:, None] & (j < units)[None, :]
-    blocked = tl.load(hidden_ptr + at, inside, other=0.0) <= 0  # not where it is NaN, as in relu's own backward
+    blocked = tl.load(hidden_ptr + at, inside, other=0.0) <= 0  # false for NaN, as in the backward of relu
     tl.store(d_hidden_ptr + at, tl.where(blocked, 0.0, total), inside)
 
 
@@ -98,7 +98,7 @@ def pooled_gradient(program, d_hidden_ptr,  # (N, h)
                     weight_ptr,  # of fc1, (h, C)
                     d_pooled_ptr,  # (N, C)
                     images, units, channels, BLOCK_N: tl.constexpr, BLOCK_O: tl.constexpr, BLOCK_I: tl.constexpr):
-    """Back through fc1."""
+    """Backpropagate through fc1."""
     total, n, c = linear(program, d_hidden_ptr, weight_ptr, images, units, channels, 1, channels, BLOCK_N, BLOCK_O,
                           BLOCK_I)
     tl.store(d_pooled_ptr + n[:, None] * channels + c[None, :], total, (n < images)[:, None] & (c < channels)[None, :])
@@ -109,7 +109,7 @@ def linear_gradient(program, d_output_ptr,  # (N, outputs)
                     input_ptr,  # (N, inputs)
                     d_weight_ptr, d_bias_ptr,  # (outputs, inputs), (outputs,)
                     images, outputs, inputs, BLOCK_O: tl.constexpr, BLOCK_I: tl.constexpr):
-    """Gradients of a fully connected layer's weight and bias: products added up over the images in their order."""
+    """Gradients of a fully connected layer's weight and bias, summed over the images in order."""
     blocks = tl.cdiv(inputs, BLOCK_I)
     o = program // blocks * BLOCK_O + tl.arange(0, BLOCK_O)
     i = program % blocks * BLOCK_I + tl.arange(0, BLOCK_I)
@@ -123,7 +123,7 @@ def linear_gradient(program, d_output_ptr,  # (N, outputs)
         input_ptr += inputs
     tl.store(d_weight_ptr + o[:, None] * inputs + i[None, :], d_weight.to(d_weight_ptr.dtype.element_ty),
              (o < outputs)[:, None] & (i < inputs)[None, :])
-    if program % blocks == 0:  # one of the programs with these outputs
+    if program % blocks == 0:  # only one of the programs with these outputs
         tl.store(d_bias_ptr + o, d_bias.to(d_bias_ptr.dtype.element_ty), o < outputs)
 
 
@@ -131,9 +131,9 @@ def linear_gradient(program, d_output_ptr,  # (N, outputs)
 def temperature_gradient(d_context_ptr, bias_ptr,  # (N, C) and fc2's, (C,)
                          d_hidden_ptr, hidden_ptr,  # (N, h)
                          log_temperature_ptr, d_log_temperature_ptr, images, channels, units, BLOCK: tl.constexpr):
-    """Gradient of log τ, which is −Σ d_context·context; outside the clamp it is zero.
+    """Gradient of log τ, which is −Σ d_context·context inside the clamp and zero outside.
 
-    With context = fc2(hidden) the sum is Σ d_context·bias + Σ d_hidden·hidden, so that context need not be kept.
+    With context = fc2(hidden) the sum is Σ d_context·bias + Σ d_hidden·hidden, so context is not stored.
     """
     total = tl.zeros((BLOCK,), tl.float32)
     for first in range(0, images * channels, BLOCK):

@@ -1,7 +1,7 @@
-"""The channel branch, gce and tca: what a program of ``gate_kernels.py`` does for it, forward.
+"""Forward of the channel branch, gce and tca: functions that the programs of ``gate_kernels.py`` call.
 
-``program`` counts the programs of one function from 0; each writes its own block of the outputs. Small tensors are
-fp32, parameters keep their type. Importing this module needs Triton.
+``program`` is the index of a program within one function; each writes its own block of the outputs. Small tensors are
+fp32; parameters keep their type. Importing this module needs Triton.
 """
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MAX_LOG_TEMPERATURE = tl.constexpr(2.995732273553991)
 
 @triton.jit
 def temperature(log_temperature_ptr):
-    """τ; the clamp passes NaN on."""
+    """Return τ; the clamp propagates NaN."""
     value = scalar(log_temperature_ptr)
     value = tl.where(value > MAX_LOG_TEMPERATURE, MAX_LOG_TEMPERATURE, value)
     return tl.exp(tl.where(value < -MAX_LOG_TEMPERATURE, -MAX_LOG_TEMPERATURE, value))
@@ -50,7 +50,7 @@ def linear(program, input_ptr,  # (N, inputs)
             weight_ptr,  # of output o and input i at o·output_stride + i·input_stride
             images, inputs, outputs, output_stride, input_stride,
             BLOCK_N: tl.constexpr, BLOCK_O: tl.constexpr, BLOCK_I: tl.constexpr):
-    """A matrix product for BLOCK_N images and BLOCK_O outputs: the values, the images and the outputs.
+    """Compute a matrix product for BLOCK_N images and BLOCK_O outputs; return the values, the images and the outputs.
 
     Weights are read once for BLOCK_N images. tl.dot would round to TF32 or need 16 images.
     """

@@ -1,4 +1,4 @@
-"""Formulas of one number or one vector that several kernels share. Importing this module needs Triton."""
+"""Functions of scalars and vectors that several kernels share. Importing this module needs Triton."""
 from __future__ import annotations
 
 import triton
@@ -7,33 +7,33 @@ import triton.language as tl
 
 @triton.jit
 def sigmoid(value):
-    """The logistic function; the division is rounded correctly, so that σ(0) is exactly 1/2 and identity holds."""
+    """The logistic function. The division is correctly rounded, so σ(0) is exactly 1/2, which identity needs."""
     return tl.div_rn(1.0, 1.0 + tl.exp(-value))
 
 
 @triton.jit
 def sigmoid_slope(value, scale):
-    """The derivative of ``scale·σ`` where it has this value."""
+    """Return the derivative of ``scale·σ`` at the point where it equals ``value``."""
     return value * (1 - value / scale)
 
 
 @triton.jit
 def vector(ptr, index, count):
-    """Entries ``index`` of a vector with ``count`` of them, in fp32; 0 beyond."""
+    """Load the entries ``index`` of a vector of length ``count``, in fp32; 0 beyond its end."""
     return tl.load(ptr + index, index < count, other=0.0).to(tl.float32)
 
 
 @triton.jit
 def scalar(ptr):
-    """A parameter with one entry, in fp32."""
+    """Load a parameter with one entry, in fp32."""
     return tl.load(ptr).to(tl.float32)
 
 
 @triton.jit
 def with_nan(maximum, total):
-    """A maximum that is NaN where a summand of ``total`` is, as that of amax is; tl.max drops NaN.
+    """Return ``maximum``, or NaN if a summand of ``total`` is NaN, as amax does; tl.max drops NaN.
 
-    The sum of +Inf and −Inf is NaN too, but then so is the mean, which every maximum here is added to or convolved
-    with.
+    The sum of +Inf and −Inf is NaN too. Then the mean is also NaN, and every maximum here is added to the mean or
+    convolved together with it.
     """
     return tl.where(total == total, maximum, total)

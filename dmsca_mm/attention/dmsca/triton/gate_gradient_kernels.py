@@ -1,4 +1,4 @@
-"""What is small, between the passes over the map, backward; as in ``gate_kernels.py``. Needs Triton."""
+"""Backward kernels between the passes over the map, organized as in ``gate_kernels.py``. Needs Triton."""
 from __future__ import annotations
 
 import triton.language as tl
@@ -36,7 +36,7 @@ def gates_backward(maps_ptr, sums_ptr, bias_sums_ptr, channel_ptr, layers_ptr, r
                    images, strips, channels, height, width, span, scales, scale, end_a, end_b, end_c, end_d,
                    LARGEST: tl.constexpr, DIRECTION: tl.constexpr, LAST: tl.constexpr,
                    TAPS: tl.constexpr, BLOCK_P: tl.constexpr):
-    """Back through A_c and τ, from the strips; back through B_dir; sums for the folded kernel and for the biases."""
+    """Backpropagate through A_c, τ and B_dir; compute parts of the folded kernel's gradient and two bias gradients."""
     program, last_ptr = tl.program_id(0), fuse_weight_ptr + scales
     if program < end_a:
         kernel_gradient(program, maps_ptr, layers_ptr, parts_ptr, span, height, width, LARGEST, TAPS, BLOCK_P)
@@ -71,7 +71,7 @@ def parameters_layers_backward(
         BLOCK_FOLDED: tl.constexpr, BLOCK_PARTS: tl.constexpr,
         BLOCK_DIRECTION: tl.constexpr, BLOCK_LINES: tl.constexpr,
         BLOCK_N: tl.constexpr, BLOCK_O: tl.constexpr, BLOCK_I: tl.constexpr):
-    """Gradients of D, of fc1's output, and of all parameters that are left but fc1's and τ."""
+    """Gradients of D, of fc1's output, and of all remaining parameters except fc1's and τ."""
     program, totals = tl.program_id(0), images * height
     share_ptr, d_share_ptr = fuse_weight_ptr + first, d_fuse_weight_ptr + first
     if program < end_a:

@@ -1,11 +1,11 @@
-"""What is small, between the passes over the map, forward: each launch does all that depends on earlier launches alone.
+"""Forward kernels between the passes over the map. Each launch does everything that depends on earlier launches only.
 
-A program does one thing for one block, by its number: below ``end_a`` the first thing, below ``end_b`` the second, and
-so on. Each element of every output is written by exactly one program, and no program reads what its own launch writes:
-so nothing depends on the order in which programs run. Sums over images and strips have a fixed order.
+The index of a program selects one function and one block: below ``end_a`` the first function, below ``end_b`` the
+second, and so on. Exactly one program writes each element of an output, and no program reads an output of its own
+launch. Results therefore do not depend on the order of the programs. Sums over images and strips have a fixed order.
 
-``channel_kernels.py`` and ``spatial_kernels.py`` hold the things to do. The scales' parameters come four at a time, in
-slots; a slot without a scale has SIZE 0 and pointers that are not used. Importing this module needs Triton.
+The functions are in ``channel_kernels.py`` and ``spatial_kernels.py``. A launch takes the parameters of four scales,
+in slots; an empty slot has SIZE 0 and unused pointers. Importing this module needs Triton.
 """
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ LINE, ACROSS = tl.constexpr(plan.LINE), tl.constexpr(plan.ACROSS)
 TILE_Y, TILE_X = tl.constexpr(plan.TILE_Y), tl.constexpr(plan.TILE_X)
 STRIPS, CHANNELS = tl.constexpr(plan.STRIPS), tl.constexpr(plan.CHANNELS)
 
-# Triton compiles a kernel anew for numbers that 16 divides or that are 1; with these nothing would be faster.
+# Triton recompiles a kernel if an int is 1 or divisible by 16; for these arguments that would gain nothing.
 SHAPES = ['images', 'height', 'width', 'strips', 'span', 'parts', 'first', 'scales',
           *(f'end_{name}' for name in 'abcdefg')]
 
 
 def jit(kernel):
-    """Triton's jit, with one code for all values of the arguments in SHAPES."""
+    """Triton's jit, without specialization for the arguments in SHAPES."""
     arguments = kernel.__code__.co_varnames[:kernel.__code__.co_argcount]
     return triton.jit(kernel, do_not_specialize=[name for name in SHAPES if name in arguments])
 
@@ -62,7 +62,7 @@ def hidden_spatial(pooled_ptr, fc1_weight_ptr, fc1_bias_ptr, hidden_ptr,
                    images, channels, units, height, width, scales, scale, end_a,
                    LARGEST: tl.constexpr, DIRECTION: tl.constexpr, LAST: tl.constexpr,
                    BLOCK_N: tl.constexpr, BLOCK_O: tl.constexpr, BLOCK_I: tl.constexpr):
-    """A_s; relu(fc1(pooled))."""
+    """A_s and relu(fc1(pooled))."""
     program = tl.program_id(0)
     if program < end_a:
         spatial_gate(program, layers_ptr, row_means_ptr, column_means_ptr, folded_ptr, fuse_weight_ptr + scales,

@@ -1,8 +1,8 @@
-"""All between the passes over the map: tensors in, tensors out, one launch each for up to four scales.
+"""The stages between the passes over the map. Each maps tensors to tensors, in one launch for up to four scales.
 
-``means_fold`` and ``parameters_layers_backward`` launch once more for each four scales after the first four. Small
-tensors are contiguous and fp32; gradients of parameters have the parameter's type and layout. Importing this module
-needs Triton.
+With more scales, ``pools_means_fold``, ``means_fold`` and ``parameters_layers_backward`` take one launch for every
+four. Small tensors are contiguous and fp32; gradients of parameters have the parameter's type and layout. Importing
+this module needs Triton.
 """
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .map_stages import MapGradients, Reduced
 
 
 class SpatialContext(NamedTuple):
-    """What A_s is made of beside D."""
+    """The inputs of A_s besides D and the parameters."""
 
     row_means: Tensor  # (N, 2, H)
     column_means: Tensor  # (N, 2, W)
@@ -27,20 +27,20 @@ class SpatialContext(NamedTuple):
 
 
 class GateGradients(NamedTuple):
-    """What ``gates_backward`` writes beside the gradients of two biases."""
+    """Outputs of ``gates_backward`` besides the gradients of two biases."""
 
     context: Tensor  # gradient of fc2's output, (N, C)
-    equals: Tensor  # pixels of a channel that equal its maximum, (N, C)
-    weight_rows: Tensor  # the images' parts of the gradients of u, v and w, (N, 3, C)
+    equals: Tensor  # number of pixels of a channel that equal its maximum, (N, C)
+    weight_rows: Tensor  # gradients of u, v and w from each image, (N, 3, C)
     rows: Tensor  # gradient of R, (N, H)
     columns: Tensor  # gradient of K, (N, W)
-    products: Tensor  # of the share of B_dir, (N, H)
+    products: Tensor  # gradient of the share of B_dir from each row, (N, H)
     totals: Tensor  # sums over rows of the gradient of A_s's logit, (N, H)
-    parts: Tensor  # of the folded kernel's gradient, (N·spans, 2, k, k)
+    parts: Tensor  # parts of the folded kernel's gradient, (N·spans, 2, k, k)
 
 
 def pools_means_fold(reduced: Reduced, parameters: Parameters) -> tuple[Tensor, Tensor, SpatialContext]:
-    """avgpool(X) + maxpool(X) and maxpool(X), each (N, C), and the spatial context."""
+    """Compute avgpool(X) + maxpool(X) and maxpool(X), each (N, C), and the spatial context."""
     n, strips, c = reduced.sums.shape
     pooled, spatial_max = new(reduced.sums, n, c), new(reduced.sums, n, c)
     pools = reduced.sums, reduced.maxima, pooled, spatial_max
@@ -48,8 +48,8 @@ def pools_means_fold(reduced: Reduced, parameters: Parameters) -> tuple[Tensor, 
 
 
 def means_fold(layers: Tensor, parameters: Parameters) -> SpatialContext:
-    """The spatial context again, for backward; from D, (N, 2, H, W)."""
-    return _context(layers, parameters, (layers,) * 4, 0, 0, 0)  # no program touches pools
+    """Recompute the spatial context for backward, from D, (N, 2, H, W)."""
+    return _context(layers, parameters, (layers,) * 4, 0, 0, 0)  # no program accesses the pools
 
 
 def _context(layers: Tensor, parameters: Parameters, pools: tuple[Tensor, ...], pool_programs: int, strips: int,
@@ -59,7 +59,7 @@ def _context(layers: Tensor, parameters: Parameters, pools: tuple[Tensor, ...], 
     rows, columns, folded = new(layers, n, 2, h), new(layers, n, 2, w), new(layers, kernel + 1)
     programs, previous = (pool_programs, *plan.line_programs(2 * n, h, w)), folded
     for first in range(0, len(parameters.msce_convs_weight), plan.SLOTS):
-        if first:  # only the fold is left to do
+        if first:  # only the fold remains
             programs, folded = (0, 0, 0), torch.empty_like(previous)
         *ends, total = accumulate((*programs, 1))
         launch(gate_kernels.pools_means_fold, (total,), *pools, layers, rows, columns,
@@ -73,14 +73,14 @@ def _context(layers: Tensor, parameters: Parameters, pools: tuple[Tensor, ...], 
 
 def hidden_spatial(pooled: Tensor, layers: Tensor, context: SpatialContext, parameters: Parameters,
                    scale: float) -> tuple[Tensor, Tensor]:
-    """relu(fc1(pooled)), (N, h), and A_s, (N, H, W)."""
+    """Compute relu(fc1(pooled)), (N, h), and A_s, (N, H, W)."""
     hidden = new(pooled, len(pooled), len(parameters.gce_fc1_bias))
     programs = plan.linear_programs(*pooled.shape, hidden.shape[1])
     return hidden, _spatial(pooled, hidden, layers, context, parameters, scale, programs)
 
 
 def spatial_gate(stats: ForwardStats, context: SpatialContext, parameters: Parameters, scale: float) -> Tensor:
-    """A_s again, for backward, (N, H, W)."""
+    """Recompute A_s, (N, H, W), for backward."""
     return _spatial(stats.pooled, stats.hidden, stats.layers, context, parameters, scale, 0)
 
 
@@ -96,7 +96,7 @@ def _spatial(pooled: Tensor, hidden: Tensor, layers: Tensor, context: SpatialCon
 
 
 def channel_gate(hidden: Tensor, parameters: Parameters, scale: float) -> Tensor:
-    """A_c, (N, C)."""
+    """Compute A_c, (N, C)."""
     n, units = hidden.shape
     channel = new(hidden, n, len(parameters.gce_fc2_bias))
     launch(gate_kernels.channel_gate, (plan.linear_programs(n, units, channel.shape[1]),), hidden,
@@ -107,7 +107,7 @@ def channel_gate(hidden: Tensor, parameters: Parameters, scale: float) -> Tensor
 
 def gates_backward(by_map: MapGradients, stats: ForwardStats, context: SpatialContext, parameters: Parameters,
                    gradients: Parameters, scale: float) -> GateGradients:
-    """Back through A_c, A_s and B_dir; fills the gradients of the biases of dff and aa."""
+    """Backpropagate through A_c, A_s and B_dir; write the gradients of the biases of dff and aa."""
     n, strips, _, c = by_map.sums.shape
     h, w = by_map.maps.shape[2:]
     largest = _largest(parameters)
@@ -126,7 +126,7 @@ def gates_backward(by_map: MapGradients, stats: ForwardStats, context: SpatialCo
 
 def parameters_layers_backward(maps: Tensor, by_gate: GateGradients, stats: ForwardStats, context: SpatialContext,
                                parameters: Parameters, gradients: Parameters) -> tuple[Tensor, Tensor]:
-    """Gradients of fc1's output, (N, h), and of D, (N, 2, H, W); fills those of all parameters but fc1's and τ."""
+    """Return the gradients of fc1's output, (N, h), and D, (N, 2, H, W); write all others except fc1's and τ's."""
     (n, c), (h, w) = by_gate.context.shape, stats.layers.shape[2:]
     units, scales = stats.hidden.shape[1], len(parameters.msce_convs_weight)
     d_hidden, d_layers = torch.empty_like(stats.hidden), torch.empty_like(stats.layers)
@@ -135,7 +135,7 @@ def parameters_layers_backward(maps: Tensor, by_gate: GateGradients, stats: Forw
     programs = (plan.tiles(stats.layers.shape), plan.linear_programs(n, c, units), plan.outer_programs(c, units),
                 3 * plan.cdiv(c, plan.LINE), 1, 1, 1)
     for first in range(0, scales, plan.SLOTS):
-        if first:  # only the scales' gradients are left to do
+        if first:  # only the scales' gradients remain
             programs = (0,) * len(programs)
         *ends, total = accumulate((*programs, min(plan.SLOTS, scales - first)))
         launch(gate_gradient_kernels.parameters_layers_backward, (total,), maps, *by_gate, *context, stats.hidden,
@@ -155,7 +155,7 @@ def parameters_layers_backward(maps: Tensor, by_gate: GateGradients, stats: Forw
 
 def pooled_fc1_backward(d_hidden: Tensor, d_context: Tensor, stats: ForwardStats, parameters: Parameters,
                         gradients: Parameters) -> Tensor:
-    """Gradient of pooled, (N, C); fills those of fc1 and τ."""
+    """Return the gradient of pooled, (N, C); write those of fc1 and τ."""
     (n, units), c = d_hidden.shape, stats.pooled.shape[1]
     d_pooled = torch.empty_like(stats.pooled)
     *ends, total = accumulate((plan.linear_programs(n, units, c), plan.outer_programs(units, c), 1))
@@ -172,7 +172,7 @@ def _directions(parameters: Parameters) -> tuple[Tensor, ...]:
 
 
 def _slots(tensors: list[Tensor], first: int) -> list[Tensor]:
-    """The scales' tensors from the first on, one for each slot; a slot without a scale gets one that is not used."""
+    """Return the tensors of the scales from ``first`` on, one for each slot. An empty slot gets an unused one."""
     found = list(tensors[first:first + plan.SLOTS])
     return found + [tensors[0]] * (plan.SLOTS - len(found))
 
@@ -187,7 +187,7 @@ def _largest(parameters: Parameters) -> int:
 
 
 def _last(parameters: Parameters) -> bool:
-    """Whether the convolutions' weights are channels_last."""
+    """Return whether the convolutions' weights are channels_last."""
     return not all(weight.is_contiguous() for weight in (
         *parameters.msce_convs_weight, parameters.dii_conv_h_weight, parameters.dii_conv_w_weight))
 

@@ -1,4 +1,4 @@
-"""The launch of one kernel."""
+"""Launch a Triton kernel."""
 from __future__ import annotations
 
 from typing import Any
@@ -12,12 +12,12 @@ _compiled: dict[tuple[Any, ...], Any] = {}
 def launch(kernel: Any, grid: tuple[int, ...], *arguments: Any, **options: Any) -> None:
     """Launch a kernel on the current device.
 
-    Triton looks a kernel up by its arguments at every launch, which takes longer than a small kernel runs. What it
-    compiled for arguments of one kind is launched directly from the second time on.
+    Triton looks a kernel up by its arguments at every launch, which takes longer than a small kernel runs. From the
+    second launch with arguments of the same kinds on, the compiled kernel is launched directly.
 
     Args:
-        kernel: of Triton.
-        grid: its programs along each axis.
+        kernel: a Triton kernel.
+        grid: number of programs along each axis.
         *arguments: tensors and numbers, in the kernel's order, a tensor first.
         **options: its compile-time constants, and num_warps.
     """
@@ -28,17 +28,17 @@ def launch(kernel: Any, grid: tuple[int, ...], *arguments: Any, **options: Any) 
         compiled[(*grid, 1, 1)[:3]](*values, *(options[name] for name in kernel.arg_names[len(values):]))
         return
     compiled = kernel[grid](*arguments, enable_fp_fusion=True, **options)  # Triton's own default changes with 3.10
-    if torch.version.hip is None:  # there it compiles for the size of a tensor's memory, too
+    if torch.version.hip is None:  # HIP kernels also depend on the size of a tensor's memory
         _compiled[key] = compiled  # None in the interpreter
 
 
 def _kind(argument: Any, value: Any) -> Any:
-    """What Triton compiles for: a tensor's type, whether numbers are multiples of sixteen, and the number one."""
+    """Return what Triton specializes for: type and alignment of a tensor; whether an int is 1 or divisible by 16."""
     if isinstance(argument, Tensor):
         return argument.dtype, value % 16 == 0
     return (value == 1, value % 16 == 0) if isinstance(value, int) else float
 
 
 def new(like: Tensor, *shape: int) -> Tensor:
-    """An fp32 tensor for a kernel to fill."""
+    """Return an uninitialized fp32 tensor."""
     return like.new_empty(shape, dtype=torch.float32)

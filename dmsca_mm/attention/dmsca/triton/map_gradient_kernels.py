@@ -1,7 +1,7 @@
-"""The passes over the feature map backward: ``apply_backward`` and ``input_gradient``.
+"""Backward passes over the feature map: ``apply_backward`` and ``input_gradient``.
 
-X and dY are read twice and dX is written, in the memory format of ``map_kernels.py``, which says how a program goes
-over a map. Importing this module needs Triton.
+X and dY are read twice and dX is written once. Memory formats and programs are as in ``map_kernels.py``. Importing
+this module needs Triton.
 """
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ def apply_backward(x_ptr, dy_ptr,  # (N, C, H·W) or, with CHANNELS_LAST, (N, H�
                    layers_ptr,  # D, (N, 2, H·W)
                    gate_weight_ptr, gate_bias_ptr, activation_weight_ptr, activation_bias_ptr,
                    maps_ptr,  # (N, 8, H·W): P, Q; gradients of e_u, e_w, d_v, d_w, A_s's logit; equal channel maxima
-                   sums_ptr,  # (N, strips, 5, C): gradients of A_c, of u (less its factor A_c), v and w; equal maxima
+                   sums_ptr,  # (N, strips, 5, C): gradients of A_c, of u (without its factor A_c), v, w; equal maxima
                    bias_sums_ptr,  # (N, strips, 2): gradients of the two biases
                    scale, channels, groups, GROUP: tl.constexpr, CHANNELS_LAST: tl.constexpr,
                    BLOCK_C: tl.constexpr, BLOCK_P: tl.constexpr):
-    """Back through Y and the blend, to A_c, A_s, the dot products and their weights; a strip is read twice."""
+    """Backpropagate through Y and the blend to A_c, A_s, the dot products and their weights; reads a strip twice."""
     strip, n = tl.program_id(0), tl.program_id(1).to(tl.int64)
     pixels = groups * GROUP
     p = strip * BLOCK_P + tl.arange(0, BLOCK_P)
@@ -84,7 +84,7 @@ def apply_backward(x_ptr, dy_ptr,  # (N, C, H·W) or, with CHANNELS_LAST, (N, H�
     sums_ptr += of_strip * 5 * channels
     last = (channels - 1) // BLOCK_C * BLOCK_C
     for back in tl.range(0, channels, BLOCK_C, num_stages=STAGES):
-        c = last - back + tl.arange(0, BLOCK_C)  # backwards: what was read last is still in the cache
+        c = last - back + tl.arange(0, BLOCK_C)  # in reverse: the last tiles are still in the cache
         at, inside = tile(c, p, channels, pixels, CHANNELS_LAST)
         x = tl.load(x_ptr + at, inside, other=0.0).to(tl.float32)
         dy = tl.load(dy_ptr + at, inside, other=0.0).to(tl.float32)
@@ -104,16 +104,16 @@ def apply_backward(x_ptr, dy_ptr,  # (N, C, H·W) or, with CHANNELS_LAST, (N, H�
 @triton.jit
 def input_gradient(x_ptr, dy_ptr, dx_ptr,  # (N, C, H·W) or, with CHANNELS_LAST, (N, H·W, C)
                    channel_ptr, spatial_max_ptr,  # (N, C)
-                   equals_ptr,  # pixels that equal the channel's maximum, (N, C)
+                   equals_ptr,  # number of pixels at the channel's maximum, (N, C)
                    d_pooled_ptr,  # (N, C)
                    layers_ptr, d_layers_ptr,  # (N, 2, H·W)
                    maps_ptr,  # (N, 8, H·W), as apply_backward writes them
                    gate_weight_ptr, activation_weight_ptr,
                    channels, groups,
-                   channels_at_once,  # of a program, a multiple of BLOCK_C
+                   channels_at_once,  # channels of a program, a multiple of BLOCK_C
                    GROUP: tl.constexpr, CHANNELS_LAST: tl.constexpr,
                    BLOCK_C: tl.constexpr, BLOCK_P: tl.constexpr):
-    """dX: through Y, through the dot products and means, which are of rank one each, and through both maxima."""
+    """Compute dX: through Y, through the dot products and means, each of rank one, and through both maxima."""
     strip, n = tl.program_id(0), tl.program_id(1).to(tl.int64)
     pixels = groups * GROUP
     p = strip * BLOCK_P + tl.arange(0, BLOCK_P)
@@ -130,7 +130,7 @@ def input_gradient(x_ptr, dy_ptr, dx_ptr,  # (N, C, H·W) or, with CHANNELS_LAST
     d_d_v = vector(maps_ptr + 4 * pixels, p, pixels)
     d_d_w = vector(maps_ptr + 5 * pixels, p, pixels)
     channel_max = vector(layers_ptr + (n * 2 + 1) * pixels, p, pixels)
-    # Equal maxima share their gradient evenly, as amax's own backward does.
+    # Equal maxima share their gradient evenly, as in the backward of amax.
     to_channel_max = vector(d_layers_ptr + pixels, p, pixels) / vector(maps_ptr + 7 * pixels, p, pixels)
     to_all = vector(d_layers_ptr, p, pixels) / channels
     begin = tl.program_id(2) * channels_at_once

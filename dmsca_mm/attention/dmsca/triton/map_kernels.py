@@ -1,12 +1,12 @@
-"""The passes over the feature map forward: ``reduce_forward`` and ``apply``.
+"""Forward passes over the feature map: ``reduce_forward`` and ``apply``.
 
-X is read twice, or once where a strip is held, and Y is written. A program takes a strip of pixels of one map through
-all channels, tile by tile. What is summed over channels stays on chip; what is summed over pixels is written once for
-each strip and added up by ``gate_kernels.py``. Each element of every output is written by exactly one program. All sums
-are fp32.
+``reduce_forward`` reads X once. ``apply`` reads it twice, or once if it holds a strip in registers, and writes Y. A
+program processes all channels of a strip of pixels of one map, tile by tile. Sums over channels stay on chip; sums over
+pixels are written once for each strip and added up by ``gate_kernels.py``. Exactly one program writes each element of
+an output. All sums are fp32.
 
-X may be NCHW or channels_last. ``channels`` is C; ``pixels``, H·W, comes as groups of GROUP pixels, a power of two:
-so the compiler knows how far rows are aligned, and loads as many numbers at once. Importing this module needs Triton.
+X is NCHW or channels_last. ``channels`` is C; ``pixels``, H·W, is passed as ``groups`` of GROUP pixels, a power of two:
+from GROUP the compiler knows the alignment of rows and vectorizes loads. Importing this module needs Triton.
 """
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ import triton.language as tl
 from .element_kernels import scalar, sigmoid, vector, with_nan
 
 STAGES = tl.constexpr(3)
-"""Tiles under way at a time: the next ones are on their way to shared memory while one is computed with. Loads alone
-would wait for the stores of the tile before, which might go to the same memory for all that the compiler knows."""
+"""Tiles in the software pipeline: the next ones are loaded into shared memory while one is processed. Plain loads
+would wait for the stores of the previous tile, as the compiler cannot exclude that both access the same memory."""
 
 
 @triton.jit
 def tile(c, p, channels, pixels, CHANNELS_LAST: tl.constexpr):
-    """Offsets of a tile within its map and which of them exist, (BLOCK_C, BLOCK_P)."""
+    """Return the offsets of a tile within its map and the mask of valid ones, each (BLOCK_C, BLOCK_P)."""
     inside = (c < channels)[:, None] & (p < pixels)[None, :]
     if CHANNELS_LAST:
         return c[:, None] + p[None, :] * channels, inside
@@ -34,7 +34,7 @@ def tile(c, p, channels, pixels, CHANNELS_LAST: tl.constexpr):
 def blend(e_u, e_w, d_v, d_w, spatial, gate_bias_ptr, activation_bias_ptr, scale):
     """G, (1 − G)·A_s and α, each (BLOCK_P,)."""
     gate = sigmoid(e_u + spatial * d_v + scalar(gate_bias_ptr))
-    rest = (1 - gate) * spatial  # where A_c = A_s = 1, G + rest is exactly 1, whatever G is: identity
+    rest = (1 - gate) * spatial  # if A_c = A_s = 1, G + rest is exactly 1 for every G: identity
     return gate, rest, scale * sigmoid(gate * e_w + rest * d_w + scalar(activation_bias_ptr))
 
 
@@ -101,7 +101,7 @@ def apply(x_ptr, y_ptr,  # (N, C, H·W) or, with CHANNELS_LAST, (N, H·W, C)
     if HELD:
         c = tl.arange(0, BLOCK_C)
         at, inside = tile(c, p, channels, pixels, CHANNELS_LAST)
-        x = tl.load(x_ptr + at, inside, other=0.0)  # kept in its own type, which may take half the registers
+        x = tl.load(x_ptr + at, inside, other=0.0)  # kept in X's type: 16-bit types take half the registers
         channel = vector(channel_ptr, c, channels)
         e_u = tl.sum(x.to(tl.float32) * (vector(gate_weight_ptr, c, channels) * channel)[:, None], 0)
         e_w = tl.sum(x.to(tl.float32) * (vector(activation_weight_ptr, c, channels) * channel)[:, None], 0)
@@ -123,7 +123,7 @@ def apply(x_ptr, y_ptr,  # (N, C, H·W) or, with CHANNELS_LAST, (N, H·W, C)
         by_channel, by_pixel = activation * gate, activation * rest
         last = (channels - 1) // BLOCK_C * BLOCK_C
         for back in tl.range(0, channels, BLOCK_C, num_stages=STAGES):
-            c = last - back + tl.arange(0, BLOCK_C)  # backwards: what was read last is still in the cache
+            c = last - back + tl.arange(0, BLOCK_C)  # in reverse: the last tiles are still in the cache
             at, inside = tile(c, p, channels, pixels, CHANNELS_LAST)
             x = tl.load(x_ptr + at, inside, other=0.0).to(tl.float32)
             factor = by_channel[None, :] * vector(channel_ptr, c, channels)[:, None] + by_pixel[None, :]

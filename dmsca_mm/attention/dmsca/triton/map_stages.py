@@ -1,4 +1,4 @@
-"""The four passes over the feature map: tensors in, tensors out, one launch each.
+"""The four passes over the feature map. Each maps tensors to tensors, in one launch.
 
 X, dY, Y and dX have one memory format, NCHW or channels_last without gaps. Small tensors are contiguous and fp32.
 Importing this module needs Triton.
@@ -16,7 +16,7 @@ from .launcher import launch, new
 
 
 class Reduced(NamedTuple):
-    """What ``reduce_forward`` writes."""
+    """Outputs of ``reduce_forward``."""
 
     layers: Tensor  # D, (N, 2, H, W)
     dots: Tensor  # d_v and d_w, (N, 2, H, W)
@@ -25,15 +25,15 @@ class Reduced(NamedTuple):
 
 
 class MapGradients(NamedTuple):
-    """What ``apply_backward`` writes."""
+    """Outputs of ``apply_backward``."""
 
     maps: Tensor  # (N, 8, H, W): P, Q; gradients of e_u, e_w, d_v, d_w and A_s's logit; equal maxima over channels
-    sums: Tensor  # (N, strips, 5, C): gradients of A_c, u (less its factor A_c), v, w; equal maxima over pixels
+    sums: Tensor  # (N, strips, 5, C): gradients of A_c, u (without its factor A_c), v, w; equal maxima over pixels
     bias_sums: Tensor  # (N, strips, 2): gradients of the biases of dff and aa
 
 
 def reduce_forward(x: Tensor, parameters: Parameters) -> Reduced:
-    """D, the fixed dot products, and the sums and maxima of strips."""
+    """Compute D, the dot products d_v and d_w, and the sums and maxima of strips."""
     n, c, h, w = x.shape
     strips = plan.strips(x.shape, _channels_last(x), _tile_elements(x))
     reduced = Reduced(new(x, n, 2, h, w), new(x, n, 2, h, w), *(new(x, n, strips.count, c) for _ in range(2)))
@@ -43,7 +43,7 @@ def reduce_forward(x: Tensor, parameters: Parameters) -> Reduced:
 
 
 def apply(x: Tensor, channel: Tensor, spatial: Tensor, dots: Tensor, parameters: Parameters, scale: float) -> Tensor:
-    """Y from X, A_c, (N, C), A_s, (N, H, W), and the fixed dot products."""
+    """Compute Y from X, A_c, (N, C), A_s, (N, H, W), and the dot products d_v and d_w."""
     held = x.shape[1] <= plan.HELD_CHANNELS
     strips = (plan.held_strips(x.shape) if held else
               plan.strips(x.shape, _channels_last(x), _tile_elements(x), x.element_size()))
@@ -55,7 +55,7 @@ def apply(x: Tensor, channel: Tensor, spatial: Tensor, dots: Tensor, parameters:
 
 def apply_backward(dy: Tensor, x: Tensor, stats: ForwardStats, spatial: Tensor, parameters: Parameters,
                    scale: float) -> MapGradients:
-    """Back through Y and the blend."""
+    """Backpropagate through Y and the blend."""
     n, c, h, w = x.shape
     strips = plan.summed_strips(x.shape, _channels_last(x), x.element_size())
     by_map = MapGradients(new(x, n, 8, h, w), new(x, n, strips.count, 5, c), new(x, n, strips.count, 2))
@@ -66,12 +66,12 @@ def apply_backward(dy: Tensor, x: Tensor, stats: ForwardStats, spatial: Tensor, 
 
 def input_gradient(dy: Tensor, x: Tensor, stats: ForwardStats, maps: Tensor, equals: Tensor, d_pooled: Tensor,
                    d_layers: Tensor, parameters: Parameters) -> Tensor:
-    """dX.
+    """Compute dX.
 
     Args:
-        dy, x, stats, parameters: as ``apply_backward`` had them.
-        maps: what it wrote.
-        equals: how many pixels of a channel equal its maximum, (N, C).
+        dy, x, stats, parameters: the arguments of ``apply_backward``.
+        maps: the ``maps`` that it returned.
+        equals: number of pixels of a channel that equal its maximum, (N, C).
         d_pooled, d_layers: gradients of pooled, (N, C), and of D, (N, 2, H, W).
     """
     strips, channels = plan.chunks(x.shape, _channels_last(x), _tile_elements(x))
@@ -92,7 +92,7 @@ def _tile_elements(x: Tensor) -> int:
 
 
 def _sizes(x: Tensor) -> tuple[int, int]:
-    """Channels, and groups of pixels."""
+    """Return the number of channels and of groups of pixels."""
     pixels = x.shape[2] * x.shape[3]
     return x.shape[1], pixels // plan.group(pixels)
 
@@ -103,5 +103,5 @@ def _tile(x: Tensor, strips: plan.Strips) -> dict[str, int]:
 
 
 def _blend(parameters: Parameters) -> tuple[Tensor, ...]:
-    """The parameters of dff and aa."""
+    """Return the parameters of dff and aa."""
     return (parameters.dff_gate_weight, parameters.dff_gate_bias, parameters.aa_conv_weight, parameters.aa_conv_bias)

@@ -1,4 +1,4 @@
-"""The operator forward and backward: its stages in their order, as in ``rearranged.py``. Needs Triton."""
+"""Forward and backward of the operator: the stages in order, as in ``rearranged.py``. Needs Triton."""
 from __future__ import annotations
 
 import torch
@@ -9,7 +9,7 @@ from . import gate_stages, map_stages
 
 
 def attend(x: Tensor, parameters: Parameters, scale: float) -> tuple[Tensor, ForwardStats]:
-    """Y and what backward keeps; five launches, and one more for each four scales after the first four.
+    """Compute Y and the statistics for backward in five launches, plus one for every four scales after the first four.
 
     Args:
         x: X, (N, C, H, W), dense, N, H and W at least 1.
@@ -27,12 +27,12 @@ def attend(x: Tensor, parameters: Parameters, scale: float) -> tuple[Tensor, For
 
 def attend_backward(dy: Tensor, x: Tensor, stats: ForwardStats, parameters: Parameters,
                     scale: float) -> tuple[Tensor, Parameters]:
-    """dX and the gradients of the parameters; seven launches, and two more for each four scales after the first four.
+    """Compute dX and all gradients in seven launches, plus two for every four scales after the first four.
 
     Args:
         dy: dY, (N, C, H, W), in X's type and memory format.
-        x, parameters, scale: as ``attend`` had them.
-        stats: what it returned.
+        x, parameters, scale: the arguments of ``attend``.
+        stats: the statistics that ``attend`` returned.
     """
     gradients = parameters.nest([torch.empty_like(tensor) for tensor in parameters.flat()])
     with torch.cuda.device_of(x):

@@ -1,6 +1,6 @@
-"""How the kernels divide their work. Pure Python.
+"""Divide the work of the kernels. Pure Python.
 
-The tiles depend on shapes alone, never on the card: the same input gives the same bits on any.
+Tiles depend on shape, type and memory format only, never on the GPU: the same input gives the same bits on any GPU.
 """
 from __future__ import annotations
 
@@ -8,74 +8,74 @@ import math
 from typing import NamedTuple
 
 TILE_BYTES = 4096
-"""Of a tile of X: two loads of sixteen bytes for each thread of four warps."""
+"""Bytes of a tile of X: two loads of sixteen bytes for each thread of four warps."""
 SUMS_TILE, SUMS_PIXELS = 1024, 64
-"""Elements of a tile of ``apply_backward``, which keeps seven sums for each of them in registers; twice as many in NCHW
-where a strip has at most so many pixels."""
+"""Elements of a tile of ``apply_backward``, which keeps seven sums for each element in registers. In NCHW a tile has
+twice as many if a strip has at most SUMS_PIXELS pixels."""
 TILE_WARPS = 4
 WIDEST, WIDEST_LAST, NARROWEST = 128, 64, 16
-"""Pixels of a strip, in NCHW and in channels_last, where more channels lie together. Wide strips leave fewer sums to
-write; a small map gets narrow ones, to be shared by enough programs."""
+"""Most pixels of a strip in NCHW; most in channels_last, where more channels are contiguous; fewest. Wide strips write
+fewer sums; a small map gets narrow strips, so that enough programs share it."""
 CHUNK_WIDEST, CHUNK_NARROWEST = 256, 64
-"""Pixels of a strip of ``input_gradient``, whose programs share the channels, too."""
+"""Most and fewest pixels of a strip of ``input_gradient``, whose programs also divide the channels."""
 PROGRAMS, PROGRAMS_LAST = 512, 256
-"""About four for each multiprocessor of a large card, and in channels_last, where narrow strips cost more, two."""
+"""Target of programs: about four a multiprocessor of a large GPU; two in channels_last, as narrow strips cost more."""
 CACHED_BYTES = 128 * 1024
-"""What a program reads twice. Registers allow three such programs on a multiprocessor, 42 MB on an A100 and 52 MB on an
-H100: about their L2 caches of 40 and 50 MB; the second time goes backwards, from what was read last."""
+"""Most bytes that a program reads twice. Registers allow three such programs on a multiprocessor: 42 MB on an A100 and
+52 MB on an H100, about the size of their L2 caches, 40 and 50 MB. The second time reads in reverse."""
 HELD_CHANNELS, HELD_TILE, HELD_OF_A_WARP = 2048, 8192, 2048
-"""Up to so many channels ``apply`` keeps a strip in registers between its dot products and its output: the elements of
-the strip, and those of a warp."""
+"""Most channels with which ``apply`` keeps a strip in registers between its dot products and its output; elements of
+such a strip; elements of a warp."""
 HELD_WIDEST, HELD_NARROWEST = 64, 16
-"""Pixels of such a strip."""
+"""Most and fewest pixels of such a strip."""
 
 LINE, ACROSS = 64, 8
-"""A tile where rows or columns are summed: along the memory and across it; also a block of a long vector."""
+"""Tile for sums of rows or columns: along contiguous memory and across it. LINE is also the block of long vectors."""
 TILE_Y, TILE_X = 8, 32
-"""Pixels of a program where D is convolved."""
+"""Pixels of a program that convolves D."""
 STRIPS, CHANNELS = 64, 16
-"""A tile where the sums of strips are put together."""
+"""Tile for adding up the sums of strips."""
 OUTPUTS, INPUTS = 16, 64
-"""A tile of a fully connected layer's weight gradient."""
+"""Tile of a fully connected layer's weight gradient."""
 VECTOR = 1024
-"""Entries at a time where one program sums a vector."""
+"""Entries at a time when one program sums a vector."""
 PRODUCT, INPUTS_AT_ONCE, IMAGES_AT_ONCE = 4096, 256, 4
-"""A tile of a fully connected layer, images × outputs × inputs."""
+"""Tile of a fully connected layer: elements, images × outputs × inputs; most inputs; most images."""
 TAPS_TILE, SPANS = 2048, 512
-"""A tile of a convolution's gradient, taps × pixels; and about how many programs give a part of the folded kernel's."""
+"""Tile of a convolution's gradient, taps × pixels; target number of programs for the folded kernel's gradient."""
 PARTS_TILE = 4096
-"""A tile where one program adds up those parts."""
+"""Elements of a tile when one program adds up the parts of the folded kernel's gradient."""
 SLOTS = 4
-"""Scales that one launch folds or unfolds; each four more cost a launch forward and two backward."""
+"""Scales that one launch folds or unfolds; every four more take another launch forward and two backward."""
 
 
 class Strips(NamedTuple):
-    """How a kernel goes over the maps: a program takes a strip of pixels of one map through all its channels."""
+    """Division of the maps among programs: each processes a strip of pixels of one map, tile by tile."""
 
-    count: int  # of a map
+    count: int  # strips of a map
     pixels: int  # of a strip
     channels: int  # of a tile
     warps: int
 
 
 def cdiv(a: int, b: int) -> int:
-    """Quotient, rounded up."""
+    """Return the quotient, rounded up."""
     return -(-a // b)
 
 
 def power_of_2(size: int) -> int:
-    """The smallest power of two that is at least ``size``."""
+    """Return the smallest power of two that is at least ``size``."""
     return 1 << (size - 1).bit_length()
 
 
 def strips(shape: tuple[int, ...], channels_last: bool, tile: int, bytes_twice: int = 0) -> Strips:
-    """Strips for a kernel.
+    """Return the strips of a kernel.
 
     Args:
         shape: (N, C, H, W).
         channels_last: X's memory format.
         tile: elements of a tile.
-        bytes_twice: what a program reads twice of each element of the map, in bytes.
+        bytes_twice: bytes that a program reads twice for each element of the map.
     """
     n, c, h, w = shape
     width, programs = (WIDEST_LAST, PROGRAMS_LAST) if channels_last else (WIDEST, PROGRAMS)
@@ -85,7 +85,7 @@ def strips(shape: tuple[int, ...], channels_last: bool, tile: int, bytes_twice: 
 
 
 def summed_strips(shape: tuple[int, ...], channels_last: bool, itemsize: int) -> Strips:
-    """Strips of ``apply_backward``.
+    """Return the strips of ``apply_backward``.
 
     Args:
         shape, channels_last: as for :func:`strips`.
@@ -96,7 +96,7 @@ def summed_strips(shape: tuple[int, ...], channels_last: bool, itemsize: int) ->
 
 
 def chunks(shape: tuple[int, ...], channels_last: bool, tile: int) -> tuple[Strips, int]:
-    """Strips of ``input_gradient``, which sums nothing, and the channels that one program takes.
+    """Return the strips of ``input_gradient``, which sums nothing, and the number of channels of a program.
 
     Args:
         shape, channels_last, tile: as for :func:`strips`.
@@ -116,7 +116,7 @@ def _tiled(shape: tuple[int, ...], width: int, tile: int) -> Strips:
 
 
 def held_strips(shape: tuple[int, ...]) -> Strips:
-    """Strips of ``apply`` where a tile has all channels, so that X is read once."""
+    """Return the strips of ``apply`` for tiles with all channels, so that X is read once."""
     _, c, h, w = shape
     channels = power_of_2(c)
     pixels = max(min(HELD_TILE // channels, HELD_WIDEST), HELD_NARROWEST)
@@ -124,45 +124,45 @@ def held_strips(shape: tuple[int, ...]) -> Strips:
 
 
 def group(pixels: int) -> int:
-    """The largest power of two, up to 16, that divides the pixels of a map."""
+    """Return the largest power of two, up to 16, that divides the number of pixels of a map."""
     return math.gcd(pixels, 16)
 
 
 def linear(images: int, inputs: int) -> tuple[int, int, int]:
-    """The tile of a fully connected layer: images, outputs and inputs at a time."""
+    """Return the tile of a fully connected layer: images, outputs and inputs."""
     n, i = min(power_of_2(images), IMAGES_AT_ONCE), min(power_of_2(inputs), INPUTS_AT_ONCE)
     return n, min(PRODUCT // (n * i), LINE), i
 
 
 def linear_programs(images: int, inputs: int, outputs: int) -> int:
-    """Programs of a fully connected layer."""
+    """Return the number of programs of a fully connected layer."""
     images_at_once, outputs_at_once, _ = linear(images, inputs)
     return cdiv(images, images_at_once) * cdiv(outputs, outputs_at_once)
 
 
 def outer_programs(outputs: int, inputs: int) -> int:
-    """Programs of a fully connected layer's weight gradient."""
+    """Return the number of programs of a fully connected layer's weight gradient."""
     return cdiv(outputs, OUTPUTS) * cdiv(inputs, INPUTS)
 
 
 def tiles(shape: tuple[int, ...]) -> int:
-    """Programs that convolve D, whose shape this is."""
+    """Return the number of programs that convolve D; ``shape`` is that of D."""
     n, _, h, w = shape
     return n * cdiv(h, TILE_Y) * cdiv(w, TILE_X)
 
 
 def line_programs(maps: int, height: int, width: int) -> tuple[int, int]:
-    """Programs that sum rows, and that sum columns."""
+    """Return the number of programs that sum rows and the number that sum columns."""
     return maps * cdiv(height, ACROSS), maps * cdiv(width, LINE)
 
 
 def span(images: int, pixels: int, taps: int) -> tuple[int, int]:
-    """How the folded kernel's gradient is shared out: pixels of a program, and how many of them at a time.
+    """Divide the folded kernel's gradient: return the pixels of a program and the pixels of one of its tiles.
 
     Args:
         images: N.
         pixels: H·W.
-        taps: of a row of the folded kernel, a power of two.
+        taps: length of a row of the folded kernel, rounded up to a power of two.
     """
     block = TAPS_TILE // taps
     return cdiv(cdiv(images * pixels, SPANS), block) * block, block

@@ -1,9 +1,9 @@
-"""The spatial branch, msce and dii, backward: what a program of ``gate_gradient_kernels.py`` does for it.
+"""Backward of the spatial branch, msce and dii: functions that the programs of ``gate_gradient_kernels.py`` call.
 
-The gradient of the folded kernel is unfolded to those of the scales. ``program`` counts the programs of one function
-from 0; each writes its own block of the outputs. ``d_logit`` is the gradient of A_s before its σ. The gradients of
-parameters have the type and layout of these, channels_last if LAST. All else is fp32. Importing this module needs
-Triton.
+The gradient of the folded kernel is unfolded to those of the scales. ``program`` is the index of a program within one
+function; each writes its own block of the outputs. ``d_logit`` is the gradient of A_s before its σ. Gradients of
+parameters have the parameters' type and layout, channels_last if LAST. Everything else is fp32. Importing this module
+needs Triton.
 """
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _total(ptr, count, BLOCK: tl.constexpr):
 
 @triton.jit
 def _d_logit(maps_ptr, n, pixels):
-    """Where the gradient of A_s's logit is for image n among the maps of apply_backward, (N, 8, H·W)."""
+    """Return the pointer to the gradient of A_s's logit of image n in the maps of apply_backward, (N, 8, H·W)."""
     return maps_ptr + (n * 8 + 6) * pixels
 
 
@@ -34,11 +34,11 @@ def directional_gradient(program, maps_ptr,  # as apply_backward writes them
                          means_ptr, other_means_ptr,  # (N, 2, count), (N, 2, others)
                          weight_ptr, bias_ptr, other_weight_ptr, other_bias_ptr, fuse_last_ptr,
                          d_ptr,  # (N, count), of R or of K
-                         products_ptr, totals_ptr,  # (N, H), of rows alone: of the share of B_dir; sums of d_logit
+                         products_ptr, totals_ptr,  # (N, H), for rows only: gradient of B_dir's share; sums of d_logit
                          count, stride, others, other_stride,
                          ROWS: tl.constexpr, DIRECTION: tl.constexpr, LAST: tl.constexpr,
                          BLOCK: tl.constexpr, BLOCK_OTHERS: tl.constexpr):
-    """Back through B_dir and σ to R, a row each, or to K, a column each."""
+    """Backpropagate through B_dir and σ to R, one value for each row, or to K, one for each column."""
     blocks = tl.cdiv(count, BLOCK)
     n, i = (program // blocks).to(tl.int64), program % blocks * BLOCK + tl.arange(0, BLOCK)
     d_logit_ptr = _d_logit(maps_ptr, n, count * others)
@@ -65,14 +65,14 @@ def kernel_gradient(program, maps_ptr,  # as apply_backward writes them
                     layers_ptr,  # D, (N, 2, H·W)
                     parts_ptr,  # (N, spans, 2, LARGEST²)
                     span, height, width, LARGEST: tl.constexpr, TAPS: tl.constexpr, BLOCK: tl.constexpr):
-    """What ``span`` pixels of an image give to the gradient of the folded kernel."""
+    """Compute the part of the folded kernel's gradient that comes from ``span`` pixels of an image."""
     pixels = height * width
     spans = tl.cdiv(pixels, span)
     n, begin = (program // spans).to(tl.int64), program % spans * span
     d_logit_ptr = _d_logit(maps_ptr, n, pixels)
     layers_ptr += n * 2 * pixels
     parts_ptr += program.to(tl.int64) * 2 * LARGEST * LARGEST
-    row, column = tl.arange(0, TAPS), tl.arange(0, TAPS)  # of the kernel, LARGEST of them
+    row, column = tl.arange(0, TAPS), tl.arange(0, TAPS)  # of the kernel; LARGEST of them exist
     d_mean = tl.zeros((TAPS, TAPS), tl.float32)
     d_max = tl.zeros((TAPS, TAPS), tl.float32)
     for first in range(begin, tl.minimum(begin + span, pixels), BLOCK):
@@ -99,7 +99,7 @@ def scale_gradient(weight_ptr, bias_ptr, share_ptr, d_weight_ptr, d_bias_ptr, d_
                    totals_ptr, totals,  # sums of d_logit, as ``directional_gradient`` writes them
                    SIZE: tl.constexpr, LARGEST: tl.constexpr, LAST: tl.constexpr,
                    BLOCK: tl.constexpr, BLOCK_TAPS: tl.constexpr, BLOCK_TOTALS: tl.constexpr):
-    """One scale's part of the folded kernel's gradient, and the gradient of its share in the fusion."""
+    """Gradients of one scale's weight and bias, from the folded kernel's, and of its share in the fusion."""
     if SIZE > 0:
         index = tl.arange(0, BLOCK_TAPS)
         layer, tap = index // (SIZE * SIZE), index % (SIZE * SIZE)
@@ -176,7 +176,7 @@ def layers_gradient(program, maps_ptr,  # as apply_backward writes them
     entries: tl.constexpr = LARGEST * LARGEST
     d_mean = tl.zeros((BLOCK_Y, BLOCK_X), tl.float32)
     d_max = tl.zeros((BLOCK_Y, BLOCK_X), tl.float32)
-    for tap in range(entries):  # the pixel that this tap of the kernel has moved here from
+    for tap in range(entries):  # at: the pixel whose logit uses this pixel through this tap
         at, inside = shifted(y + LARGEST // 2 - tap // LARGEST, x + LARGEST // 2 - tap % LARGEST, height, width)
         d_logit = tl.load(d_logit_ptr + at, inside, other=0.0)
         d_mean += tl.load(folded_ptr + tap) * d_logit

@@ -1,8 +1,8 @@
-"""The spatial branch, msce and dii, forward: what a program of ``gate_kernels.py`` does for it.
+"""Forward of the spatial branch, msce and dii: functions that the programs of ``gate_kernels.py`` call.
 
-The scales and their fusion are linear, so one kernel of the largest scale's size, LARGEST, computes them: it is folded
-from the scales' kernels. ``program`` counts the programs of one function from 0; each writes its own block of the
-outputs. Parameters keep their type and layout, channels_last if LAST. All else is fp32. Importing this module needs
+The scales and their fusion are linear. They are folded into one convolution kernel of the largest scale's size,
+LARGEST. ``program`` is the index of a program within one function; each writes its own block of the outputs.
+Parameters keep their type and layout, channels_last if LAST. Everything else is fp32. Importing this module needs
 Triton.
 """
 from __future__ import annotations
@@ -15,7 +15,7 @@ from .element_kernels import scalar, sigmoid
 
 @triton.jit
 def entry(layer, tap, taps, LAST: tl.constexpr):
-    """Offset in the weight of a convolution from D's two layers to one map, with so many taps a layer."""
+    """Return an offset in the weight of a convolution from D's two layers to one map, with ``taps`` for each layer."""
     if LAST:
         return tap * 2 + layer
     else:
@@ -41,7 +41,7 @@ def means(program, layers_ptr,  # D, (N, 2, H·W)
 @triton.jit
 def _fold_scale(kernel, bias, index, weight_ptr, bias_ptr, share_ptr, SIZE: tl.constexpr, LARGEST: tl.constexpr,
                 LAST: tl.constexpr):
-    """The folded kernel and bias with one scale more; a slot without a scale has SIZE 0."""
+    """Add one scale to the folded kernel and bias; an empty slot has SIZE 0."""
     if SIZE == 0:
         return kernel, bias
     else:
@@ -57,12 +57,12 @@ def _fold_scale(kernel, bias, index, weight_ptr, bias_ptr, share_ptr, SIZE: tl.c
 @triton.jit
 def fold(weight_0_ptr, weight_1_ptr, weight_2_ptr, weight_3_ptr, bias_0_ptr, bias_1_ptr, bias_2_ptr, bias_3_ptr,
          fuse_weight_ptr, fuse_bias_ptr,  # (m + 1,), (1,)
-         previous_ptr,  # as folded_ptr, of the scales before these four
+         previous_ptr,  # like folded_ptr, for the scales before these four
          folded_ptr,  # (2·LARGEST² + 1,): kernel, (2, LARGEST, LARGEST), and bias
-         first,  # which scale is the first of these four
+         first,  # index of the first of these four scales
          SIZE_0: tl.constexpr, SIZE_1: tl.constexpr, SIZE_2: tl.constexpr, SIZE_3: tl.constexpr,
          LARGEST: tl.constexpr, LAST: tl.constexpr, BLOCK: tl.constexpr):
-    """Up to four scales and their fusion, added to those before, as one convolution."""
+    """Fold up to four scales and their fusion into one convolution, added to the previous scales."""
     index = tl.arange(0, BLOCK)
     entries: tl.constexpr = 2 * LARGEST * LARGEST
     kernel, bias = tl.zeros((BLOCK,), tl.float32), scalar(fuse_bias_ptr)
@@ -81,7 +81,7 @@ def fold(weight_0_ptr, weight_1_ptr, weight_2_ptr, weight_3_ptr, bias_0_ptr, bia
 @triton.jit
 def directional(means_ptr,  # (2, count), of one image
                  weight_ptr, bias_ptr, i, count, SIZE: tl.constexpr, LAST: tl.constexpr):
-    """σ(R) of rows ``i``, or σ(K) of columns, like i."""
+    """Return σ(R) of rows ``i``, or σ(K) of columns ``i``, in the shape of ``i``."""
     total = tl.zeros(i.shape, tl.float32) + scalar(bias_ptr)
     for tap in range(SIZE):
         j = i + tap - SIZE // 2
@@ -119,7 +119,7 @@ def spatial_gate(program, layers_ptr,  # D, (N, 2, H·W)
 
 @triton.jit
 def program_pixels(program, height, width, BLOCK_Y: tl.constexpr, BLOCK_X: tl.constexpr):
-    """The image of a program and the rows and columns of its pixels."""
+    """Return the image of a program and the rows and columns of its pixels."""
     across = tl.cdiv(width, BLOCK_X)
     blocks = tl.cdiv(height, BLOCK_Y) * across
     block = program % blocks
@@ -129,6 +129,6 @@ def program_pixels(program, height, width, BLOCK_Y: tl.constexpr, BLOCK_X: tl.co
 
 @triton.jit
 def shifted(y, x, height, width):
-    """Offsets of the pixels in rows y and columns x, and which of them exist."""
+    """Return the offsets of the pixels in rows y and columns x, and the mask of those inside the map."""
     return (y[:, None] * width + x[None, :],
             ((y >= 0) & (y < height))[:, None] & ((x >= 0) & (x < width))[None, :])

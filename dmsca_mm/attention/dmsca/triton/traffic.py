@@ -13,13 +13,13 @@ class Traffic(NamedTuple):
     launch: str  # the stage's name
     reads: int
     writes: int
-    rereads: int  # out of the cache, if it still holds them; of the map alone
+    rereads: int  # from the cache, if it still holds them; of the map only
 
 
 def floor(shape: tuple[int, ...], itemsize: int) -> tuple[int, int]:
-    """The bytes that no implementation can save, forward and backward: X twice and Y; X and dY twice and dX.
+    """Return the minimum bytes to move: forward X twice and Y, backward X and dY twice and dX.
 
-    The pools over pixels must be complete before the gates are known, and these before Y or dX: hence two reads.
+    The gates need the complete pools over pixels, and Y and dX need the gates: hence two reads.
     """
     map_bytes = math.prod(shape) * itemsize
     return 3 * map_bytes, 5 * map_bytes
@@ -28,14 +28,14 @@ def floor(shape: tuple[int, ...], itemsize: int) -> tuple[int, int]:
 def traffic(shape: tuple[int, ...], itemsize: int, parameter_itemsize: int = 4, channels_last: bool = False,
             reduction: int = 16, kernel_sizes: tuple[int, ...] = (3, 5, 7),
             direction: int = 7) -> tuple[list[Traffic], list[Traffic]]:
-    """What each launch of a forward and of a backward moves, for up to four scales; computed, not measured.
+    """Compute, without measuring, what each launch of forward and backward moves, for up to four scales.
 
     Args:
         shape: of X, (N, C, H, W).
         itemsize: bytes of an element of X.
         parameter_itemsize: bytes of an element of a parameter.
         channels_last: X's memory format.
-        reduction, kernel_sizes, direction: of the module, whose defaults these are.
+        reduction, kernel_sizes, direction: arguments of the module, with its defaults.
     """
     n, c, h, w = shape
     pixels, lines, units = h * w, h + w, max(c // reduction, 4)
@@ -50,7 +50,7 @@ def traffic(shape: tuple[int, ...], itemsize: int, parameter_itemsize: int = 4, 
     held = c <= HELD_CHANNELS
 
     def entry(name: str, reads: tuple[int, int, int], writes: tuple[int, int, int], rereads: int = 0) -> Traffic:
-        """Reads and writes as bytes of maps, numbers of small entries in fp32, and numbers of parameters' entries."""
+        """Take reads and writes as bytes of maps, number of small fp32 entries, and number of parameters' entries."""
         return Traffic(name, *(maps + 4 * small + parameter_itemsize * own for maps, small, own in (reads, writes)),
                        rereads)
 

@@ -1,4 +1,4 @@
-"""Building the CPU kernels: what is there afterwards, and what is there when it fails, is killed or runs twice."""
+"""The files that a build of the CPU kernels leaves, also if it fails, is killed or runs twice."""
 import os
 import platform
 import shutil
@@ -14,7 +14,7 @@ from dmsca_mm.attention.dmsca.cpu import compile_kernels as build
 
 @pytest.fixture
 def package(tmp_path):
-    """A copy of the build with its sources in a folder with a space, without a library."""
+    """A copy of the build script and its sources, without a library, in a folder whose name has a space."""
     folder = tmp_path / 'a place'
     shutil.copytree(build.SOURCES, folder / 'src')
     shutil.copy(build.__file__, folder / 'build.py')
@@ -27,7 +27,7 @@ def run(package, *arguments, **environment):
 
 
 def stand_in(tmp_path, line):
-    """A compiler that is one line of shell."""
+    """Write a compiler that consists of one shell line."""
     path = tmp_path / 'compiler'
     path.write_text(f'#!/bin/sh\n{line}\n')
     path.chmod(0o755)
@@ -35,7 +35,7 @@ def stand_in(tmp_path, line):
 
 
 def links(output='echo nothing'):
-    """A line of shell that gives a compiler's output file a content."""
+    """A shell line that writes a compiler's output file."""
     return f'while [ "$1" != -o ]; do shift; done; {output} > "$2"'
 
 

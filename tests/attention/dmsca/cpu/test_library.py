@@ -1,4 +1,4 @@
-"""The CPU kernels against the literal form in double precision, in every variant that runs here; and loading them."""
+"""The CPU kernels against the literal form in double precision, in every variant that runs here; their loading."""
 import math
 import os
 import shutil
@@ -22,7 +22,7 @@ VARIANTS = list(build.VARIANTS)
 
 @pytest.fixture(autouse=True)
 def _natively(monkeypatch):
-    """A call that the kernels do not take fails the test, and fresh memory holds NaN: what is read unwritten shows."""
+    """Fail on calls that the kernels do not cover, and fill new memory with NaN to expose reads of unwritten values."""
     torch.use_deterministic_algorithms(True)
     monkeypatch.delenv(op.SWITCH, raising=False)
     monkeypatch.setattr(op, '_warned', set())
@@ -43,7 +43,7 @@ def variant(request):
 
 
 def compare(shape, dtype=torch.float32, tolerance=1e-5, channels_last=False, ties=False, seed=0, **arguments):
-    """Output and every gradient, against the literal form in double precision."""
+    """Compare output and every gradient with the literal form in double precision."""
     literal, _ = pair(shape[1], torch.float64, **arguments)
     _, fast = pair(shape[1], **arguments)
     random = torch.Generator().manual_seed(seed)
@@ -124,8 +124,8 @@ def test_the_same_bits_for_any_number_of_threads(shape, channels_last):
 @pytest.mark.parametrize('channels_last', [False, True])
 @pytest.mark.parametrize('bad', [math.nan, math.inf, -math.inf])
 @pytest.mark.parametrize('pixel', [(0, 0), (4, 6), (2, 3)])
-def test_non_finite_numbers_reach_the_maxima_as_in_pytorch(bad, pixel, channels_last, variant):
-    _, fast = pair(37)
+def test_non_finite_numbers_reach_maxima_and_gradients_as_in_pytorch(bad, pixel, channels_last, variant):
+    literal, fast = pair(37)
     x = torch.randn(2, 37, 5, 7)
     x[1, 11, pixel[0], pixel[1]] = bad
     x[1, 30, pixel[0], pixel[1]] = -bad
@@ -133,7 +133,8 @@ def test_non_finite_numbers_reach_the_maxima_as_in_pytorch(bad, pixel, channels_
     _, stats = cpu.attend(x, fast.operator_arguments(), 2.0)
     assert torch.equal(stats.spatial_max.nan_to_num(7e7), x.amax((2, 3)).nan_to_num(7e7))
     assert torch.equal(stats.layers[:, 1].nan_to_num(7e7), x.amax(1).nan_to_num(7e7))
-    y, d_x, _ = run(fast, x, torch.ones_like(x))
+    (y, d_x, d), (*_, d_literal) = run(fast, x, torch.ones_like(x)), run(literal, x, torch.ones_like(x))
+    assert all(torch.equal(a.isfinite(), b.isfinite()) for a, b in zip(d, d_literal, strict=True))
     assert not y[1, 11, pixel[0], pixel[1]].isfinite()
     assert not d_x[1].isfinite().all()
     assert y[0].isfinite().all()
@@ -198,7 +199,7 @@ for warning in caught:
 
 @pytest.fixture
 def copied(repository, tmp_path):
-    """Runs the script with a copy of the package, whose library a function has changed; gives its warnings."""
+    """Run the script with a copy of the package whose library ``change`` has altered; return its warnings."""
     shutil.copytree(repository / 'dmsca_mm', tmp_path / 'dmsca_mm')
     path = tmp_path / build.LIBRARY.relative_to(repository)
 

@@ -1,4 +1,4 @@
-"""The CPU kernels under AddressSanitizer and UndefinedBehaviorSanitizer, in a program of their own."""
+"""The CPU kernels under AddressSanitizer and UndefinedBehaviorSanitizer, in a separate program."""
 import subprocess
 from pathlib import Path
 

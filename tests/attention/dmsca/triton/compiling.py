@@ -1,7 +1,7 @@
-"""Compile what one forward and one backward launch for a card that need not be here.
+"""Compile the kernels of a forward and a backward for a GPU that need not be present.
 
-As a script, in a process of its own: Triton must not have been imported as an interpreter. It prints a line of JSON for
-each kernel: its name, registers of a thread, bytes that a thread spills, and numbers that one load takes at most.
+It runs as a script in a separate process, because Triton must not have been imported as an interpreter. It prints a
+line of JSON for each kernel: name, registers per thread, bytes spilled per thread, and the largest vector width.
 """
 import json
 import os
@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 
 SPILLS, HELD_SPILLS = 8, 128
-"""Bytes that a thread spills at most, and in ``apply``, which holds up to 2048 channels of X: on an H200 that takes a
+"""Maximum bytes that a thread spills, and in ``apply``, which holds up to 2048 channels of X: on an H200 that takes a
 third of the time of reading them twice."""
 DTYPES = {torch.bfloat16: 'bf16', torch.float16: 'fp16', torch.float32: 'fp32'}
 
@@ -25,10 +25,10 @@ def hardly_spills(entry):
 
 
 def compiled(kernels, cache, **setting):
-    """The kernels of the modules that begin with ``'map'`` or ``'gate'``, in the order of their launches.
+    """Compile the kernels of the modules whose names start with ``'map'`` or ``'gate'``, in launch order.
 
-    Settings: capability (80 for 8.0), dtype and parameter_dtype ('bfloat16'), shape of X, channels_last, and arguments
-    of DMSCA as module.
+    Settings: capability (80 for 8.0), dtype and parameter_dtype ('bfloat16'), shape of X, channels_last, and module,
+    the arguments of DMSCA.
     """
     environment = {name: value for name, value in os.environ.items() if name != 'TRITON_INTERPRET'}
     done = subprocess.run([sys.executable, __file__, kernels, json.dumps(setting)], capture_output=True, text=True,
@@ -57,7 +57,7 @@ def _main(kernels, capability, dtype, parameter_dtype, shape, channels_last=Fals
 
 
 def _compile(kernel, capability, arguments, options):
-    """As Triton would for these arguments, tensors with aligned storage."""
+    """Compile as Triton would for these arguments, with aligned tensors."""
     from triton import compile
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource

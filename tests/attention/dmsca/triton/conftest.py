@@ -1,4 +1,4 @@
-"""The kernels on CPU tensors, by Triton's interpreter, where there is no GPU."""
+"""Without a GPU, Triton's interpreter runs the kernels on CPU tensors."""
 import warnings
 
 import pytest
@@ -9,7 +9,7 @@ from dmsca_mm.attention.dmsca import op, triton
 
 @pytest.fixture(autouse=True)
 def _quiet():
-    """numpy warns of pixels beside the map, which the interpreter computes and does not store."""
+    """Ignore numpy's warnings about pixels outside the map, which the interpreter computes but does not store."""
     with warnings.catch_warnings():
         warnings.filterwarnings('ignore', '.*encountered in', RuntimeWarning)
         yield
@@ -17,7 +17,7 @@ def _quiet():
 
 @pytest.fixture(autouse=True)
 def _exact(monkeypatch):
-    """What the kernels are compared with would round the inputs of convolutions on a GPU to TF32."""
+    """Disable TF32, to which the reference would round the inputs of convolutions on a GPU."""
     monkeypatch.setattr(torch.backends.cudnn, 'allow_tf32', False)
 
 
@@ -28,7 +28,7 @@ def device():
 
 @pytest.fixture
 def used(monkeypatch):
-    """Lets the operator take these kernels for CPU tensors; gives the shapes that they took."""
+    """Make the operator use these kernels for CPU tensors; return the shapes that they computed."""
     from dmsca_mm.attention.dmsca.triton import passes
     taken, attend = [], passes.attend
 

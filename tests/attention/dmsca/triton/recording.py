@@ -1,4 +1,4 @@
-"""Which bytes every launch of a forward and a backward reads and writes, as Triton's interpreter sees them."""
+"""Record the bytes that each launch of a forward and a backward reads and writes in Triton's interpreter."""
 from typing import NamedTuple
 from unittest.mock import patch
 
@@ -10,7 +10,7 @@ from dmsca_mm.attention.dmsca.triton import gate_stages, launcher, map_stages, p
 
 
 class Launch(NamedTuple):
-    """Addresses of elements, as often as they are loaded or stored, and bytes, counted once."""
+    """Addresses of elements, once for each load or store, and the number of distinct bytes."""
 
     name: str
     loaded: np.ndarray
@@ -20,7 +20,7 @@ class Launch(NamedTuple):
 
 
 def record(shape, channels_last, **arguments):
-    """The launches in their order."""
+    """Return the launches in order."""
     launches, loads, stores = [], [], []
     load, store = InterpreterBuilder.create_masked_load, InterpreterBuilder.create_masked_store
 
@@ -49,7 +49,7 @@ def record(shape, channels_last, **arguments):
 
 
 def _addresses(pointers, mask):
-    """Of the elements that the mask lets through, and an element's bytes."""
+    """Return the addresses of the elements that the mask selects, and the bytes of an element."""
     found, mask = np.broadcast_arrays(pointers.data, mask.data)
     return found[mask], pointers.get_element_ty().primitive_bitwidth // 8
 

@@ -1,15 +1,15 @@
-"""Inputs for single stages, and what the rearranged form keeps for them, in double precision."""
+"""Inputs for single stages, and the rearranged form's statistics for them, in double precision."""
 import torch
 from forms import pair
 
 from dmsca_mm.attention.dmsca import rearranged
 
 SMALL = dict(kernel_sizes=(1, 3), direction_kernel_size=3)
-"""Few taps: the interpreter takes them one after another."""
+"""Few taps, because the interpreter processes them one after another."""
 
 
 class Case:
-    """X, dY and the parameters of a module, none special, with empty gradients."""
+    """X, dY and the parameters of a module, none at a special value, with uninitialized gradients."""
 
     def __init__(self, shape, device, dtype=torch.float32, channels_last=False, ties=False, **arguments):
         module = pair(shape[1], **(arguments or SMALL))[1].to(device)
@@ -28,13 +28,13 @@ class Case:
         return self.x.double(), self.dy.double(), self.parameters.to(torch.float64)
 
     def stats(self):
-        """What forward keeps, in double precision and in single."""
+        """Return the statistics that forward keeps, in double and in single precision."""
         x, _, parameters = self.double()
         exact = rearranged.attend(x, parameters, self.scale)[1]
         return exact, type(exact)(*(tensor.float() for tensor in exact))
 
 
 def close(found, expected, tolerance=1e-5):
-    """Within a share of the largest value."""
+    """Compare with a tolerance relative to the largest value."""
     torch.testing.assert_close(found.double(), expected, rtol=tolerance,
                                atol=tolerance * expected.abs().max().item())

@@ -1,4 +1,4 @@
-"""What the kernels do not cover is named; Triton is not needed to find out."""
+"""Arguments that the kernels do not cover are named, even without Triton."""
 import subprocess
 import sys
 
@@ -10,7 +10,7 @@ from dmsca_mm.attention.dmsca.triton import availability, not_covered
 
 
 def reason(shape=(1, 4, 3, 3), dtype=torch.float32, change=None, module=None, device='cpu'):
-    """For a module with 4 channels and X of this shape; ``change`` alters the parameters."""
+    """Return the reason for a module with 4 channels and X of this shape; ``change`` alters the parameters."""
     parameters = (module or DMSCA(4)).to(device).operator_arguments()
     return not_covered(torch.empty(shape, dtype=dtype, device=device), change(parameters) if change else parameters)
 

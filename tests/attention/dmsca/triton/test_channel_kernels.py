@@ -11,7 +11,7 @@ from dmsca_mm.attention.dmsca.triton.map_stages import MapGradients, Reduced
 
 
 def reduced(case, strips):
-    """As ``reduce_forward`` writes it, with strips of several pixels."""
+    """The output of ``reduce_forward`` for strips of several pixels."""
     flat = case.x.flatten(2).tensor_split(strips, 2)
     return Reduced(case.stats()[1].layers, None, torch.stack([part.sum(2) for part in flat], 1),
                    torch.stack([part.amax(2) for part in flat], 1))
@@ -37,7 +37,7 @@ def test_both_layers_and_their_temperature(shape, arguments, device):
 
 
 def backward(case, strips=3):
-    """All that belongs to the channel branch, by both, from random gradients of A_c."""
+    """Run the backward of the channel branch in both, from random gradients of A_c."""
     exact, stats = case.stats()
     n, c = exact.channel.shape
     sums = torch.randn(n, strips, 5, c, device=case.x.device)

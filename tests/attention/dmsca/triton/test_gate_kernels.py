@@ -1,4 +1,4 @@
-"""The kernels between the passes compile for data-centre cards, also where there is none."""
+"""The kernels between the passes compile for data-centre GPUs, even if there is none."""
 import pytest
 from compiling import compiled, hardly_spills
 

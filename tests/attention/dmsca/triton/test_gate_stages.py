@@ -1,4 +1,4 @@
-"""The stages between the passes: what a launch for further scales does, and does not."""
+"""The stages between the passes, also with more scales than slots."""
 import torch
 from stages import SMALL, Case, close
 

@@ -1,4 +1,4 @@
-"""What launches have in common: their number, that no order of their programs matters, and what they move."""
+"""Properties of all launches: their number, independence of the order of their programs, and the bytes they move."""
 import numpy as np
 import pytest
 import torch
@@ -11,7 +11,7 @@ from dmsca_mm.attention.dmsca.triton.traffic import traffic
 
 
 class Counter(TorchDispatchMode):
-    """Counts launches of kernels, without running them, and operators of PyTorch that start one."""
+    """Counts kernel launches, without running them, and PyTorch operators that launch a kernel."""
 
     def __init__(self, monkeypatch):
         super().__init__()
@@ -56,7 +56,7 @@ def test_a_launch_stores_every_element_once_reads_none_of_them_and_moves_what_is
 
 
 class Kernel:
-    """Notes what it is compiled for and launched with, as Triton's kernels are."""
+    """Stands in for a Triton kernel and records the arguments of its compilations and launches."""
     arg_names = ('x', 'count', 'scale', 'BLOCK')
 
     def __init__(self):

@@ -1,4 +1,4 @@
-"""The kernels over the map compile for data-centre cards, also where there is none: no interpreter would show it."""
+"""The kernels over the map compile for data-centre GPUs, even if there is none; the interpreter compiles nothing."""
 import pytest
 from compiling import compiled, hardly_spills
 
@@ -8,7 +8,7 @@ NAMES = ['reduce_forward', 'apply', 'apply_backward', 'input_gradient']
 def check(found, aligned):
     assert [entry['name'] for entry in found] == NAMES
     assert all(map(hardly_spills, found)), found
-    if aligned:  # rows that are aligned are loaded sixteen bytes at a time
+    if aligned:  # aligned rows are loaded sixteen bytes at a time
         assert all(entry['widest'] == 4 for entry in found)
 
 

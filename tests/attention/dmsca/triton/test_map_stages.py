@@ -24,7 +24,7 @@ def test_reduce_forward(shape, channels_last, device):
 
 
 def forward(case):
-    """A_s and the blend by the rearranged form, and the two dot products that ``apply`` is given."""
+    """Return A_s and the blend of the rearranged form, and the two dot products that ``apply`` takes."""
     x, _, parameters = case.double()
     exact, stats = case.stats()
     spatial = gates.spatial_gate(exact.layers, parameters, case.scale).spatial

@@ -1,4 +1,4 @@
-"""The operator by these kernels against the literal form in double precision."""
+"""The operator with these kernels against the literal form in double precision."""
 import math
 
 import pytest
@@ -16,7 +16,7 @@ needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a CU
 
 
 def compare(shape, device, dtype=torch.float32, tolerance=1e-5, channels_last=False, ties=False, **arguments):
-    """Output and gradients by kernels, against the literal form in double precision."""
+    """Compare output and gradients of the kernels with the literal form in double precision."""
     arguments = {**SMALL, **arguments}
     literal, _ = pair(shape[1], torch.float64, **arguments)
     _, fast = pair(shape[1], **arguments)
@@ -74,7 +74,7 @@ def test_wide_maps_are_read_again_instead_of_held(used, device, monkeypatch):
 @pytest.mark.parametrize('dtype', [torch.float32, torch.bfloat16])
 def test_identity_initialization_gives_the_input_bit_for_bit(dtype, used, device):
     x = 1e3 * torch.randn(2, 16, 5, 6, device=device).to(dtype)
-    for bias in (-3.0, 0.0, 0.1, 7.0):  # whatever the gate is
+    for bias in (-3.0, 0.0, 0.1, 7.0):  # for any gate
         module = DMSCA(16, **SMALL).to(device)
         torch.nn.init.constant_(module.dff.gate.bias, bias)
         assert torch.equal(module(x), x)

@@ -1,4 +1,4 @@
-"""How work is divided."""
+"""The division of work among programs."""
 import subprocess
 import sys
 

@@ -10,7 +10,7 @@ from dmsca_mm.attention.dmsca.triton.map_stages import MapGradients
 CASES = [((1, 1, 1, 1), SMALL), ((2, 3, 3, 70), SMALL), ((1, 2, 70, 3), SMALL),
          ((2, 4, 9, 10), dict(kernel_sizes=(5, 1, 5), direction_kernel_size=5)),
          ((1, 2, 3, 4), dict(kernel_sizes=(1, 3, 1, 1, 3), direction_kernel_size=1))]
-"""Rows and columns longer than a tile, kernels larger than the map, a size twice, more scales than slots."""
+"""Rows and columns longer than a tile, kernels larger than the map, a repeated size, more scales than slots."""
 
 
 @pytest.mark.parametrize(('shape', 'arguments'), CASES)
@@ -26,7 +26,7 @@ def test_forward(shape, arguments, device):
 
 
 def backward(case, stats, d_spatial, spatial):
-    """Gradients of D, and of the parameters into ``case.gradients``."""
+    """Return the gradients of D; write those of the parameters to ``case.gradients``."""
     n, c = stats.channel.shape
     maps = torch.zeros(n, 8, *case.x.shape[2:], device=case.x.device)
     maps[:, 6:7] = d_spatial * spatial * (1 - spatial / case.scale)

@@ -1,4 +1,4 @@
-"""The bytes of a plan; that the kernels move them is tested in test_launcher.py."""
+"""The bytes of a plan; test_launcher.py tests that the kernels move them."""
 from dmsca_mm.attention.dmsca.triton.traffic import floor
 
 

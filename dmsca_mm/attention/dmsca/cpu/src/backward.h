@@ -1,4 +1,4 @@
-// Backward: dY and what forward kept to dX and the gradients of all parameters.
+// Backward: computes dX and the gradients of all parameters from dY and the values that forward saved.
 #pragma once
 #include "forward.h"
 #include "spatial_backward.h"
@@ -6,7 +6,7 @@
 namespace dmsca {
 namespace {
 
-// Back through Y and the blend, for a tile: gradients of the dot products and of A_s, and sums over its pixels.
+// Backpropagates through Y and the blend for a tile: gradients of the dot products and of A_s, sums over its pixels.
 template <class Map, class S>
 void apply_backward(const Plan& plan, int64_t n, int64_t t) {
     const DmscaCall& a = plan.a;
@@ -22,7 +22,7 @@ void apply_backward(const Plan& plan, int64_t n, int64_t t) {
     const float scale = (float)a.scale;
     vec gate_bias = {}, activation_bias = {};
     for_vectors(count, [&](int64_t i, auto full) {
-        // Behind the tile, zeros: what follows from them adds nothing to the sums over pixels.
+        // Lanes beyond the tile are zero and add nothing to the sums over pixels.
         auto read = [&](const float* from) { return load_lanes<full>(from + i, count - i); };
         const vec e_w = read(dots[1]), d_v = read(dots[2]), d_w = read(dots[3]);
         const vec by_channel = read(dots[4]), by_pixel = read(dots[5]), spatial = read(plan.spatial + at);

@@ -1,4 +1,4 @@
-// The channel gate, backward: the gradient of A_c to those of the pools and of the weights.
+// Backward of the channel gate: from the gradient of A_c to those of the pools and of the weights.
 #pragma once
 #include "gates.h"
 
@@ -36,7 +36,7 @@ inline float load_as(const float* from, float) { return *from; }
 inline void put(float* to, vec value) { store(to, value); }
 inline void put(float* to, float value) { *to = value; }
 
-// fc2 for a block of channels: its gradients, and the block's share of the hidden layer's and of τ's.
+// Backward of fc2 for a block of channels: its gradients, and the block's part of those of the hidden layer and log τ.
 inline void fc2_backward(const Plan& plan, int64_t block) {
     const DmscaCall& a = plan.a;
     const int64_t start = block * Plan::block, end = start + Plan::block < plan.c ? start + Plan::block : plan.c;
@@ -67,39 +67,43 @@ inline void fc2_backward(const Plan& plan, int64_t block) {
     plan.tau_of_bias[block] = d_tau;
 }
 
-// A unit of the hidden layer, for all images: through ReLU, and its bias.
-// F = fc2·hidden + bias, so τ's gradient, the sum of F·dF, follows from the hidden layer's.
+// Backward of a hidden unit for all images: through ReLU to fc1's bias.
+// F = fc2·hidden + bias, so the gradient of log τ, −Σ F·dF, follows from those of the hidden layer and of fc2's bias.
 inline void hidden_backward(const Plan& plan, int64_t j) {
     double d_bias = 0, d_tau = 0;
     for (int64_t n = 0; n < plan.n; n++) {
         float total = 0;
         for (int64_t block = 0; block < plan.blocks(); block++)
             total += plan.d_hidden_part[(block * plan.n + n) * plan.hidden + j];
-        const float unit = plan.a.hidden_units[n * plan.hidden + j], d = unit > 0 ? total : 0;
+        const float unit = plan.a.hidden_units[n * plan.hidden + j], d = unit <= 0 ? 0 : total;  // NaN passes
         plan.d_hidden[n * plan.hidden + j] = d, d_bias += d, d_tau -= (double)total * unit;
     }
     plan.a.d_gce_fc1_bias[j] = (float)d_bias;
     plan.tau_of_unit[j] = d_tau;
 }
 
-// fc1 for a block of channels: its gradient and the pools'.
+// Backward of fc1 for a block of channels: the gradients of its weight and of the pools.
 inline void fc1_backward(const Plan& plan, int64_t block) {
     const DmscaCall& a = plan.a;
     const int64_t start = block * Plan::block, count = start + Plan::block < plan.c ? Plan::block : plan.c - start;
+    float nan_unless_finite = 0;
     for (int64_t n = 0; n < plan.n; n++)
-        for (int64_t i = 0; i < count; i++) plan.d_pooled[n * plan.c_room + start + i] = 0;
+        for (int64_t i = 0; i < count; i++) {
+            plan.d_pooled[n * plan.c_room + start + i] = 0;
+            nan_unless_finite += 0 * a.pooled[n * plan.c + start + i];
+        }
     for (int64_t j = 0; j < plan.hidden; j++) {
         const float* weight = a.gce_fc1_weight + j * plan.c + start;
         float* d_weight = a.d_gce_fc1_weight + j * plan.c + start;
         for (int64_t i = 0; i < count; i++) d_weight[i] = 0;
         for (int64_t n = 0; n < plan.n; n++) {
             const float d = plan.d_hidden[n * plan.hidden + j];
-            if (d == 0) continue;  // a unit that ReLU has cut off
+            if (d == 0 && nan_unless_finite == 0) continue;  // the ReLU was inactive; 0·Inf would be NaN
             add_scaled(d_weight, d, a.pooled + n * plan.c + start, count);
             add_scaled(plan.d_pooled + n * plan.c_room + start, d, weight, count);
         }
     }
-    // What every pixel, and every pixel that is a maximum, gets of the pools' gradient.
+    // The pools' gradient for every pixel, and for every pixel that equals the maximum.
     for (int64_t n = 0; n < plan.n; n++)
         for (int64_t c = start; c < start + count; c++) {
             const int64_t at = n * plan.c_room + c;

@@ -1,4 +1,4 @@
-// Forward: X and the parameters to Y and the statistics that backward keeps.
+// Forward: computes Y and the statistics for backward from X and the parameters.
 #pragma once
 #include "gates.h"
 #include "map_nchw.h"
@@ -29,7 +29,7 @@ struct Blend {
     }
 };
 
-// A maximum where the sum is a NaN: there is a NaN among the numbers, which it is then, or infinities of both signs.
+// The maximum of numbers whose sum is NaN. It is NaN if one of them is; otherwise there are infinities of both signs.
 template <class Number>
 float exact_maximum(int64_t count, Number number) {
     float most = number(0);
@@ -40,7 +40,7 @@ float exact_maximum(int64_t count, Number number) {
     return most;
 }
 
-// D of a tile, d_v and d_w, and its share of the pools.
+// D, d_v and d_w of a tile, and its part of the pools.
 template <class Map, class S>
 void reduce_forward(const Plan& plan, int64_t n, int64_t t) {
     const DmscaCall& a = plan.a;
@@ -59,7 +59,7 @@ void reduce_forward(const Plan& plan, int64_t n, int64_t t) {
     memcpy(plan.q + at, d_w, count * sizeof(float));
 }
 
-// P and Q of a tile, in the place of d_v and d_w.
+// P and Q of a tile; they overwrite d_v and d_w.
 template <class Map, class S>
 void blend(const Plan& plan, int64_t n, int64_t t) {
     const DmscaCall& a = plan.a;

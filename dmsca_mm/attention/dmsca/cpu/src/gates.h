@@ -1,4 +1,4 @@
-// The small stages, forward: pools → A_c, D → A_s.
+// Forward of the small stages: A_c from the pools, A_s from D.
 #pragma once
 #include <math.h>
 
@@ -44,7 +44,7 @@ inline float folded_bias(const DmscaCall& a) {
     return bias;
 }
 
-// A map inside a border of zeros.
+// Copies a map into a border of zeros.
 inline void pad(const Plan& plan, const float* map, float* padded) {
     const int64_t r = plan.radius, width = plan.pad_width;
     for (int64_t y = 0; y < plan.h + 2 * r; y++) {
@@ -73,7 +73,7 @@ inline void direction(const float* means, int64_t length, int64_t stride, const 
     });
 }
 
-// Everything of an image that A_s needs from D beside the convolution itself.
+// For an image, everything that A_s needs from D except the convolution: padded layers, means, σ(R) and σ(K).
 inline void directional_gate(const Plan& plan, int64_t n) {
     const DmscaCall& a = plan.a;
     for (int64_t plane = 0; plane < 2; plane++) {
@@ -99,7 +99,7 @@ inline void directional_gate(const Plan& plan, int64_t n) {
               a.direction_size, plan.columns + n * plan.w_room);
 }
 
-// V vectors of a row of the convolution of both layers with `weights`.
+// V vectors of a row of the convolution of both layers with the folded kernel.
 template <int V>
 inline void convolve(const Plan& plan, const float* padded, int64_t y, int64_t x, vec* out) {
     const int64_t k = plan.kernel;
@@ -142,7 +142,7 @@ inline void spatial_gate(const Plan& plan, int64_t n, int64_t y) {
     }
 }
 
-// Pools of a block of channels from the sums of the tiles, in their order.
+// Pools of a block of channels from the sums of the tiles, added in order.
 template <class Maximum>
 inline void finish_pools(const Plan& plan, int64_t n, int64_t block, Maximum spatial_maximum) {
     const DmscaCall& a = plan.a;
@@ -186,7 +186,7 @@ inline void channel_gate(const Plan& plan, int64_t block) {
     }
 }
 
-// A_c and the rows that carry it, of an image, padded with zeros to whole vectors.
+// A_c, u ⊙ A_c and w ⊙ A_c of an image, zero-padded to whole vectors.
 inline void modulate_rows(const Plan& plan, int64_t n) {
     for (int64_t c = 0; c < plan.c_room; c++) {
         const float value = c < plan.c ? plan.a.channel[n * plan.c + c] : 0;

@@ -1,4 +1,4 @@
-// The library's entry points: they pick the widest variant that this processor runs.
+// The library's entry points. They use the widest variant that this processor supports.
 #include <cstring>
 
 #include "call.h"
@@ -62,12 +62,12 @@ const Variant* used = pick();
 #pragma GCC visibility push(default)
 extern "C" {
 
-// Sources that the library was built from, as compile_kernels.py names them.
+// Hash of the sources that the library was built from, as computed by compile_kernels.py.
 const char* dmsca_sources() { return SOURCES; }
 
 const char* dmsca_variant() { return used->name; }
 
-// Uses another variant; 0 where this processor does not run it or there is none of that name.
+// Selects a variant. Returns 0 if no variant has this name or the processor does not support it.
 int dmsca_use_variant(const char* name) {
     for (const Variant& variant : variants)
         if (!strcmp(variant.name, name) && runs_here(variant)) {

@@ -1,5 +1,5 @@
-// What the passes over the feature map take and give. map_nchw.h and map_nhwc.h hold them, one for each layout. Those
-// that sum work on a tile: all channels of `count` pixels from pixel `first` on. Those that write a map work on a piece.
+// Inputs and outputs of the passes over the feature map, which map_nchw.h and map_nhwc.h define for their layouts.
+// Sums work on a tile: all channels of `count` pixels from pixel `first` on. Passes that write a map work on a piece.
 #pragma once
 #include "vector.h"
 
@@ -11,11 +11,11 @@ template <class S>
 struct Image {
     S* data;
     int64_t channels, pixels;
-    const S* end;  // of the whole tensor: up to here a vector may be read
+    const S* end;  // of the whole tensor: vectors may be read up to here
 };
 
-// Some channels of some pixels: long rows of few channels in NCHW, all channels in channels_last. So pages follow each
-// other, where a tile in NCHW goes through one or two for each channel.
+// Some channels of some pixels: long rows of few channels in NCHW, all channels in channels_last. The pages of a piece
+// are consecutive, whereas a tile in NCHW touches one or two pages for each channel.
 struct Piece {
     int64_t channel, channels, first, count;
 };
@@ -46,7 +46,7 @@ struct PixelRows {
                                               // it, and of the mean
 };
 
-// A vector of a map, `fill` behind the first `count` numbers where it is not full.
+// Reads a vector of a map. If it is not full, lanes from `count` on are set to `fill`.
 template <bool full, class S>
 inline vec read(const Image<const S>& image, const S* from, int64_t count, float fill) {
     if constexpr (full) return load(from);
@@ -59,11 +59,11 @@ inline void write(S* to, vec value, int64_t count) {
     else store_part(to, value, count);
 }
 
-// By itself a processor looks ahead within a page only, and along few rows at a time.
+// Prefetches explicitly: the processor itself prefetches only within a page and along few rows at a time.
 inline void fetch(const void* from) { __builtin_prefetch(from); }
 inline void fetch_to_write(void* to) { __builtin_prefetch(to, 1); }
 
-// Calls `group(i, constant)` for [0, count) in groups of R, the constant, then one by one.
+// Calls `group(i, size)` for [0, count) in groups of R, then one by one; `size` is a compile-time constant.
 template <int R, class Group>
 inline void for_groups(int64_t count, Group group) {
     int64_t i = 0;

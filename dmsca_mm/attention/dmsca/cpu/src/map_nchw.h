@@ -15,7 +15,7 @@ struct Nchw {
 
     static constexpr int64_t ahead = 4096 / sizeof(S);  // the next page
 
-    // Sums of a group of channels are added up before they join the total: fewer roundings in a row.
+    // Adds the sum of a group of channels to the total: fewer successive roundings than adding each channel.
     static void add(float* to, vec value) { store(to, load(to) + value); }
 
     // Sums and maxima over channels and over the tile's pixels, d_v and d_w.
@@ -160,7 +160,7 @@ struct Nchw {
         }
     }
 
-    // One number, for the exact maxima where there is a NaN.
+    // Reads one number, for exact maxima in the presence of NaN.
     static float number(const Image<const S>& x, int64_t c, int64_t p) {
         return load_part(x.data + c * x.pixels + p, 1, x.end, 0.0f)[0];
     }

@@ -1,4 +1,4 @@
-// Sizes that follow from a call, and where in the scratch memory everything small lies.
+// Sizes derived from a call, and the layout of all small arrays in scratch memory.
 #pragma once
 #include "call.h"
 #include "map.h"
@@ -7,10 +7,10 @@
 namespace dmsca {
 namespace {
 
-constexpr int64_t tile_bytes = 512 * 1024;  // of X; with dY, which backward reads twice, it stays in a second cache
+constexpr int64_t tile_bytes = 512 * 1024;  // of X; backward reads a tile of X and of dY twice: both fit the L2 cache
 constexpr int64_t widest_tile = 1024;       // pixels
-constexpr int64_t wide_tile = 512;          // pixels of what is read once: long rows, with its sums in a first cache
-constexpr int64_t run_pixels = 4096;        // of a piece in NCHW: 16 kB in a row, its numbers for each pixel in a cache
+constexpr int64_t wide_tile = 512;          // pixels of a tile that is read once: long rows, sums in the L1 cache
+constexpr int64_t run_pixels = 4096;        // of a piece in NCHW: rows of 16 kB, values for each pixel in a cache
 
 inline int64_t round_up(int64_t value, int64_t to) { return (value + to - 1) / to * to; }
 
@@ -29,7 +29,7 @@ inline Tiling tiling_in_cache(const DmscaCall& call) {
     return Tiling(size < lanes ? lanes : size > widest_tile ? widest_tile : size, call.height * call.width);
 }
 
-// An image's pieces, those of the same pixels in a row.
+// An image's pieces; those of the same pixels are consecutive.
 struct Pieces {
     Tiling channels, pixels;
 
@@ -51,7 +51,7 @@ struct Plan {
     int64_t c_room, p_room, w_room;      // padded to whole vectors
     Tiling wide, tiles;                  // for passes that read a tile once, and twice
     Pieces pieces;                       // for passes that write a map
-    int64_t summed_tiles;                // tiles of an image whose sums over pixels are kept apart
+    int64_t summed_tiles;                // tiles of an image whose sums over pixels are stored separately
     int64_t kernel, radius;              // of the convolution that all scales are re-parameterized into
     int64_t pad_width, pad_plane;        // a map with a border of zeros
     // Scratch of both directions
@@ -63,7 +63,7 @@ struct Plan {
     float *spatial;                      // A_s, (n, p_room)
     float *a_c, *ua, *wa;                // A_c, u ⊙ A_c, w ⊙ A_c, (n, c_room)
     float *partial;                      // sums over the pixels of tiles, (n, summed_tiles, sums, c_room)
-    float *p, *q;                        // (n, p_room); in forward d_v and d_w first
+    float *p, *q;                        // (n, p_room); in forward, d_v and d_w until P and Q overwrite them
     // Backward
     float *d_e_u, *d_e_w, *d_d_v, *d_d_w, *max, *to_max, *to_all, *d_logit;  // (n, p_room)
     float *tile_bias;                    // (n, tiles, 2)
@@ -80,7 +80,7 @@ struct Plan {
     double *d_fuse;                      // (n, 2): the directional map's weight, the bias
     int64_t floats;                      // of scratch
 
-    static constexpr int64_t block = 64;  // channels that a thread takes at a time in the layers
+    static constexpr int64_t block = 64;  // channels that a thread processes at a time
 
     int64_t blocks() const { return (c + block - 1) / block; }
 
@@ -119,7 +119,7 @@ struct Plan {
     }
 
    private:
-    // Parts begin at cache lines; behind each there is room for the rest of a vector.
+    // Each array starts at a cache line and has room for one more vector at its end.
     float* take(int64_t count) {
         float* start = a.scratch ? a.scratch + floats : nullptr;
         floats += round_up(count + lanes, 16);

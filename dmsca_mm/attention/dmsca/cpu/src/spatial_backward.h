@@ -1,11 +1,11 @@
-// The spatial gate, backward: the gradient of A_s to those of D and of the weights; and what sums over images.
+// Backward of the spatial gate: from the gradient of A_s to those of D and of the weights; final sums over images.
 #pragma once
 #include "channel_backward.h"
 
 namespace dmsca {
 namespace {
 
-// The logit of A_s as a map with a border, and what fusion and direction get of it, for an image.
+// For an image, pads the gradient of A_s's logit and computes those of the fusion's last weight and bias, R and K.
 inline void fuse_backward(const Plan& plan, int64_t n) {
     const float last = plan.a.msce_fuse_weight[plan.a.branches];
     const float* d_logit = plan.d_logit + n * plan.p_room;
@@ -31,7 +31,7 @@ inline void fuse_backward(const Plan& plan, int64_t n) {
     plan.d_fuse[n * 2] = d_last, plan.d_fuse[n * 2 + 1] = d_bias;
 }
 
-// Back through a convolution along one axis: gradients of the means, of the kernel and of the bias.
+// Backpropagates through a convolution along one axis: gradients of the means, of the kernel and of the bias.
 inline void direction_backward(const float* d_out, const float* means, int64_t length, int64_t stride,
                                const float* weight, int64_t size, float* d_means, double* d_kernel) {
     for (int64_t i = 0; i < 2 * size + 1; i++) d_kernel[i] = 0;
@@ -99,7 +99,7 @@ inline void kernel_backward(const Plan& plan, int64_t n, int64_t plane, int64_t 
         const int columns = k - first < J ? (int)(k - first) : J;
         vec total[J] = {};
         for (int64_t y = 0; y < plan.h; y++)
-            for (int64_t x = 0; x < plan.w; x += lanes) {  // behind the map there are zeros
+            for (int64_t x = 0; x < plan.w; x += lanes) {  // beyond the map there are zeros
                 const vec d = load(d_logit + y * plan.pad_width + x);
                 const float* at = layer + y * plan.pad_width + x + first;
                 for (int j = 0; j < columns; j++) total[j] += d * load(at + j);
@@ -108,7 +108,7 @@ inline void kernel_backward(const Plan& plan, int64_t n, int64_t plane, int64_t 
     }
 }
 
-// What is summed over images, tiles or blocks and has few numbers; in their order.
+// Small gradients that are summed over images, tiles or blocks, in order.
 inline void finish_weights(const Plan& plan) {
     const DmscaCall& a = plan.a;
     const int64_t k = plan.kernel, d = a.direction_size;

@@ -1,5 +1,5 @@
-// Threads that share the items of a loop. Which thread computes an item never changes how it is computed, so the same
-// input gives the same bits for any number of threads.
+// Threads that share the items of a loop. An item is computed the same way in every thread, so the same input gives the
+// same bits for any number of threads.
 #pragma once
 #include <omp.h>
 
@@ -17,13 +17,13 @@ struct Team {
         }
     }
 
-    // Every thread's own run of [0, items), in order.
+    // Calls `work` for this thread's contiguous part of [0, items), in order.
     template <class Work>
     void each(int64_t items, Work work) const {
         for (int64_t i = rank * items / size; i < (rank + 1) * items / size; i++) work(i);
     }
 
-    // The same run backwards: it begins with what the thread has touched last and still has in its cache.
+    // The same in reverse: starts with the items that the thread accessed last, which are still in its cache.
     template <class Work>
     void each_backwards(int64_t items, Work work) const {
         for (int64_t i = (rank + 1) * items / size; i-- > rank * items / size;) work(i);
@@ -32,7 +32,7 @@ struct Team {
 
 template <class Body>
 void run_team(int64_t threads, Body body) {
-    if (threads <= 1) {  // no parallel region: after a fork, one would wait for threads that do not exist
+    if (threads <= 1) {  // no parallel region: after a fork, it would wait for threads that do not exist
         body(Team{0, 1});
         return;
     }

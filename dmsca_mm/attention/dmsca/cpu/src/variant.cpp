@@ -1,4 +1,4 @@
-// One variant of the kernels: compiled once for each set of instructions, with NAME and LANES set by compile_kernels.py.
+// One variant of the kernels. compile_kernels.py compiles it for each instruction set, with its NAME and LANES.
 #include "backward.h"
 
 #define JOIN_(a, b) a##b

@@ -1,5 +1,5 @@
-// Vectors of LANES floats by the compiler's vector extension: portable, no intrinsics. A variant of the library sets
-// LANES to what its instructions hold; all arithmetic is fp32, storage is fp32 or bf16.
+// Vectors of LANES floats with the compiler's vector extension: portable, no intrinsics. Each variant of the library
+// sets LANES to its vector length. All arithmetic is fp32; storage is fp32 or bf16.
 #pragma once
 #include <cstdint>
 #include <cstring>
@@ -38,7 +38,7 @@ inline vec load(const bf16* from) {
 
 inline void store(float* to, vec value) { std::memcpy(to, &value, sizeof value); }
 
-// Rounds to nearest, ties to even. A NaN stays one: its payload might be rounded away.
+// Rounds to nearest, ties to even. NaN is not rounded, as losing its payload would make it infinity.
 inline void store(bf16* to, vec value) {
     uvec bits = (uvec)value;
     uvec rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
@@ -52,14 +52,14 @@ inline ivec first_lanes(int64_t count) {
     return index < (ivec{} + (int32_t)count);
 }
 
-// A vector of scratch memory, where there is always a whole one; zeros from `count` on.
+// Reads a vector of scratch memory, where a whole one is always readable. Lanes from `count` on are set to zero.
 template <bool full>
 inline vec load_lanes(const float* from, int64_t count) {
     if constexpr (full) return load(from);
     else return first_lanes(count) ? load(from) : vec{};
 }
 
-// The first `count` numbers, `fill` behind them. Reads on to a whole vector where memory up to `end` allows it.
+// Reads `count` numbers and sets the other lanes to `fill`. Reads a whole vector if it does not extend beyond `end`.
 template <class S>
 inline vec load_part(const S* from, int64_t count, const S* end, float fill) {
     S part[lanes] = {};
@@ -77,7 +77,7 @@ inline void store_part(S* to, vec value, int64_t count) {
     for (int64_t i = 0; i < count; i++) to[i] = part[i];
 }
 
-// Larger of both; a NaN in `value` is passed over, the callers find it by their sums.
+// The larger of both. NaN in `value` is ignored; the callers detect it by their sums.
 inline vec larger(vec value, vec than) { return value > than ? value : than; }
 
 inline vec shuffle(vec a, vec b, ivec from) {
@@ -90,8 +90,8 @@ inline vec shuffle(vec a, vec b, ivec from) {
 #endif
 }
 
-// Both vectors hold groups of 2·size lanes. Takes the lower (part 0) or upper (part 1) half of every group, all of the
-// first vector, then all of the second.
+// Both vectors consist of groups of 2·size lanes. Returns the lower (part 0) or upper (part 1) half of every group,
+// first those of `a`, then those of `b`.
 template <int size>
 inline vec halves(vec a, vec b, int part) {
     ivec from;
@@ -99,13 +99,13 @@ inline vec halves(vec a, vec b, int part) {
     return shuffle(a, b, from);
 }
 
-// Combines each of four vectors across its lanes, four numbers for the price of two, and writes the first `count`.
+// Reduces each of four vectors to one number, at the cost of two such reductions, and writes the first `count`.
 template <class Combine>
 inline void across(const vec* four, int count, float* results, int64_t stride, Combine combine) {
     vec first = combine(halves<LANES / 2>(four[0], four[1], 0), halves<LANES / 2>(four[0], four[1], 1));
     vec second = combine(halves<LANES / 2>(four[2], four[3], 0), halves<LANES / 2>(four[2], four[3], 1));
     vec value = combine(halves<LANES / 4>(first, second, 0), halves<LANES / 4>(first, second, 1));
-    for (int distance = LANES / 8; distance; distance /= 2) {  // now a quarter of the lanes belongs to each
+    for (int distance = LANES / 8; distance; distance /= 2) {  // each of the four now has a quarter of the lanes
         ivec from;
         for (int i = 0; i < LANES; i++) from[i] = i ^ distance;
         value = combine(value, shuffle(value, value, from));
@@ -128,7 +128,7 @@ inline float sum(vec value) {
     return result;
 }
 
-// exp by 2^k · polynomial, 2 units in the last place; exact for 0; a NaN stays one.
+// exp as 2^k · polynomial, within 2 units in the last place; exact for 0; propagates NaN.
 inline vec exponential(vec x) {
     x = x > 88.0f ? broadcast(88.0f) : x;
     x = x < -87.0f ? broadcast(-87.0f) : x;
@@ -162,7 +162,7 @@ inline void add_scaled(float* to, float factor, const float* from, int64_t count
     for (; i < count; i++) to[i] += factor * from[i];
 }
 
-// Calls `step(i, full)` for every vector of [0, count); `full` is a type, false for a last one that is not full.
+// Calls `step(i, full)` for every vector of [0, count); `full` is a type, false for a partial vector at the end.
 template <class Step>
 inline void for_vectors(int64_t count, Step step) {
     int64_t i = 0;
