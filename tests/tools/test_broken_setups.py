@@ -11,6 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+import torch
 from breaking import setup
 from commands import DETECTOR, SEGMENTER, data_options
 from mmengine.config import DictAction
@@ -67,6 +68,7 @@ def run_here(tool, words, one, folder):
             os.dup2(os.open(folder.parent / f'{folder.name}.{name}', os.O_CREAT | os.O_WRONLY | os.O_TRUNC), number)
         sys.stdout, sys.stderr = os.fdopen(1, 'w', closefd=False), os.fdopen(2, 'w', closefd=False)
         sys.argv = [str(tool), *words]
+        torch.set_num_threads(1)  # a fork has none of its parent's OpenMP threads and would wait for them forever
         os.chdir(folder)
         mmengine_config.FormatCode = lambda text, **_: (text, True)  # saves seconds of formatting that nobody reads
         one.prepare()
