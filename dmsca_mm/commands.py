@@ -56,7 +56,7 @@ def run(verb: str, arguments: list[str]) -> None:
         sys.argv = [f'dmsca {verb}', *arguments]
         runpy.run_path(str(script))['main']()
     else:
-        os.environ.setdefault('PYTHON', sys.executable)
+        os.environ['PYTHON'] = sys.executable  # not the one that make setup was given
         os.execvp('bash', ['bash', str(script.with_suffix('.sh')), *arguments])
 
 

@@ -1,4 +1,5 @@
 """The command ``dmsca``: a verb for each tool."""
+import os
 import subprocess
 import sys
 
@@ -11,9 +12,9 @@ OF_A_CHECKOUT = {'setup', 'demo', 'draw_imports', 'slurm_run', 'slurm_train', 's
 """Tools without a verb: they set up or describe a checkout, or are called by a scheduler that wants a path."""
 
 
-def call(*words):
+def call(*words, **environment):
     return subprocess.run([sys.executable, '-W', 'ignore', '-m', 'dmsca_mm', *words], capture_output=True, text=True,
-                          timeout=120)
+                          timeout=120, env={**os.environ, **environment})
 
 
 def test_every_tool_has_a_verb_and_every_verb_a_tool(repository):
@@ -51,7 +52,7 @@ def test_verb_is_its_tool():
 
 
 def test_verb_of_a_shell_script_uses_this_python():
-    finished = call('dist-train', 'none_such.py', '1')
+    finished = call('dist-train', 'none_such.py', '1', PYTHON='none-such')
     assert finished.returncode == 2
     assert 'none_such.py does not exist' in finished.stderr
     assert 'usage: tools/dist_train.sh CONFIG N' in call('dist-train').stderr

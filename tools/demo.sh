@@ -4,6 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH="$PWD/.venv/bin:$PATH"
+unset PYTHON  # "make setup" built .venv on it; tools/dist_train.sh would train with it
 
 name=$1
 config="configs/digits/$name.py"

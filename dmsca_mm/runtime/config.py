@@ -18,7 +18,7 @@ from ..errors import UsageError
 from ..preflight.structure import check_structure
 
 _NOISE = ('pkg_resources is deprecated', ".*'pin_memory' argument is set as true", '``build_loss`` would be deprecated',
-          'Default ``avg_non_ignore`` is False')
+          'Default ``avg_non_ignore`` is False', 'faster_coco_eval is not installed')
 """Warnings to ignore: those the libraries emit at every start, and torch's that the CPU has no memory to pin."""
 
 

@@ -42,10 +42,10 @@ PLUGIN = 'model.backbone.plugins.0'
 
 
 @pytest.mark.parametrize(('change', 'words'), [
-    (f'{PLUGIN}.cfg.reduction=4', ['plugins.0.cfg.reduction', 'is 4', 'another network', 'dmsca.gce.fc1']),
-    (f'{PLUGIN}.cfg.init=paper', ['plugins.0.cfg.init', 'paper', 'another attention']),
-    (f'{PLUGIN}.position=after_conv2', ['plugins.0.position', 'after_conv3', 'after_conv2', 'another attention']),
-    ('model.roi_head.bbox_head.num_classes=12', ['num_classes was 10 and is 12', 'another network']),
+    (f'{PLUGIN}.cfg.reduction=4', ['plugins.0.cfg.reduction', 'is 4', 'different network', 'dmsca.gce.fc1']),
+    (f'{PLUGIN}.cfg.init=paper', ['plugins.0.cfg.init', 'paper', 'different attention']),
+    (f'{PLUGIN}.position=after_conv2', ['plugins.0.position', 'after_conv3', 'after_conv2', 'different attention']),
+    ('model.roi_head.bbox_head.num_classes=12', ['num_classes was 10 and is 12', 'different network']),
     ('optim_wrapper.optimizer.type=Adagrad', ['optim_wrapper.optimizer', 'Adagrad', 'does not fit']),
     ('param_scheduler=[]', ['param_scheduler', 'does not fit']),
     ('train_cfg.max_epochs=1', ['max_epochs was 2 and is 1', 'stands at 1 already'])])
