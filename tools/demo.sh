@@ -25,6 +25,6 @@ tools/dist_test.sh "$config" "$(cat "$work/last_checkpoint")" "$processes" --wor
     | tee "$work/test.log"
 step "done"
 grep '^tested:' "$work/test.log"
-echo "pictures, the truth on the left and the prediction on the right:"
+echo "pictures, ground truth on the left, predictions on the right:"
 python tools/contact_sheet.py "$work/pictures" "$work/pictures.png"
 echo "all of it on one page: .venv/bin/python tools/report.py $work"
