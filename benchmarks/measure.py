@@ -186,7 +186,7 @@ def most_allocated(events: list[Row]) -> int:
 
 
 def multiply_adds(model: nn.Module, x: Tensor) -> int:
-    """Count the multiply-adds of a forward pass with mmengine: convolutions and matrix products, no elementwise work.
+    """Count the multiply-adds of a forward pass with mmengine, which leaves out elementwise operators.
 
     Every form of DMSCA counts as the literal form, which follows the formula.
     """

@@ -27,7 +27,7 @@ METHOD = """## Method
 
 All contenders take turns in one process, in an order that is shuffled in each round. Ratios are taken within a round;
 the page shows medians. Extra memory is the largest amount allocated during a training step, minus that of the plain
-network. Multiply-adds are those of convolutions and matrix products. GPU launches are the kernels that a block
+network. Multiply-adds are counted by mmengine, without elementwise operators. GPU launches are the kernels that a block
 launches, forward; backward, counted without a GPU (`python benchmarks/launches.py`). The tables also have quartiles and
 milliseconds and, for the attention alone, the share of the speed of a copy.
 """

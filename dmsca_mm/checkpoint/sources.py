@@ -49,9 +49,10 @@ def _local(filename: str, map_location: Any = None) -> Any:
 
 def _remote(filename: str, map_location: Any = None) -> Any:
     path = Path(torch.hub.get_dir()) / 'checkpoints' / filename.split('?')[0].rsplit('/', 1)[-1]
-    if os.environ.get('LOCAL_RANK', '0') == '0':
+    together = dist.is_initialized()
+    if not together or os.environ.get('LOCAL_RANK', '0') == '0':  # one process of each machine
         _fetch(filename, path)
-    if dist.is_initialized():
+    if together:
         dist.barrier()
     return reading.read(path, map_location, mapped=False)
 

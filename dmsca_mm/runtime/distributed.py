@@ -18,8 +18,6 @@ from ..config_tree import walk
 from ..errors import ProcessError, UsageError
 
 _ENVIRONMENT = ('RANK', 'WORLD_SIZE', 'MASTER_ADDR', 'MASTER_PORT')
-
-
 _DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of linux/prctl.h
 
 

@@ -130,7 +130,7 @@ def check(config: str, cfg_options: dict[str, Any] | None = None, launcher: str 
 
 
 def prepared(name: str, options: dict[str, Any] | None, plugin: str | None, work_dir: str | None,
-              launcher: str, split: str) -> Config:
+             launcher: str, split: str) -> Config:
     """Return a config with the settings shared by training and testing, and check its model.
 
     Args:

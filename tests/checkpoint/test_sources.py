@@ -96,6 +96,8 @@ def test_what_cannot_be_fetched_is_one_line_and_leaves_no_file(name, served, tmp
 def test_only_the_first_process_of_a_machine_downloads(served, monkeypatch):
     folder, address = served
     name = f'{address}/{stored(folder).name}'
+    monkeypatch.setattr(sources.dist, 'is_initialized', lambda: True)
+    monkeypatch.setattr(sources.dist, 'barrier', lambda: None)
     monkeypatch.setenv('LOCAL_RANK', '1')
     with pytest.raises(UsageError, match='does not exist'):
         CheckpointLoader.load_checkpoint(name)
@@ -103,3 +105,9 @@ def test_only_the_first_process_of_a_machine_downloads(served, monkeypatch):
     CheckpointLoader.load_checkpoint(name)
     monkeypatch.setenv('LOCAL_RANK', '1')
     assert 'state_dict' in CheckpointLoader.load_checkpoint(name)
+
+
+def test_a_process_without_others_downloads_whatever_its_environment(served, monkeypatch):
+    folder, address = served
+    monkeypatch.setenv('LOCAL_RANK', '1')
+    assert 'state_dict' in CheckpointLoader.load_checkpoint(f'{address}/{stored(folder).name}')

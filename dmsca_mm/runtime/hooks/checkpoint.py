@@ -48,7 +48,6 @@ class WholeCheckpointHook(CheckpointHook):
                 self.file_backend.remove(path)
         (Path(runner.work_dir) / INTERRUPTED).unlink(missing_ok=True)
 
-
     def _save_best_checkpoint(self, runner: Runner, metrics: dict[str, Any]) -> None:
         backend, outdated = self.file_backend, []
         backend.remove = outdated.append
