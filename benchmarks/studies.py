@@ -50,6 +50,7 @@ class Study:
         seeds: runs of each contender.
         start: length of the plain training before attention is added; 0 trains from random weights.
         validations: number of validations in each contender's training.
+        aligned: whether DMSCA's maps are compared with the annotated objects.
         decay: index in ``param_scheduler`` of the schedule that lasts to the end.
         options: entries of the config that all runs share.
     """
@@ -66,6 +67,7 @@ class Study:
     start: int = 0
     validations: int = 1
     decay: int = 1
+    aligned: bool = False
     options: tuple[str, ...] = ()
 
     def schedule(self, length: int, validations: int) -> list[str]:
@@ -98,7 +100,7 @@ RECIPES = tuple(Contender(name, label, None, (option,), 'recipe') for name, labe
 STUDIES = {
     'detection': Study(
         'Detection: put into a trained Faster R-CNN, BCCD', 'bccd/faster_rcnn_r50_dmsca_bccd.py', 'data/bccd',
-        'box mAP', 100.0, 'epochs', 4, ATTENTIONS, seeds=10, start=12, validations=4),
+        'box mAP', 100.0, 'epochs', 4, ATTENTIONS, seeds=10, start=12, validations=4, aligned=True),
     'segmentation': Study(
         'Segmentation: put into a trained UPerNet, CamVid', 'camvid/upernet_r50_dmsca_camvid.py', 'data/camvid',
         'mIoU', 1.0, 'iters', 200, ATTENTIONS, seeds=10, start=800, validations=4),
@@ -116,7 +118,7 @@ QUICK = {'quick': Study(
 FULL = {
     'detection': Study(
         'Detection: put into a trained Faster R-CNN, COCO', 'faster_rcnn_r50_dmsca.py', 'data/coco', 'box mAP', 100.0,
-        'epochs', 12, ATTENTIONS, seeds=5, start=12, validations=4),
+        'epochs', 12, ATTENTIONS, seeds=5, start=12, validations=4, aligned=True),
     'segmentation': Study(
         'Segmentation: put into a trained UPerNet, ADE20K', 'upernet_r50_dmsca.py', 'data/ade/ADEChallengeData2016',
         'mIoU', 1.0, 'iters', 40000, ATTENTIONS, seeds=5, start=80000, validations=4, decay=0),

@@ -15,6 +15,7 @@ from pathlib import Path
 import pandas as pd
 from runs import ROOT, Steps, work_through
 from studies import CORRUPTIONS, FULL, PLAIN, QUICK, SEVERITIES, START, STUDIES, Contender, Study
+from study_alignment import COLUMNS, alignment, table_beside
 from study_results import KEY, ORDER, row
 
 from dmsca_mm.datasets.digit_classes import make_digit_classes
@@ -38,6 +39,7 @@ class Run(Steps):
         self.begin = work / study / START / str(seed) / plan.weights(plan.start)
         self.weights = self.begin if contender.name == START else self.folder / plan.weights(plan.length)
         self.robustness = self.folder / 'robustness' / 'robustness.json'
+        self.alignment = self.folder / 'alignment' / 'alignment.json'
 
     def steps(self) -> list[tuple[Path, list[str]]]:
         """Return the result file and the command of each step."""
@@ -51,11 +53,16 @@ class Run(Steps):
             return [train]
         if plan.start:
             train[1].append(f'load_from={self.begin}')
-        test = ['tools/test_robustness.py', config, str(self.weights), *self.contender.model(), '--processes', '1',
-                '--corruptions', *CORRUPTIONS, '--severities', *map(str, SEVERITIES),
-                '--out', str(self.robustness.parent)]
         options = [*plan.options, *self.contender.options]
-        return [train, (self.robustness, [*test, '--cfg-options', *options] if options else test)]
+        trained = [config, str(self.weights), *self.contender.model()]
+        if options:
+            trained += ['--cfg-options', *options]
+        steps = [train, (self.robustness, [
+            'tools/test_robustness.py', *trained, '--processes', '1', '--corruptions', *CORRUPTIONS,
+            '--severities', *map(str, SEVERITIES), '--out', str(self.robustness.parent)])]
+        if plan.aligned and self.contender.name == 'dmsca':
+            steps.append((self.alignment, ['tools/test_alignment.py', *trained, '--out', str(self.alignment.parent)]))
+        return steps
 
 
 def recorded(path: Path) -> set[tuple[str, str, int]]:
@@ -85,18 +92,20 @@ def batches(studies: dict[str, Study], contenders: list[str] | None, work: Path,
     return found
 
 
-def collect(runs: list[Run], path: Path) -> int:
-    """Add the rows of the finished runs to the table.
-
-    Returns:
-        The number of rows in the table.
-    """
-    rows = pd.DataFrame([row(run) for run in runs if run.contender.name != START and run.is_done()], columns=ORDER)
+def collect(runs: list[Run], path: Path) -> None:
+    """Add the rows of the finished runs to the table, and those of their maps to ``NAME_alignment.csv`` beside it."""
+    finished = [run for run in runs if run.contender.name != START and run.is_done()]
     path.parent.mkdir(parents=True, exist_ok=True)
+    _append(pd.DataFrame(map(row, finished), columns=ORDER), path)
+    maps = pd.concat([pd.DataFrame(columns=COLUMNS), *map(alignment, finished)])
+    if len(maps):
+        _append(maps, table_beside(path))
+
+
+def _append(rows: pd.DataFrame, path: Path) -> None:
     if path.exists():
         rows = pd.concat([pd.read_csv(path), rows])
     rows.infer_objects().round(5).to_csv(path, index=False)
-    return len(rows)
 
 
 def check(studies: dict[str, Study], contenders: list[str] | None) -> None:

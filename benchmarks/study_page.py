@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 from runs import ROOT
 from studies import CORRUPTIONS, PLAIN, SEVERITIES, STUDIES, Study
+from study_alignment import read_maps, section
 from study_picture import picture
 from study_results import QUANTITIES, compare, costs
 
@@ -16,16 +17,18 @@ ALPHA = 0.05
 NONE = 'No difference can be given yet: fewer than two seeds are done of every contender.'
 
 
-def page(rows: pd.DataFrame, differences: pd.DataFrame) -> str:
+def page(rows: pd.DataFrame, differences: pd.DataFrame, maps: pd.DataFrame) -> str:
     """Return the text of docs/study.md.
 
     Args:
         rows: the table of runs.
         differences: result of ``study_results.compare``.
+        maps: the table of ``study_alignment.alignment``.
     """
     template = (ROOT / 'benchmarks' / 'study_page.md.template').read_text()
     return template.format(
-        answer='\n'.join(_answer(name, plan, differences) for name, plan in STUDIES.items()
+        verdict=_verdict(differences), maps=section(maps),
+        answer='\n'.join(_answer(name, plan, rows, differences) for name, plan in STUDIES.items()
                          if name in set(differences.study)) or NONE,
         runs=len(rows), dates=' to '.join(sorted({rows.date.min(), rows.date.max()})) if len(rows) else 'none yet',
         machines=', '.join(sorted({*rows.machine})) or 'none yet',
@@ -35,8 +38,20 @@ def page(rows: pd.DataFrame, differences: pd.DataFrame) -> str:
         seeds='; '.join(f'{name} {plan.seeds}' for name, plan in STUDIES.items()))
 
 
-def _answer(study: str, plan: Study, differences: pd.DataFrame) -> str:
-    """State DMSCA's difference on clean images, and the other contenders with a difference after correction."""
+def _verdict(differences: pd.DataFrame) -> str:
+    """State for which studies a difference of DMSCA on clean images was found."""
+    own = differences[(differences.contender == 'dmsca') & (differences.quantity == 'clean')]
+    signs = {name: own[(own.corrected < ALPHA) & (own['mean'] * sign > 0)].study.tolist()
+             for name, sign in (('better', 1), ('worse', -1))}
+    stated = [f'{name} in {" and ".join(studies)}' for name, studies in signs.items() if studies]
+    if not stated:
+        return 'These runs found no difference between DMSCA and the plain network'
+    return f'Against the plain network DMSCA was {" and ".join(stated)}' + (
+        '; elsewhere these runs found no difference' if sum(map(len, signs.values())) < len(own) else '')
+
+
+def _answer(study: str, plan: Study, rows: pd.DataFrame, differences: pd.DataFrame) -> str:
+    """State DMSCA's difference on clean images, its lowest validation, and for whom else a difference was found."""
     found = differences[(differences.study == study) & (differences.quantity == 'clean')].set_index('contender')
     labels = {each.name: each.label for each in plan.contenders}
     lines = [f'- **{plan.title}.**']
@@ -45,10 +60,19 @@ def _answer(study: str, plan: Study, differences: pd.DataFrame) -> str:
         verdict = 'a difference' if own.corrected < ALPHA else 'no difference found'
         lines.append(f'DMSCA {own["mean"]:+.2f} ± {own.half:.2f} points of {plan.metric} against the plain network '
                      f'({own.seeds:.0f} seeds, corrected p {own.corrected:.2g}): {verdict}.')
+        lines += [_safety(rows[rows.study == study])] if plan.start else []
     others = [f'{labels[name]} {line["mean"]:+.2f} ± {line.half:.2f}' for name, line in found.iterrows()
               if name != 'dmsca' and line.corrected < ALPHA]
     lines.append(f'Found of the others: {"; ".join(others) or "none"}.')
     return '\n  '.join(lines)
+
+
+def _safety(rows: pd.DataFrame) -> str:
+    """Compare DMSCA's lowest validation while it trains with the plain network's."""
+    own, plain = (rows[rows.contender == name].set_index('seed').worst for name in ('dmsca', PLAIN))
+    change = (own - plain).dropna()
+    return (f"Its lowest validation was {change.min():+.1f} to {change.max():+.1f} points from the plain network's, "
+            f'which lay between {plain.min():.1f} and {plain.max():.1f}.')
 
 
 def _planned(studies: dict[str, Study]) -> list[str]:
@@ -104,8 +128,9 @@ def main() -> None:
         raise UsageError(f'{chosen.results} does not exist: python benchmarks/study.py makes it')
     rows = pd.read_csv(chosen.results)
     differences = compare(rows)
+    maps = read_maps(chosen.results)
     picture(differences, chosen.picture)
-    chosen.page.write_text(page(rows, differences))
+    chosen.page.write_text(page(rows, differences, maps))
     print(f'{len(rows)} runs: {chosen.page}, {chosen.picture}')
 
 

@@ -72,6 +72,13 @@ def differences(rows: pd.DataFrame, study: str, contender: str, quantity: str) -
     return (own - plain).dropna()
 
 
+def student(values: pd.Series) -> tuple[float, float, float]:
+    """Return the mean of differences, half the width of its 95 % interval and the p-value of Student's t test."""
+    test = stats.ttest_1samp(values, 0)
+    low, high = test.confidence_interval(LEVEL)
+    return values.mean(), (high - low) / 2, test.pvalue
+
+
 def compare(rows: pd.DataFrame) -> pd.DataFrame:
     """Compare each contender with the plain network: mean difference, half-width of its interval, corrected p-value.
 
@@ -88,10 +95,9 @@ def compare(rows: pd.DataFrame) -> pd.DataFrame:
                 values = differences(rows, study, contender.name, quantity)
                 if len(values) < 2:
                     continue
-                test = stats.ttest_1samp(values, 0)
-                low, high = test.confidence_interval(LEVEL)
+                mean, half, p = student(values)
                 found.append(dict(study=study, family=contender.family, contender=contender.name, quantity=quantity,
-                                  seeds=len(values), mean=values.mean(), half=(high - low) / 2, p=test.pvalue))
+                                  seeds=len(values), mean=mean, half=half, p=p))
     table = pd.DataFrame(found, columns=['study', 'family', 'contender', 'quantity', 'seeds', 'mean', 'half', 'p'])
     planned = {(study, family): sum(each.family == family for each in plan.contenders[1:])
                for study, plan in STUDIES.items() for family in {each.family for each in plan.contenders}}

@@ -10,6 +10,7 @@ import pytest
 import runs
 import studies
 import study
+import study_alignment
 import study_page
 import study_results
 import torch
@@ -45,8 +46,9 @@ def test_contenders_differ_in_their_attention_alone(tmp_path):
     commands = {}
     for contender in studies.STUDIES['detection'].contenders:
         run = run_of('detection', contender.name, 1, tmp_path)
-        (_, train), (_, test) = run.steps()
+        (_, train), (_, test), *aligned = run.steps()
         assert Path(test[0]).name == 'test_robustness.py'
+        assert [Path(step[0]).name for _, step in aligned] == ['test_alignment.py'] * (contender.name == 'dmsca')
         assert train.pop(train.index('--plugin') + 1) == contender.plugin
         assert train.pop(train.index('--work-dir') + 1) == str(run.folder)
         commands[contender.name] = train
@@ -73,7 +75,7 @@ def test_every_entry_that_a_study_sets_is_one_of_its_config(name, table, reposit
     parser = make_parser('')
     parser.add_argument('--resume', action='store_true')
     for contender in table[name].contenders:
-        (_, command), _ = run_of(name, contender.name, 0, tmp_path, table).steps()
+        (_, command), *_ = run_of(name, contender.name, 0, tmp_path, table).steps()
         chosen = parser.parse_args(command[1:])
         config = load_config(str(repository / chosen.config), chosen.cfg_options, plugin=chosen.plugin)
         loop = config.train_cfg
@@ -187,7 +189,7 @@ def test_what_the_table_holds_is_not_run_again_nor_the_plain_network_that_only_i
 def test_a_row_holds_what_a_run_left_behind_and_rows_of_other_runs_stay(tmp_path):
     path = tmp_path / 'study.csv'
     table_of(se=[41.0]).to_csv(path, index=False)
-    assert study.collect([finish(tmp_path, 'none', 0), run_of('detection', 'dmsca', 0, tmp_path)], path) == 2
+    study.collect([finish(tmp_path, 'none', 0), run_of('detection', 'dmsca', 0, tmp_path)], path)
     kept, made = pd.read_csv(path).to_dict('records')
     assert kept['contender'] == 'se'
     assert made == dict(study='detection', contender='none', seed=0, clean=40.0, corrupted=20.0, worst=20.0,
@@ -229,7 +231,22 @@ def test_the_page_begins_with_dmsca_and_names_whom_a_difference_was_found_for(tm
     assert 'DMSCA +0.33 ±' in answer
     assert 'no difference found' in answer
     assert 'Found of the others: SE +1.07 ± 0.14.' in answer
+    assert text.splitlines()[2].startswith('These runs found no difference between DMSCA and')
     assert (tmp_path / 'study.png').stat().st_size > 5000
+
+
+@pytest.mark.parametrize(('dmsca', 'verdict'), [([41.0, 51.1, 31.1], 'better'), ([39.0, 48.9, 28.9], 'worse')])
+def test_the_page_begins_with_the_verdict(dmsca, verdict, tmp_path, monkeypatch):
+    text = write_page(tmp_path, monkeypatch, table_of(none=[40, 50, 30], dmsca=dmsca))
+    assert text.splitlines()[2] == f'Against the plain network DMSCA was {verdict} in detection:'
+
+
+def test_the_page_states_how_far_the_training_fell_below_the_plain_networks(tmp_path, monkeypatch):
+    rows = table_of(none=[40, 50, 30], dmsca=[44, 50, 27])
+    rows['worst'] = [30, 40, 20, 33, 38, 20]
+    text = write_page(tmp_path, monkeypatch, rows)
+    assert '-2.0 to +3.0 points' in text
+    assert 'lay between 20.0 and 40.0.' in text
 
 
 def test_the_table_on_the_page_has_means_differences_and_the_price(tmp_path, monkeypatch):
@@ -272,4 +289,25 @@ def test_a_page_of_no_table_is_refused(tmp_path, monkeypatch):
 
 def test_the_page_in_docs_is_that_of_the_table_of_runs(repository):
     rows = pd.read_csv(repository / 'benchmarks/results/study.csv')
-    assert study_page.page(rows, study_results.compare(rows)) == (repository / 'docs/study.md').read_text()
+    maps = study_alignment.read_maps(repository / 'benchmarks/results/study.csv')
+    assert study_page.page(rows, study_results.compare(rows), maps) == (repository / 'docs/study.md').read_text()
+
+
+def write_alignment(run, precision, area):
+    """Write what the tool leaves behind: two maps of one stage, over all objects and over the small ones."""
+    run.alignment.parent.mkdir(parents=True)
+    rows = [dict(map=kind, stage=1, size=size, precision=precision if size == 'all' else 0.0, area=area)
+            for kind in ('total', 'departure') for size in ('all', 'small')]
+    run.alignment.write_text(json.dumps(dict(rows=rows)))
+
+
+def test_the_page_compares_the_maps_over_all_objects_with_a_random_map(tmp_path, monkeypatch):
+    runs_ = [finish(tmp_path, 'dmsca', seed) for seed in (0, 1)]
+    for run, precision in zip(runs_, (0.5, 0.7), strict=True):
+        write_alignment(run, precision, 0.4)
+    study.collect(runs_, tmp_path / 'study.csv')
+    text = write_page(tmp_path, monkeypatch, pd.read_csv(tmp_path / 'study.csv'))
+    half = student.ppf(0.975, 1) * 0.1
+    assert '2 seeds' in text
+    assert 'a random map has 0.400.' in text
+    assert f'| total | 1 | 0.600 | +0.200 ± {half:.3f} |' in text

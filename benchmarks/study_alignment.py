@@ -1,0 +1,56 @@
+"""How well DMSCA's maps align with the annotated objects of a study's test images."""
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+from studies import STUDIES
+from study_results import KEY, student
+
+if TYPE_CHECKING:
+    from study import Run
+
+COLUMNS = [*KEY, 'map', 'stage', 'precision', 'area']
+"""Columns of the table. ``precision`` is the average precision of the pixels as a score for being on an object;
+``area``, the share of the pixels on objects, is the precision of a random map."""
+
+
+def table_beside(results: Path) -> Path:
+    """Return the path of the table that belongs to a table of runs."""
+    return results.with_name(f'{results.stem}_alignment.csv')
+
+
+def read_maps(results: Path) -> pd.DataFrame:
+    """Return the table that belongs to a table of runs; empty if there is none."""
+    path = table_beside(results)
+    return pd.read_csv(path) if path.exists() else pd.DataFrame(columns=COLUMNS)
+
+
+def alignment(run: Run) -> pd.DataFrame:
+    """Return a row for each map and stage of a finished run; none if it was not measured."""
+    if not run.alignment.exists():
+        return pd.DataFrame(columns=COLUMNS)
+    rows = pd.DataFrame(json.loads(run.alignment.read_text())['rows'])
+    return rows[rows['size'] == 'all'].assign(study=run.study, contender=run.contender.name, seed=run.seed)[COLUMNS]
+
+
+def section(rows: pd.DataFrame) -> str:
+    """Return the page's section about alignment; empty without rows.
+
+    Args:
+        rows: the table of all runs that were measured.
+    """
+    lines = []
+    for study, of_study in rows.groupby('study'):
+        lines += ['## Do its maps follow the objects?',
+                  f"{STUDIES[study].title}: DMSCA's maps over the test images, {of_study.seed.nunique()} seeds. "
+                  'Precision is that of the pixels as a score for being on an object '
+                  '([definition](inspecting.md#whether-the-maps-fall-onto-the-objects)); '
+                  f'a random map has {of_study.area.mean():.3f}.', '',
+                  '| map | stage | precision | difference from a random map |', '|' + ' --- |' * 4]
+        for (kind, stage), own in of_study.groupby(['map', 'stage'], sort=False):
+            mean, half, _ = student(own.precision - own.area)
+            lines.append(f'| {kind} | {stage} | {own.precision.mean():.3f} | {mean:+.3f} ± {half:.3f} |')
+    return '\n'.join([*lines, '', '']) if lines else ''
