@@ -85,7 +85,8 @@ def batches(studies: dict[str, Study], contenders: list[str] | None, work: Path,
     found = []
     for study, plan in studies.items():
         runs = [Run(study, plan, contender, seed, work) for seed in range(plan.seeds) for contender in plan.contenders
-                if (contenders is None or contender.name in contenders) and (study, contender.name, seed) not in known]
+                if (contenders is None or contender.name in contenders) and (study, contender.name, seed) not in known
+                and seed < (contender.seeds or plan.seeds)]
         begin = Contender(START, 'start', PLAIN)
         starts = [Run(study, plan, begin, seed, work) for seed in dict.fromkeys(run.seed for run in runs) if plan.start]
         found += [part for part in (starts, runs) if part]

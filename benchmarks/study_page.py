@@ -80,8 +80,10 @@ def _planned(studies: dict[str, Study]) -> list[str]:
     for name, plan in studies.items():
         before = f'{plan.start} {plan.unit} plain, then ' if plan.start else ''
         options = f' with {", ".join(f"`{option}`" for option in plan.options)}' if plan.options else ''
+        contenders = [each.label if each.seeds is None else f'{each.label} ({each.seeds} seeds)'
+                      for each in plan.contenders]
         lines.append(f'| {name} | `configs/{plan.config}`{options} | {before}{plan.length} {plan.unit} | '
-                     f'{", ".join(each.label for each in plan.contenders)} | {plan.seeds} |')
+                     f'{", ".join(contenders)} | {plan.seeds} |')
     return lines
 
 

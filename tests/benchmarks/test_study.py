@@ -44,7 +44,7 @@ def test_every_attention_is_compared_with_the_plain_network(name):
 
 def test_contenders_differ_in_their_attention_alone(tmp_path):
     commands = {}
-    for contender in studies.STUDIES['detection'].contenders:
+    for contender in studies.ATTENTIONS:
         run = run_of('detection', contender.name, 1, tmp_path)
         (_, train), (_, test), *aligned = run.steps()
         assert Path(test[0]).name == 'test_robustness.py'
@@ -59,12 +59,20 @@ def test_contenders_differ_in_their_attention_alone(tmp_path):
 
 
 def test_a_recipe_is_the_config_with_one_entry_changed(tmp_path):
-    (_, dmsca), _ = run_of('classification', 'dmsca', 0, tmp_path).steps()
-    (_, recipe), (_, test) = run_of('classification', 'rate_3', 0, tmp_path).steps()
-    assert not any(entry.startswith('load_from') for entry in dmsca), 'it begins with random weights'
+    (_, dmsca), *_ = run_of('detection', 'dmsca', 0, tmp_path).steps()
+    (_, recipe), (_, test) = run_of('detection', 'rate_3', 0, tmp_path).steps()
     rate = 'optim_wrapper.paramwise_cfg.custom_keys.dmsca.lr_mult=3'
-    assert {*recipe} - {*dmsca} == {rate, str(tmp_path / 'classification/rate_3/0')}
+    assert {*recipe} - {*dmsca} == {rate, str(tmp_path / 'detection/rate_3/0')}
     assert rate in test
+    (_, train), *_ = run_of('classification', 'dmsca', 0, tmp_path).steps()
+    assert not any(entry.startswith('load_from') for entry in train), 'it starts with random weights'
+
+
+def test_a_contender_with_fewer_seeds_than_its_study_runs_those(tmp_path):
+    plan = replace(studies.STUDIES['detection'], seeds=7)
+    _, every = study.batches({'detection': plan}, ['se', 'rate_3'], tmp_path, set())
+    assert [run.seed for run in every if run.contender.name == 'rate_3'] == [0, 1, 2, 3, 4]
+    assert [run.seed for run in every if run.contender.name == 'se'] == [0, 1, 2, 3, 4, 5, 6]
 
 
 @pytest.mark.parametrize('table', [studies.STUDIES, studies.FULL], ids=['thin', 'full'])
@@ -90,14 +98,14 @@ def test_recipes_reach_the_attention(repository):
     from dmsca_mm.preflight import check_build
     from dmsca_mm.runtime.config import load_config
     recipes = {each.name: each for each in studies.RECIPES}
-    config = 'configs/pretrain/resnet18_dmsca_cifar10_jpeg.py'
-    for name, key, expected in (('rate_3', 'lr', 0.6), ('rate_10', 'lr', 2.0), ('no_decay', 'weight_decay', 0.0)):
+    config = 'configs/bccd/faster_rcnn_r50_dmsca_bccd.py'
+    for name, key, expected in (('rate_3', 'lr', 3e-3), ('rate_10', 'lr', 1e-2), ('no_decay', 'weight_decay', 0.0)):
         options = dict(option.split('=') for option in recipes[name].options)
         cfg = load_config(str(repository / config), {key: float(value) for key, value in options.items()})
         model = check_build(cfg)
         names = {id(parameter): name for name, parameter in model.named_parameters()}
         *groups, _ = build_optim_wrapper(model, cfg.optim_wrapper).param_groups  # mmengine adds the last one, a scalar
-        usual = 0.2 if key == 'lr' else 5e-4
+        usual = 1e-3 if key == 'lr' else 0.05
         assert len(groups) == len(names)
         for group in groups:
             attention = '.dmsca.' in names[id(group['params'][0])]
@@ -139,7 +147,7 @@ def test_what_needs_an_unfinished_run_is_not_begun(monkeypatch, tmp_path, capsys
     monkeypatch.setattr(sys, 'argv', ['study', '--studies', 'detection', '--seeds', '2', '--work-dir', str(tmp_path)])
     study.main()
     assert [[run.contender.name for run in every] for every in begun] == [['start', 'start']]
-    assert '\n1 of 14 runs are done' in capsys.readouterr().out
+    assert '\n1 of 26 runs are done' in capsys.readouterr().out
 
 
 @pytest.mark.slow
@@ -213,7 +221,7 @@ def test_holm_multiplies_the_smallest_p_by_all_the_next_by_one_less():
 
 def test_contenders_that_have_not_run_count_in_the_correction():
     found = study_results.compare(table_of(none=[40, 50, 30], dmsca=[44, 52, 36]))
-    family = len(studies.STUDIES['detection'].contenders) - 1
+    family = len(studies.ATTENTIONS) - 1
     assert (found.corrected == (family * found.p).clip(upper=1)).all()
 
 
