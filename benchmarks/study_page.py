@@ -9,7 +9,7 @@ from runs import ROOT
 from studies import CORRUPTIONS, PLAIN, SEVERITIES, STUDIES, Study
 from study_alignment import read_maps, section
 from study_picture import picture
-from study_results import QUANTITIES, compare, costs
+from study_results import QUANTITIES, compare, costs, paired_differences, student
 
 from dmsca_mm.errors import UsageError, exit_on_usage_error
 
@@ -60,6 +60,10 @@ def _answer(study: str, plan: Study, rows: pd.DataFrame, differences: pd.DataFra
         verdict = 'a difference' if own.corrected < ALPHA else 'no difference found'
         lines.append(f'DMSCA {own["mean"]:+.2f} ± {own.half:.2f} points of {plan.metric} against the plain network '
                      f'({own.seeds:.0f} seeds, corrected p {own.corrected:.2g}): {verdict}.')
+        against = paired_differences(rows, study, 'dmsca', 'clean', 'se')
+        if len(against) > 1:
+            mean, half, _ = student(against)
+            lines.append(f'Against SE {mean:+.2f} ± {half:.2f}.')
         lines += [_safety(rows[rows.study == study])] if plan.start else []
     others = [f'{labels[name]} {line["mean"]:+.2f} ± {line.half:.2f}' for name, line in found.iterrows()
               if name != 'dmsca' and line.corrected < ALPHA]

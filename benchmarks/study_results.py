@@ -58,18 +58,20 @@ def _parameters(run: Run) -> int:
     return sum(value.numel() for key, value in weights.items() if not key.endswith(STATISTICS))
 
 
-def differences(rows: pd.DataFrame, study: str, contender: str, quantity: str) -> pd.Series:
-    """Return the difference of a contender from the plain network for each seed.
+def paired_differences(rows: pd.DataFrame, study: str, contender: str, quantity: str,
+                       baseline: str = PLAIN) -> pd.Series:
+    """Return the difference of a contender from another one for each seed.
 
     Args:
         rows: of the table of runs.
         study: a key of ``STUDIES``.
         contender: one of its contenders.
         quantity: a column.
+        baseline: the other one.
     """
     of_study = rows[rows.study == study].set_index('seed')
-    own, plain = (of_study.loc[of_study.contender == name, quantity] for name in (contender, PLAIN))
-    return (own - plain).dropna()
+    own, other = (of_study.loc[of_study.contender == name, quantity] for name in (contender, baseline))
+    return (own - other).dropna()
 
 
 def student(values: pd.Series) -> tuple[float, float, float]:
@@ -92,7 +94,7 @@ def compare(rows: pd.DataFrame) -> pd.DataFrame:
     for study, plan in STUDIES.items():
         for quantity in QUANTITIES:
             for contender in plan.contenders[1:]:
-                values = differences(rows, study, contender.name, quantity)
+                values = paired_differences(rows, study, contender.name, quantity)
                 if len(values) < 2:
                     continue
                 mean, half, p = student(values)
