@@ -73,10 +73,9 @@ def _answer(study: str, plan: Study, rows: pd.DataFrame, differences: pd.DataFra
 
 def _safety(rows: pd.DataFrame) -> str:
     """Compare DMSCA's lowest validation while it trains with the plain network's."""
-    own, plain = (rows[rows.contender == name].set_index('seed').worst for name in ('dmsca', PLAIN))
-    change = (own - plain).dropna()
-    return (f"Its lowest validation was {change.min():+.1f} to {change.max():+.1f} points from the plain network's, "
-            f'which lay between {plain.min():.1f} and {plain.max():.1f}.')
+    own, plain = (rows[rows.contender == name].worst for name in ('dmsca', PLAIN))
+    return (f'The lowest validation of a training lay between {own.min():.1f} and {own.max():.1f}, '
+            f"the plain network's between {plain.min():.1f} and {plain.max():.1f}.")
 
 
 def _planned(studies: dict[str, Study]) -> list[str]:

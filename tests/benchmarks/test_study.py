@@ -250,12 +250,12 @@ def test_the_page_begins_with_the_verdict(dmsca, verdict, tmp_path, monkeypatch)
     assert text.splitlines()[2] == f'Against the plain network DMSCA was {verdict} in detection:'
 
 
-def test_the_page_states_how_far_the_training_fell_below_the_plain_networks(tmp_path, monkeypatch):
+def test_the_page_states_how_low_the_validations_of_a_training_were(tmp_path, monkeypatch):
     rows = table_of(none=[40, 50, 30], dmsca=[44, 50, 27])
     rows['worst'] = [30, 40, 20, 33, 38, 20]
     text = write_page(tmp_path, monkeypatch, rows)
-    assert '-2.0 to +3.0 points' in text
-    assert 'lay between 20.0 and 40.0.' in text
+    assert 'lay between 20.0 and 38.0, ' in text
+    assert 'between 20.0 and 40.0.' in text
 
 
 def test_the_table_on_the_page_has_means_differences_and_the_price(tmp_path, monkeypatch):
