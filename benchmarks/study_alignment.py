@@ -37,7 +37,7 @@ def alignment(run: Run) -> pd.DataFrame:
 
 
 def section(rows: pd.DataFrame) -> str:
-    """Return the page's section about alignment; empty without rows.
+    """Return the page's section about alignment, with 95 % intervals over the seeds; empty without rows.
 
     Args:
         rows: the table of all runs that were measured.
@@ -48,9 +48,10 @@ def section(rows: pd.DataFrame) -> str:
                   f"{STUDIES[study].title}: DMSCA's maps over the test images, {of_study.seed.nunique()} seeds. "
                   'Precision is that of the pixels as a score for being on an object '
                   '([definition](inspecting.md#whether-the-maps-fall-onto-the-objects)); '
-                  f'a random map has {of_study.area.mean():.3f}.', '',
-                  '| map | stage | precision | difference from a random map |', '|' + ' --- |' * 4]
-        for (kind, stage), own in of_study.groupby(['map', 'stage'], sort=False):
-            mean, half, _ = student(own.precision - own.area)
-            lines.append(f'| {kind} | {stage} | {own.precision.mean():.3f} | {mean:+.3f} ± {half:.3f} |')
+                  f'a random map has {of_study.area.mean():.3f}.', '']
+        stages = sorted(of_study.stage.unique())
+        lines += [f'| | {" | ".join(f"stage {stage}" for stage in stages)} |', '|' + ' --- |' * (1 + len(stages))]
+        for kind, of_kind in of_study.groupby('map', sort=False):
+            cells = [student(of_kind[of_kind.stage == stage].precision) for stage in stages]
+            lines.append(f'| {kind} | {" | ".join(f"{mean:.2f} ± {half:.2f}" for mean, half, _ in cells)} |')
     return '\n'.join([*lines, '', '']) if lines else ''

@@ -117,7 +117,21 @@ def _section(study: str, plan: Study, rows: pd.DataFrame, differences: pd.DataFr
                   f'{own.parameters.iloc[0] / plain.parameters.iloc[0]:.3f}' if len(plain) else '',
                   '; '.join(f'{ratio:.2f}' for ratio in prices.get(contender.name, ()))]
         lines.append(f'| {" | ".join(cells)} |')
-    return '\n'.join([*lines, '', ''])
+    return '\n'.join([*lines, '', *_recipes(study, plan, rows), ''])
+
+
+def _recipes(study: str, plan: Study, rows: pd.DataFrame) -> list[str]:
+    """Return a table of the recipes against DMSCA without a change."""
+    lines = []
+    for contender in plan.contenders:
+        cells = [paired_differences(rows, study, contender.name, quantity, 'dmsca') for quantity in QUANTITIES]
+        if contender.family == 'recipe' and len(cells[0]) > 1:
+            stated = [f'{mean:+.2f} ± {half:.2f}' for mean, half, _ in map(student, cells)]
+            lines.append(f'| {contender.label} | {len(cells[0])} | {" | ".join(stated)} |')
+    if not lines:
+        return []
+    return ['DMSCA with one thing changed, against DMSCA, seed by seed (95 % intervals, not corrected):', '',
+            f'| | seeds | {" | ".join(QUANTITIES)} |', '|' + ' --- |' * (2 + len(QUANTITIES)), *lines, '']
 
 
 def main() -> None:

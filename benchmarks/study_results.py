@@ -75,7 +75,7 @@ def paired_differences(rows: pd.DataFrame, study: str, contender: str, quantity:
 
 
 def student(values: pd.Series) -> tuple[float, float, float]:
-    """Return the mean of differences, half the width of its 95 % interval and the p-value of Student's t test."""
+    """Return the mean of some values, half its 95 % interval and the p-value against 0, by Student's t test."""
     test = stats.ttest_1samp(values, 0)
     low, high = test.confidence_interval(LEVEL)
     return values.mean(), (high - low) / 2, test.pvalue

@@ -317,6 +317,13 @@ def test_the_page_compares_the_maps_over_all_objects_with_a_random_map(tmp_path,
     study.collect(runs_, tmp_path / 'study.csv')
     text = write_page(tmp_path, monkeypatch, pd.read_csv(tmp_path / 'study.csv'))
     half = student.ppf(0.975, 1) * 0.1
+    assert '| | stage 1 |' in text
     assert '2 seeds' in text
     assert 'a random map has 0.400.' in text
-    assert f'| total | 1 | 0.600 | +0.200 ± {half:.3f} |' in text
+    assert f'| total | 0.60 ± {half:.2f} |' in text
+
+
+def test_a_recipe_is_compared_with_dmsca_too(tmp_path, monkeypatch):
+    text = write_page(tmp_path, monkeypatch, table_of(none=[40, 50, 30], dmsca=[44, 50, 27], rate_3=[45, 52]))
+    half = student.ppf(0.975, 1) * 0.5
+    assert f'| learning rate × 3 | 2 | +1.50 ± {half:.2f} | +0.75 ± {half / 2:.2f} |' in text
