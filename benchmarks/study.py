@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 from runs import ROOT, Steps, work_through
 from studies import CORRUPTIONS, FULL, PLAIN, QUICK, SEVERITIES, START, STUDIES, Contender, Study
-from study_alignment import COLUMNS, alignment, table_beside
+from study_alignment import alignment, table_beside
 from study_results import KEY, ORDER, row
 
 from dmsca_mm.datasets.digit_classes import make_digit_classes
@@ -98,9 +98,9 @@ def collect(runs: list[Run], path: Path) -> None:
     finished = [run for run in runs if run.contender.name != START and run.is_done()]
     path.parent.mkdir(parents=True, exist_ok=True)
     _append(pd.DataFrame(map(row, finished), columns=ORDER), path)
-    maps = pd.concat([pd.DataFrame(columns=COLUMNS), *map(alignment, finished)])
-    if len(maps):
-        _append(maps, table_beside(path))
+    maps = [alignment(run) for run in finished if run.alignment.exists()]
+    if maps:
+        _append(pd.concat(maps), table_beside(path))
 
 
 def _append(rows: pd.DataFrame, path: Path) -> None:

@@ -29,9 +29,7 @@ def read_maps(results: Path) -> pd.DataFrame:
 
 
 def alignment(run: Run) -> pd.DataFrame:
-    """Return a row for each map and stage of a finished run; none if it was not measured."""
-    if not run.alignment.exists():
-        return pd.DataFrame(columns=COLUMNS)
+    """Return a row for each map and stage of a run whose maps were measured."""
     rows = pd.DataFrame(json.loads(run.alignment.read_text())['rows'])
     return rows[rows['size'] == 'all'].assign(study=run.study, contender=run.contender.name, seed=run.seed)[COLUMNS]
 
@@ -46,8 +44,8 @@ def section(rows: pd.DataFrame) -> str:
     for study, of_study in rows.groupby('study'):
         lines += ['## Do its maps follow the objects?',
                   f"{STUDIES[study].title}: DMSCA's maps over the test images, {of_study.seed.nunique()} seeds. "
-                  'Precision is that of the pixels as a score for being on an object '
-                  '([definition](inspecting.md#whether-the-maps-fall-onto-the-objects)); '
+                  'Precision is that of the pixels as a score for being on an object',
+                  '([definition](inspecting.md#whether-the-maps-fall-onto-the-objects)), with 95 % intervals; '
                   f'a random map has {of_study.area.mean():.3f}.', '']
         stages = sorted(of_study.stage.unique())
         lines += [f'| | {" | ".join(f"stage {stage}" for stage in stages)} |', '|' + ' --- |' * (1 + len(stages))]

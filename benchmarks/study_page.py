@@ -14,7 +14,7 @@ from study_results import QUANTITIES, compare, costs, paired_differences, studen
 from dmsca_mm.errors import UsageError, exit_on_usage_error
 
 ALPHA = 0.05
-NONE = 'No difference can be given yet: fewer than two seeds are done of every contender.'
+NONE = 'No difference of DMSCA can be given yet: fewer than two of its seeds are done in every study.'
 
 
 def page(rows: pd.DataFrame, differences: pd.DataFrame, maps: pd.DataFrame) -> str:
@@ -29,7 +29,7 @@ def page(rows: pd.DataFrame, differences: pd.DataFrame, maps: pd.DataFrame) -> s
     return template.format(
         verdict=_verdict(differences), maps=section(maps),
         answer='\n'.join(_answer(name, plan, rows, differences) for name, plan in STUDIES.items()
-                         if name in set(differences.study)) or NONE,
+                         if name in set(differences.study)),
         runs=len(rows), dates=' to '.join(sorted({rows.date.min(), rows.date.max()})) if len(rows) else 'none yet',
         machines=', '.join(sorted({*rows.machine})) or 'none yet',
         tables=''.join(_section(name, plan, rows, differences) for name, plan in STUDIES.items()),
@@ -41,13 +41,15 @@ def page(rows: pd.DataFrame, differences: pd.DataFrame, maps: pd.DataFrame) -> s
 def _verdict(differences: pd.DataFrame) -> str:
     """State for which studies a difference of DMSCA on clean images was found."""
     own = differences[(differences.contender == 'dmsca') & (differences.quantity == 'clean')]
+    if own.empty:
+        return NONE
     signs = {name: own[(own.corrected < ALPHA) & (own['mean'] * sign > 0)].study.tolist()
              for name, sign in (('better', 1), ('worse', -1))}
     stated = [f'{name} in {" and ".join(studies)}' for name, studies in signs.items() if studies]
     if not stated:
-        return 'These runs found no difference between DMSCA and the plain network'
+        return 'These runs found no difference between DMSCA and the plain network:'
     return f'Against the plain network DMSCA was {" and ".join(stated)}' + (
-        '; elsewhere these runs found no difference' if sum(map(len, signs.values())) < len(own) else '')
+        '; elsewhere these runs found no difference:' if sum(map(len, signs.values())) < len(own) else ':')
 
 
 def _answer(study: str, plan: Study, rows: pd.DataFrame, differences: pd.DataFrame) -> str:
@@ -74,7 +76,7 @@ def _answer(study: str, plan: Study, rows: pd.DataFrame, differences: pd.DataFra
 def _safety(rows: pd.DataFrame) -> str:
     """Compare DMSCA's lowest validation while it trains with the plain network's."""
     own, plain = (rows[rows.contender == name].worst for name in ('dmsca', PLAIN))
-    return (f'The lowest validation of a training lay between {own.min():.1f} and {own.max():.1f}, '
+    return (f'The lowest validation of its trainings lay between {own.min():.1f} and {own.max():.1f}, '
             f"the plain network's between {plain.min():.1f} and {plain.max():.1f}.")
 
 

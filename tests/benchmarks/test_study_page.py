@@ -1,0 +1,100 @@
+"""The study's page: verdict, tables of differences and recipes, and what the maps show."""
+import json
+import sys
+
+import pandas as pd
+import pytest
+import study
+import study_alignment
+import study_page
+import study_results
+from scipy.stats import t as student
+from study_examples import finish, table_of
+
+from dmsca_mm.errors import UsageError
+
+
+def write_page(folder, monkeypatch, rows):
+    rows.to_csv(folder / 'study.csv', index=False)
+    monkeypatch.setattr('sys.argv', ['study_page', '--results', str(folder / 'study.csv'),
+                                     '--picture', str(folder / 'study.png'), '--page', str(folder / 'page.md')])
+    study_page.main()
+    return (folder / 'page.md').read_text()
+
+
+def test_the_page_begins_with_dmsca_and_names_whom_a_difference_was_found_for(tmp_path, monkeypatch):
+    text = write_page(tmp_path, monkeypatch, table_of(none=[40, 50, 30], dmsca=[44, 50, 27], se=[41, 51.1, 31.1]))
+    answer = text[:text.index('![')]
+    assert 'DMSCA +0.33 ±' in answer
+    assert 'no difference found' in answer
+    assert 'Against SE -0.73 ±' in answer
+    assert 'Found of the others: SE +1.07 ± 0.14.' in answer
+    assert text.splitlines()[2].startswith('These runs found no difference between DMSCA and')
+    assert (tmp_path / 'study.png').stat().st_size > 5000
+
+
+@pytest.mark.parametrize(('dmsca', 'verdict'), [([41.0, 51.1, 31.1], 'better'), ([39.0, 48.9, 28.9], 'worse')])
+def test_the_page_begins_with_the_verdict(dmsca, verdict, tmp_path, monkeypatch):
+    text = write_page(tmp_path, monkeypatch, table_of(none=[40, 50, 30], dmsca=dmsca))
+    assert text.splitlines()[2] == f'Against the plain network DMSCA was {verdict} in detection:'
+
+
+def test_the_page_states_how_low_the_validations_of_a_training_were(tmp_path, monkeypatch):
+    rows = table_of(none=[40, 50, 30], dmsca=[44, 50, 27])
+    rows['worst'] = [30, 40, 20, 33, 38, 20]
+    text = write_page(tmp_path, monkeypatch, rows)
+    assert 'lay between 20.0 and 38.0, ' in text
+    assert 'between 20.0 and 40.0.' in text
+
+
+def test_the_table_on_the_page_has_means_differences_and_the_price(tmp_path, monkeypatch):
+    text = write_page(tmp_path, monkeypatch, table_of(none=[40, 50], se=[41, 51.5]))
+    train, inference = study_results.costs()['se']
+    line = next(line for line in text.splitlines() if line.startswith('| SE | 2 |'))
+    assert line.startswith('| SE | 2 | 46.25 | +1.25 ± 3.18 |')
+    assert line.endswith(f'| 1.000 | {train:.2f}; {inference:.2f} |')
+
+
+def test_a_page_without_runs_shows_the_plan(tmp_path, monkeypatch):
+    text = write_page(tmp_path, monkeypatch, pd.DataFrame(columns=study_results.ORDER))
+    assert text.splitlines()[2] == study_page.NONE, 'no verdict without runs'
+    assert '12 epochs plain, then 4 epochs' in text
+
+
+def test_a_page_of_no_table_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, 'argv', ['study_page', '--results', str(tmp_path / 'study.csv')])
+    with pytest.raises(UsageError, match=r'study.csv does not exist: python benchmarks/study.py makes it'):
+        study_page.main()
+
+
+def test_the_page_in_docs_is_that_of_the_table_of_runs(repository):
+    rows = pd.read_csv(repository / 'benchmarks/results/study.csv')
+    maps = study_alignment.read_maps(repository / 'benchmarks/results/study.csv')
+    assert study_page.page(rows, study_results.compare(rows), maps) == (repository / 'docs/study.md').read_text()
+
+
+def write_alignment(run, precision, area):
+    """Write what the tool leaves behind: two maps of one stage, over all objects and over the small ones."""
+    run.alignment.parent.mkdir(parents=True)
+    rows = [dict(map=kind, stage=1, size=size, precision=precision if size == 'all' else 0.0, area=area)
+            for kind in ('total', 'departure') for size in ('all', 'small')]
+    run.alignment.write_text(json.dumps(dict(rows=rows)))
+
+
+def test_the_page_compares_the_maps_over_all_objects_with_a_random_map(tmp_path, monkeypatch):
+    runs_ = [finish(tmp_path, 'dmsca', seed) for seed in (0, 1)]
+    for run, precision in zip(runs_, (0.5, 0.7), strict=True):
+        write_alignment(run, precision, 0.4)
+    study.collect(runs_, tmp_path / 'study.csv')
+    text = write_page(tmp_path, monkeypatch, pd.read_csv(tmp_path / 'study.csv'))
+    half = student.ppf(0.975, 1) * 0.1
+    assert '| | stage 1 |' in text
+    assert '2 seeds' in text
+    assert 'a random map has 0.400.' in text
+    assert f'| total | 0.60 ± {half:.2f} |' in text
+
+
+def test_a_recipe_is_compared_with_dmsca_too(tmp_path, monkeypatch):
+    text = write_page(tmp_path, monkeypatch, table_of(none=[40, 50, 30], dmsca=[44, 50, 27], rate_3=[45, 52]))
+    half = student.ppf(0.975, 1) * 0.5
+    assert f'| learning rate × 3 | 2 | +1.50 ± {half:.2f} | +0.75 ± {half / 2:.2f} |' in text
