@@ -90,14 +90,15 @@ ATTENTIONS = (Contender(PLAIN, 'plain', PLAIN),
 PAPER = Contender('dmsca_paper', "DMSCA, init='paper'", 'dmsca_paper')
 RATE, DECAY = (f'optim_wrapper.paramwise_cfg.custom_keys.dmsca.{name}_mult' for name in ('lr', 'decay'))
 PLUGIN = 'model.backbone.plugins.0'
-RECIPES = tuple(Contender(name, label, None, (option,), 'recipe', 5) for name, label, option in (
+RECIPE = 'recipe'
+RECIPES = tuple(Contender(name, label, None, (option,), RECIPE, 5) for name, label, option in (
     ('rate_3', 'learning rate × 3', f'{RATE}=3'),
     ('rate_10', 'learning rate × 10', f'{RATE}=10'),
     ('no_decay', 'no weight decay', f'{DECAY}=0'),
     ('after_conv2', 'after the second convolution', f'{PLUGIN}.position=after_conv2'),
     ('late_stages', 'in the last two stages', f'{PLUGIN}.stages=(False,False,True,True)'),
     ('temperature_3', 'temperature 3', f'{PLUGIN}.cfg.temperature=3.0')))
-"""DMSCA with one thing changed."""
+"""DMSCA with one thing changed; their family is ``RECIPE``."""
 
 STUDIES = {
     'detection': Study(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 from runs import ROOT
-from studies import CORRUPTIONS, PLAIN, SEVERITIES, STUDIES, Study
+from studies import CORRUPTIONS, PLAIN, RECIPE, SEVERITIES, STUDIES, Study
 from study_alignment import read_maps, section
 from study_picture import picture
 from study_results import QUANTITIES, compare, costs, paired_differences, student
@@ -105,7 +105,7 @@ def _section(study: str, plan: Study, rows: pd.DataFrame, differences: pd.DataFr
     prices = costs()
     for contender in plan.contenders:
         own = rows[rows.contender == contender.name].set_index('seed')
-        if own.empty:
+        if own.empty or contender.family == RECIPE:
             continue
         cells = [contender.label, str(len(own))]
         for quantity in QUANTITIES:
@@ -115,25 +115,42 @@ def _section(study: str, plan: Study, rows: pd.DataFrame, differences: pd.DataFr
                       *([' | '] if line.empty else [])]
         lowest = (own.worst - plain.worst).dropna()
         cells += [f'{lowest.min():+.2f} to {lowest.max():+.2f}' if len(lowest) and contender.name != PLAIN else '',
-                  f'{own.gate_spread.mean():.3f}' if own.gate_spread.notna().any() else '',
-                  f'{own.parameters.iloc[0] / plain.parameters.iloc[0]:.3f}' if len(plain) else '',
+                  _spread(own),
+                  _parameters(own, plain),
                   '; '.join(f'{ratio:.2f}' for ratio in prices.get(contender.name, ()))]
         lines.append(f'| {" | ".join(cells)} |')
-    return '\n'.join([*lines, '', *_recipes(study, plan, rows), ''])
+    return '\n'.join([*lines, '', *_recipes(study, plan, rows, differences), ''])
 
 
-def _recipes(study: str, plan: Study, rows: pd.DataFrame) -> list[str]:
-    """Return a table of the recipes against DMSCA without a change."""
+def _spread(rows: pd.DataFrame) -> str:
+    return f'{rows.gate_spread.mean():.3f}' if rows.gate_spread.notna().any() else ''
+
+
+def _parameters(own: pd.DataFrame, plain: pd.DataFrame) -> str:
+    return f'{own.parameters.iloc[0] / plain.parameters.iloc[0]:.3f}' if len(plain) else ''
+
+
+def _recipes(study: str, plan: Study, rows: pd.DataFrame, differences: pd.DataFrame) -> list[str]:
+    """Return a table of the recipes: against DMSCA without a change, and against the plain network."""
     lines = []
     for contender in plan.contenders:
-        cells = [paired_differences(rows, study, contender.name, quantity, 'dmsca') for quantity in QUANTITIES]
-        if contender.family == 'recipe' and len(cells[0]) > 1:
-            stated = [f'{mean:+.2f} ± {half:.2f}' for mean, half, _ in map(student, cells)]
-            lines.append(f'| {contender.label} | {len(cells[0])} | {" | ".join(stated)} |')
+        own = differences[differences.contender == contender.name].set_index('quantity')
+        if contender.family != RECIPE or own.empty:
+            continue
+        cells = [contender.label, f'{own.seeds.iloc[0]:.0f}']
+        for quantity in QUANTITIES:
+            mean, half, _ = student(paired_differences(rows, study, contender.name, quantity, 'dmsca'))
+            plain = own.loc[quantity]
+            cells += [f'{mean:+.2f} ± {half:.2f}', f'{plain["mean"]:+.2f} ± {plain.half:.2f}', f'{plain.corrected:.2g}']
+        changed = rows[rows.contender == contender.name]
+        cells += [_spread(changed), _parameters(changed, rows[rows.contender == PLAIN])]
+        lines.append(f'| {" | ".join(cells)} |')
     if not lines:
         return []
-    return ['DMSCA with one thing changed, against DMSCA, seed by seed (95 % intervals, not corrected):', '',
-            f'| | seeds | {" | ".join(QUANTITIES)} |', '|' + ' --- |' * (2 + len(QUANTITIES)), *lines, '']
+    columns = ' | '.join(f'{name}, against DMSCA | against plain | p, corrected' for name in QUANTITIES)
+    return ['DMSCA with one thing changed, against DMSCA (not corrected) and the plain network, on the same seeds:', '',
+            f"| | seeds | {columns} | gates' spread | parameters |", '|' + ' --- |' * (4 + 3 * len(QUANTITIES)),
+            *lines, '']
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 from draw import HIGHLIGHT, INK, OTHERS, STYLE, plt
-from studies import STUDIES
+from studies import RECIPE, STUDIES
 from study_results import QUANTITIES, costs
 
 
@@ -36,7 +36,7 @@ def _panels(axes: list[plt.Axes], study: str, found: pd.DataFrame) -> None:
     places = {each.name: place for place, each in enumerate(contenders)}
     for panel, quantity in zip(axes, QUANTITIES, strict=False):
         for _, line in found[found.quantity == quantity].iterrows():
-            colour = HIGHLIGHT if line.contender == 'dmsca' or line.family == 'recipe' else INK
+            colour = HIGHLIGHT if line.contender == 'dmsca' or line.family == RECIPE else INK
             panel.errorbar(line['mean'], places[line.contender], xerr=line.half, fmt='o', color=colour, capsize=3,
                            markerfacecolor=colour if line.corrected < 0.05 else 'white')
         panel.locator_params(axis='x', nbins=6)

@@ -94,7 +94,9 @@ def test_the_page_compares_the_maps_over_all_objects_with_a_random_map(tmp_path,
     assert f'| total | 0.60 ± {half:.2f} |' in text
 
 
-def test_a_recipe_is_compared_with_dmsca_too(tmp_path, monkeypatch):
+def test_a_recipe_is_compared_with_dmsca_and_the_plain_network(tmp_path, monkeypatch):
     text = write_page(tmp_path, monkeypatch, table_of(none=[40, 50, 30], dmsca=[44, 50, 27], rate_3=[45, 52]))
     half = student.ppf(0.975, 1) * 0.5
-    assert f'| learning rate × 3 | 2 | +1.50 ± {half:.2f} | +0.75 ± {half / 2:.2f} |' in text
+    own, plain = f'+1.50 ± {half:.2f}', f'+3.50 ± {3 * half:.2f}'
+    assert f'| learning rate × 3 | 2 | {own} | {plain} |' in text
+    assert text.count('| learning rate × 3 |') == 1, 'the attentions, of other seeds, have a table of their own'
