@@ -18,8 +18,9 @@ def test_testing_fetches_no_pretrained_weights_and_draws_where_told(kept, tmp_pa
 
 def test_segmenter_writes_label_maps_to_a_folder(kept, tmp_path):
     upernet = 'mmseg::upernet/upernet_r50_4xb4-160k_ade20k-512x512.py'
-    config = kept(testing.test, upernet, 'x.pth', work_dir=str(tmp_path), out='maps', show_dir='pictures')
-    assert (config.test_evaluator.output_dir, config.test_evaluator.keep_results) == ('maps', True)
+    maps = str(tmp_path / 'maps')
+    config = kept(testing.test, upernet, 'x.pth', work_dir=str(tmp_path), out=maps, show_dir='pictures')
+    assert (config.test_evaluator.output_dir, config.test_evaluator.keep_results) == (maps, True)
     assert config.visualizer.save_dir == str(Path('pictures').absolute())
 
 
@@ -27,8 +28,9 @@ def test_label_maps_are_written_by_the_metric_of_a_list(kept, repository, tmp_pa
     own = tmp_path / 'own.py'
     own.write_text(f"_base_ = '{repository}/configs/digits/upernet_r50_dmsca_digits.py'\n"
                    "test_evaluator = [dict(type='IoUMetric', iou_metrics=['mIoU'])]\n")
-    config = kept(testing.test, str(own), 'x.pth', work_dir=str(tmp_path), out='maps')
-    assert config.test_evaluator[0].output_dir == 'maps'
+    maps = str(tmp_path / 'maps')
+    config = kept(testing.test, str(own), 'x.pth', work_dir=str(tmp_path), out=maps)
+    assert config.test_evaluator[0].output_dir == maps
 
 
 def test_test_time_augmentation_needs_a_config_for_it(tmp_path):

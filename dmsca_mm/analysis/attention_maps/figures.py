@@ -14,8 +14,8 @@ from .grad_cam import Cam
 from .maps import Attention
 
 KEY = """How to read it
-channel gate   one bar for each channel, sorted: above the neutral line boosted, below dimmed
-spatial gate   one value for each pixel: red boosted, blue dimmed
+channel gate   one bar for each channel, sorted: above the neutral line amplified, below attenuated
+spatial gate   one value for each pixel: red amplified, blue attenuated
 fusion gate   which gate dominates at a pixel: orange the channel gate,
                      purple the spatial gate, white both equally
 activation    a final gate for each pixel, computed from the fused features
