@@ -8,10 +8,13 @@ from matplotlib.figure import Figure
 
 from ..plotting import INK, coinciding, titled_figure
 
-PANELS = (('pointing', 'pointing game', 'highest pixel on an object'),
-          ('energy', 'energy', 'share of the map that lies on objects'),
-          ('iou', 'overlap', 'IoU at the best threshold'),
-          ('precision', 'ranking', 'average precision of the pixels'))
+PANELS = {
+    'pointing': 'highest pixel on an object',
+    'energy': 'share of the map that lies on objects',
+    'iou': 'IoU at the best threshold',
+    'precision': 'average precision of the pixels',
+}
+"""Each number of a row, with its meaning."""
 CONTROL = 'other image'
 """Suffix of the name of a map that is compared with the objects of another image."""
 
@@ -33,10 +36,10 @@ def alignment_figure(rows: Sequence[dict[str, Any]], title: str) -> Figure:
     several = len({model for model, _ in lines}) > 1
     names = {line: f'{line[0]}: {line[1]}' if several else line[1] for line in lines}
     points = {number: {names[line]: [([*by_stage], [row[number] for row in by_stage.values()])]
-                       for line, by_stage in lines.items()} for number, *_ in PANELS}
+                       for line, by_stage in lines.items()} for number in PANELS}
     covered = coinciding({name: [own for panel in points.values() for own in panel[name]] for name in names.values()})
     panels = figure.subplots(1, len(PANELS), sharey=True)
-    for axes, (number, heading, meaning) in zip(panels, PANELS, strict=True):
+    for axes, (number, meaning) in zip(panels, PANELS.items(), strict=True):
         dashed = coinciding(points[number])
         for name, ((x, y),) in points[number].items():
             control = name.endswith(CONTROL)
@@ -44,7 +47,7 @@ def alignment_figure(rows: Sequence[dict[str, Any]], title: str) -> Figure:
                       linestyle=':' if control else (0, (3, 3)) if name in dashed else '-',
                       label=f'{name} (on {covered[name]})' if name in covered else name)
         axes.axhline(rows[0]['area'], color='#8b949e', linestyle='--', label='share of the area: chance')
-        axes.set_title(f'{heading}\n{meaning}', fontsize=10, loc='left', color=INK)
+        axes.set_title(f'{number}\n{meaning}', fontsize=10, loc='left', color=INK)
         axes.set_xticks(stages, [f'stage {stage}' for stage in stages], fontsize=9)
         axes.set_ylim(0, 1)
         axes.grid(axis='y', color='#eaeef2')

@@ -31,4 +31,4 @@ def test_map_that_coincides_in_one_panel_is_dashed_there_alone():
                  precision=0.5) for model, energy in (('a', 0.3), ('b', 0.9)) for stage in (2, 3)]
     styles = {axes.get_title(loc='left').split()[0]: axes.lines[1].get_linestyle()
               for axes in alignment_figure(rows, 'title').axes}
-    assert styles == dict(pointing='--', energy='-', overlap='--', ranking='--')
+    assert styles == dict(pointing='--', energy='-', iou='--', precision='--')
