@@ -83,8 +83,9 @@ logged() {
         sleep 1
         waited=$((waited + 1))
         if [ $((waited % 20)) = 0 ]; then
-            state=$(grep -aoE '^\[[0-9]+/[0-9]+\]' "$log.part" | tail -n 1 || true)
-            say "  still $what ${state:+, compiled files $state}"
+            # "[12/77]" of ninja, which pip indents and uv labels.
+            state=$(grep -aoE '^ *(DEBUG +)?\[[0-9]+/[0-9]+\]' "$log.part" | tail -n 1 | grep -o '\[.*' || true)
+            say "  still $what${state:+, compiled files $state}"
         fi
     done
     if ! wait "$job"; then
