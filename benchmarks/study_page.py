@@ -53,8 +53,9 @@ def _verdict(differences: pd.DataFrame) -> str:
 
 
 def _answer(study: str, plan: Study, rows: pd.DataFrame, differences: pd.DataFrame) -> str:
-    """State DMSCA's difference on clean images, its lowest validation, and for whom else a difference was found."""
-    found = differences[(differences.study == study) & (differences.quantity == 'clean')].set_index('contender')
+    """State DMSCA's differences, its lowest validation, and for whom else a difference was found on clean images."""
+    of_study = differences[differences.study == study].set_index('contender')
+    found, corrupted = (of_study[of_study.quantity == quantity] for quantity in QUANTITIES)
     labels = {each.name: each.label for each in plan.contenders}
     lines = [f'- **{plan.title}.**']
     if 'dmsca' in found.index:
@@ -62,10 +63,12 @@ def _answer(study: str, plan: Study, rows: pd.DataFrame, differences: pd.DataFra
         verdict = 'a difference' if own.corrected < ALPHA else 'no difference found'
         lines.append(f'DMSCA {own["mean"]:+.2f} ± {own.half:.2f} points of {plan.metric} against the plain network '
                      f'({own.seeds:.0f} seeds, corrected p {own.corrected:.2g}): {verdict}.')
-        against = paired_differences(rows, study, 'dmsca', 'clean', 'se')
-        if len(against) > 1:
-            mean, half, _ = student(against)
-            lines.append(f'Against SE {mean:+.2f} ± {half:.2f}.')
+        own = corrupted.loc['dmsca']
+        lines.append(f'Under corruption {own["mean"]:+.2f} ± {own.half:.2f} (corrected p {own.corrected:.2g}).')
+        against = [paired_differences(rows, study, 'dmsca', quantity, 'se') for quantity in QUANTITIES]
+        if len(against[0]) > 1:
+            clean, under = (f'{mean:+.2f} ± {half:.2f}' for mean, half, _ in map(student, against))
+            lines.append(f'Against SE {clean}, under corruption {under} (not corrected).')
         lines += [_safety(rows[rows.study == study])] if plan.start else []
     others = [f'{labels[name]} {line["mean"]:+.2f} ± {line.half:.2f}' for name, line in found.iterrows()
               if name != 'dmsca' and line.corrected < ALPHA]

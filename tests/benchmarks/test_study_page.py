@@ -27,7 +27,9 @@ def test_the_page_begins_with_dmsca_and_names_whom_a_difference_was_found_for(tm
     answer = text[:text.index('![')]
     assert 'DMSCA +0.33 ±' in answer
     assert 'no difference found' in answer
+    assert 'Under corruption +0.17 ±' in answer
     assert 'Against SE -0.73 ±' in answer
+    assert 'under corruption -0.37 ±' in answer
     assert 'Found of the others: SE +1.07 ± 0.14.' in answer
     assert text.splitlines()[2].startswith('These runs found no difference between DMSCA and')
     assert (tmp_path / 'study.png').stat().st_size > 5000
