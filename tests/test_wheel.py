@@ -5,6 +5,7 @@ import sys
 import sysconfig
 import venv
 import zipfile
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -34,8 +35,11 @@ def installed(wheel, tmp_path_factory):
     folder = tmp_path_factory.mktemp('environment')
     venv.create(folder, with_pip=True)
     own = next(folder.glob('lib/python*/site-packages'))
-    libraries = sysconfig.get_path('purelib')
-    (own / 'libraries.pth').write_text(f'{libraries}\n')  # its own .pth files, of editable packages, are not read
+    libraries = Path(sysconfig.get_path('purelib'))
+    # Of the libraries' own .pth files, some of editable packages, only setuptools' is read. It stands in for distutils,
+    # which mmengine imports and Python 3.12 lacks.
+    distutils = (libraries / 'distutils-precedence.pth').read_text()
+    (own / 'libraries.pth').write_text(f'{libraries}\n{distutils}')
     subprocess.run([folder / 'bin/pip', 'install', '-q', '--no-deps', '--ignore-installed', '--no-index', wheel],
                    check=True, timeout=120)
 

@@ -19,7 +19,7 @@ def main() -> None:
     parser.add_argument('--classes', nargs='+', help='classes that are objects; default all but background')
     parser.add_argument('--out', help='folder for the results; default work_dirs/NAME_OF_CONFIG/alignment')
     values = vars(parser.parse_args())
-    numbers = ['area', *(name for name, *_ in PANELS)]
+    numbers = ['area', *PANELS]
     rows = [row for row in measure_alignment(**values) if row['size'] == 'all']
     print(f'{"model, map, stage":60}' + ''.join(f'{name:>10}' for name in numbers))
     for row in rows:
@@ -27,7 +27,7 @@ def main() -> None:
               + ''.join(f'{row[name]:10.3f}' for name in numbers))
     images = rows[0]['images']
     if images < FEW:
-        intervals = [row['interval'][name] for row in rows for name, *_ in PANELS]
+        intervals = [row['interval'][name] for row in rows for name in PANELS]
         low, high = max(intervals, key=lambda ends: ends[1] - ends[0])
         print(f'warning: only {images} images with objects: the 95 % intervals (bootstrap over images) are up to '
               f'{high - low:.3f} wide, from {low:.3f} to {high:.3f}; alignment.json has each', file=sys.stderr)
