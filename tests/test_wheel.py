@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from filelock import FileLock
 from modelindex.load_model_index import load
 
 from dmsca_mm.commands import DOCTOR, VERBS
@@ -24,8 +25,9 @@ SHORT = ['train_cfg.max_epochs=1', 'val_cfg=None', 'val_dataloader=None', 'val_e
 def wheel(repository, tmp_path_factory):
     """Build as ``make wheel`` does, from the source distribution, which must therefore be complete as well."""
     out = tmp_path_factory.mktemp('dist')
-    subprocess.run([sys.executable, '-m', 'build', '--no-isolation', '--outdir', str(out)], cwd=repository, check=True,
-                   capture_output=True, timeout=300)
+    with FileLock(tmp_path_factory.getbasetemp().parent / 'wheel.lock'):  # workers of pytest-xdist build in one folder
+        subprocess.run([sys.executable, '-m', 'build', '--no-isolation', '--outdir', str(out)], cwd=repository,
+                       check=True, capture_output=True, timeout=300)
     return next(out.glob('*.whl'))
 
 
