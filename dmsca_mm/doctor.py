@@ -153,7 +153,7 @@ def _setuptools() -> Finding:
         found = 'not installed'
     if find_spec('pkg_resources') is not None:
         return Finding('setuptools', found)
-    return Finding('setuptools', found, 'the libraries import its pkg_resources', 'pip install "setuptools<81"')
+    return Finding('setuptools', found, 'the libraries import its pkg_resources', requirements.SETUPTOOLS)
 
 
 def _cpu_kernels() -> Finding:

@@ -10,6 +10,7 @@ import torch
 
 from dmsca_mm import doctor
 from dmsca_mm.attention.dmsca.cpu import library
+from dmsca_mm.compat import requirements
 
 
 def by_name(findings):
@@ -88,7 +89,7 @@ def test_an_old_torch_is_named(version, operator, detectors, monkeypatch):
 
 def test_missing_pkg_resources_is_named(monkeypatch):
     monkeypatch.setattr(doctor, 'find_spec', lambda name: None)
-    assert by_name(doctor.examine())['setuptools'].command == 'pip install "setuptools<81"'
+    assert by_name(doctor.examine())['setuptools'].command == requirements.SETUPTOOLS
 
 
 def test_kernels_that_are_not_built_are_named_with_the_command(monkeypatch):

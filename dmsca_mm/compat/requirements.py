@@ -18,6 +18,8 @@ _PACKAGES = {'mmcv': 'mmcv==2.1.0', 'mmdet': 'mmdet==3.3.0', 'mmseg': 'mmsegment
 _FORKS = {'mmcv': 'onedl-mmcv==2.3.6', 'mmdet': 'onedl-mmdetection==3.5.1', 'mmseg': 'onedl-mmsegmentation==1.4.2',
           'mmpretrain': 'onedl-mmpretrain==1.3.6'}
 """Packages to install next to the original mmengine, and next to its fork: mmdet 3.3.0 rejects the forks' mmcv."""
+SETUPTOOLS = "pip install 'setuptools<81'"
+"""Installs ``pkg_resources`` and, on Python 3.12 and newer, ``distutils``."""
 _DISTRIBUTIONS = ('mmengine', 'mmcv', 'mmdet', 'mmsegmentation', 'mmpretrain',
                   'onedl-mmengine', 'onedl-mmcv', 'onedl-mmdetection', 'onedl-mmsegmentation', 'onedl-mmpretrain')
 
@@ -44,12 +46,15 @@ def require(*libraries: str) -> None:
             checked, and mmpretrain is imported, with or without torchvision.
 
     Raises:
-        BrokenLibraryError: a library is missing, mmcv has no compiled operators, or mmpretrain cannot be imported.
+        BrokenLibraryError: a library or distutils is missing, mmcv has no compiled operators, or mmpretrain cannot be
+            imported.
     """
     for library in ('mmcv', *libraries):
         if find_spec(library) is None:
             raise BrokenLibraryError(f'{library} is not installed', installing(library),
                                      ', or "make setup" for the whole tested set')
+    if find_spec('distutils') is None:
+        raise BrokenLibraryError('setuptools is not installed, and mmengine imports its distutils', SETUPTOOLS)
     try:
         import_module('mmcv._ext')
     except ImportError as error:

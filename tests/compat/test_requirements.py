@@ -28,6 +28,12 @@ def test_missing_library_is_named_with_the_pin_of_its_stack(library, pinned, mon
     assert re.search(r'[\w-]+==[\d.]+', str(caught.value))[0] in pinned
 
 
+def test_python_without_distutils_is_told_to_install_setuptools(monkeypatch):
+    monkeypatch.setattr(requirements, 'find_spec', lambda name: None if name == 'distutils' else object())
+    with pytest.raises(UsageError, match=f'mmengine imports its distutils: run "{requirements.SETUPTOOLS}"'):
+        requirements.require('mmdet')
+
+
 def test_mmcv_without_operators_is_told_from_no_mmcv(pinned, monkeypatch):
     def no_operators(name):
         raise ImportError('no _ext')
