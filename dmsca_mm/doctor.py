@@ -73,8 +73,12 @@ def report(findings: list[Finding]) -> str:
     """
     lines = [f'{"dmsca_mm":<16}{__version__}', *(f'{each.what:<16}{each.found}' for each in findings), '',
              *(f'{each.what:<16}{each.found}' for each in abilities(findings))]
-    faults = [f'{each.what}: {each.fault}\n    {each.command}' for each in findings if each.fault]
-    return '\n'.join([*lines, *(['', 'To mend:', *faults] if faults else [])])
+    faults: dict[tuple[str, str], list[str]] = {}
+    for each in findings:
+        if each.fault:
+            faults.setdefault((each.fault, each.command), []).append(each.what)
+    listed = [f'{", ".join(names)}: {fault}\n    {command}' for (fault, command), names in faults.items()]
+    return '\n'.join([*lines, *(['', 'To mend:', *listed] if listed else [])])
 
 
 def main() -> int:

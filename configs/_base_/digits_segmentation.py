@@ -37,5 +37,5 @@ val_dataloader = dict(
 test_dataloader = val_dataloader
 val_evaluator = dict(type='IoUMetric', iou_metrics=['mIoU'])
 test_evaluator = val_evaluator
-# With 0.002 the digits are told apart so late that a run of this length ends too early: docs/training.md.
+# With 0.002 the model distinguishes the digits so late that the schedule ends too early: docs/training.md.
 optim_wrapper = dict(optimizer=dict(lr=0.004))

@@ -54,7 +54,7 @@ def require(*libraries: str) -> None:
             raise BrokenLibraryError(f'{library} is not installed', installing(library),
                                      ', or "make setup" for the whole tested set')
     if find_spec('distutils') is None:
-        raise BrokenLibraryError('setuptools is not installed, and mmengine imports its distutils', SETUPTOOLS)
+        raise BrokenLibraryError('distutils is missing, which mmengine imports and setuptools provides', SETUPTOOLS)
     try:
         import_module('mmcv._ext')
     except ImportError as error:

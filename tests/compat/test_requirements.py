@@ -28,9 +28,9 @@ def test_missing_library_is_named_with_the_pin_of_its_stack(library, pinned, mon
     assert re.search(r'[\w-]+==[\d.]+', str(caught.value))[0] in pinned
 
 
-def test_python_without_distutils_is_told_to_install_setuptools(monkeypatch):
+def test_missing_distutils_is_named_with_the_command_for_setuptools(monkeypatch):
     monkeypatch.setattr(requirements, 'find_spec', lambda name: None if name == 'distutils' else object())
-    with pytest.raises(UsageError, match=f'mmengine imports its distutils: run "{requirements.SETUPTOOLS}"'):
+    with pytest.raises(UsageError, match=f'mmengine imports and setuptools provides: run "{requirements.SETUPTOOLS}"'):
         requirements.require('mmdet')
 
 

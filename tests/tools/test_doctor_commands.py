@@ -49,7 +49,8 @@ class Environment:
         lines = self.shell('python -m dmsca_mm').stdout.splitlines()
         assert any(line.startswith('torch ') for line in lines), lines
         listed = lines[lines.index('To mend:') + 1:] if 'To mend:' in lines else []
-        return {line.split(': ')[0]: command.strip() for line, command in zip(listed[::2], listed[1::2], strict=True)}
+        return {name: command.strip() for line, command in zip(listed[::2], listed[1::2], strict=True)
+                for name in line.split(': ')[0].split(', ')}
 
 
 @pytest.fixture
