@@ -60,20 +60,28 @@ def _answer(study: str, plan: Study, rows: pd.DataFrame, differences: pd.DataFra
     lines = [f'- **{plan.title}.**']
     if 'dmsca' in found.index:
         own = found.loc['dmsca']
-        verdict = 'a difference' if own.corrected < ALPHA else 'no difference found'
         lines.append(f'DMSCA {own["mean"]:+.2f} ± {own.half:.2f} points of {plan.metric} against the plain network '
-                     f'({own.seeds:.0f} seeds, corrected p {own.corrected:.2g}): {verdict}.')
+                     f'({own.seeds:.0f} seeds, corrected p {own.corrected:.2g}): {_found(own.corrected)}.')
         own = corrupted.loc['dmsca']
         lines.append(f'Under corruption {own["mean"]:+.2f} ± {own.half:.2f} (corrected p {own.corrected:.2g}).')
         against = [paired_differences(rows, study, 'dmsca', quantity, 'se') for quantity in QUANTITIES]
         if len(against[0]) > 1:
             clean, under = (f'{mean:+.2f} ± {half:.2f}' for mean, half, _ in map(student, against))
             lines.append(f'Against SE {clean}, under corruption {under} (not corrected).')
+        fresh = against[1][against[1].index >= plan.hint]
+        if plan.hint and len(fresh) > 1:
+            mean, half, p = student(fresh)
+            lines.append(f'The {len(fresh)} seeds planned to test the latter alone: {mean:+.2f} ± {half:.2f} '
+                         f'(p {p:.2g}): {_found(p)}.')
         lines += [_safety(rows[rows.study == study])] if plan.start else []
     others = [f'{labels[name]} {line["mean"]:+.2f} ± {line.half:.2f}' for name, line in found.iterrows()
               if name != 'dmsca' and line.corrected < ALPHA]
     lines.append(f'Found of the others: {"; ".join(others) or "none"}.')
     return '\n  '.join(lines)
+
+
+def _found(p: float) -> str:
+    return 'a difference' if p < ALPHA else 'no difference found'
 
 
 def _safety(rows: pd.DataFrame) -> str:

@@ -1,9 +1,11 @@
 """The study's page: verdict, tables of differences and recipes, and what the maps show."""
 import json
 import sys
+from dataclasses import replace
 
 import pandas as pd
 import pytest
+import studies
 import study
 import study_alignment
 import study_page
@@ -102,3 +104,12 @@ def test_a_recipe_is_compared_with_dmsca_and_the_plain_network(tmp_path, monkeyp
     own, plain = f'+1.50 ± {half:.2f}', f'+3.50 ± {3 * half:.2f}'
     assert f'| learning rate × 3 | 2 | {own} | {plain} |' in text
     assert text.count('| learning rate × 3 |') == 1, 'the attentions, of other seeds, have a table of their own'
+
+
+@pytest.mark.parametrize(('seed_3', 'verdict'), [(46.1, 'a difference'), (60.0, 'no difference found')])
+def test_a_hint_is_tested_on_later_seeds_alone(seed_3, verdict, tmp_path, monkeypatch):
+    monkeypatch.setitem(studies.STUDIES, 'detection', replace(studies.STUDIES['detection'], hint=2))
+    text = write_page(tmp_path, monkeypatch, table_of(none=[40] * 4, se=[80, 10, 40, 42], dmsca=[10, 90, 44, seed_3]))
+    mean = ((44 - 40) + (seed_3 - 42)) / 4
+    assert f'The 2 seeds planned to test the latter alone: {mean:+.2f} ± ' in text
+    assert text.split('to test the latter alone')[1].splitlines()[0].endswith(f': {verdict}.')
