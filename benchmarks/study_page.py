@@ -34,7 +34,7 @@ def page(rows: pd.DataFrame, differences: pd.DataFrame, maps: pd.DataFrame) -> s
         machines=', '.join(sorted({*rows.machine})) or 'none yet',
         tables=''.join(_section(name, plan, rows, differences) for name, plan in STUDIES.items()),
         plan='\n'.join(_planned(STUDIES)), corruptions=', '.join(CORRUPTIONS),
-        severities=', '.join(map(str, SEVERITIES)),
+        severities=', '.join(map(str, SEVERITIES)), ranges=_ranges(rows),
         seeds='; '.join(f'{name} {plan.seeds}' for name, plan in STUDIES.items()))
 
 
@@ -71,13 +71,21 @@ def _answer(study: str, plan: Study, rows: pd.DataFrame, differences: pd.DataFra
         fresh = against[1][against[1].index >= plan.hint]
         if plan.hint and len(fresh) > 1:
             mean, half, p = student(fresh)
-            lines.append(f'The {len(fresh)} seeds planned to test the latter alone: {mean:+.2f} ± {half:.2f} '
+            lines.append(f'On {len(fresh)} further seeds, run to test the latter: {mean:+.2f} ± {half:.2f} '
                          f'(p {p:.2g}): {_found(p)}.')
         lines += [_safety(rows[rows.study == study])] if plan.start else []
     others = [f'{labels[name]} {line["mean"]:+.2f} ± {line.half:.2f}' for name, line in found.iterrows()
               if name != 'dmsca' and line.corrected < ALPHA]
     lines.append(f'Found of the others: {"; ".join(others) or "none"}.')
     return '\n  '.join(lines)
+
+
+def _ranges(rows: pd.DataFrame) -> str:
+    """State how far the best and the worst seed of the plain network are apart on clean images, for each study."""
+    plain = rows[rows.contender == PLAIN].groupby('study').clean
+    apart = plain.max() - plain.min()
+    return ', '.join(f'{apart[name]:.1f} points of {plan.metric}' for name, plan in STUDIES.items()
+                     if name in apart) or 'an amount that is not known yet'
 
 
 def _found(p: float) -> str:

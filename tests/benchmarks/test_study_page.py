@@ -43,6 +43,11 @@ def test_the_page_begins_with_the_verdict(dmsca, verdict, tmp_path, monkeypatch)
     assert text.splitlines()[2] == f'Against the plain network DMSCA was {verdict} in detection:'
 
 
+def test_the_page_states_how_far_the_plain_networks_seeds_are_apart(tmp_path, monkeypatch):
+    text = write_page(tmp_path, monkeypatch, table_of(none=[40, 50, 30], dmsca=[44, 99, 27]))
+    assert "the plain network's seeds alone differ by up to 20.0 points of box mAP." in text
+
+
 def test_the_page_states_how_low_the_validations_of_a_training_were(tmp_path, monkeypatch):
     rows = table_of(none=[40, 50, 30], dmsca=[44, 50, 27])
     rows['worst'] = [30, 40, 20, 33, 38, 20]
@@ -111,5 +116,5 @@ def test_a_hint_is_tested_on_later_seeds_alone(seed_3, verdict, tmp_path, monkey
     monkeypatch.setitem(studies.STUDIES, 'detection', replace(studies.STUDIES['detection'], hint=2))
     text = write_page(tmp_path, monkeypatch, table_of(none=[40] * 4, se=[80, 10, 40, 42], dmsca=[10, 90, 44, seed_3]))
     mean = ((44 - 40) + (seed_3 - 42)) / 4
-    assert f'The 2 seeds planned to test the latter alone: {mean:+.2f} ± ' in text
-    assert text.split('to test the latter alone')[1].splitlines()[0].endswith(f': {verdict}.')
+    assert f'On 2 further seeds, run to test the latter: {mean:+.2f} ± ' in text
+    assert text.split('run to test the latter')[1].splitlines()[0].endswith(f': {verdict}.')
