@@ -137,6 +137,12 @@ def tiny_cifar10_jpeg(tmp_path):
     return tmp_path
 
 
+@pytest.mark.parametrize('split', ['train', 'val', 'test'])
+def test_a_worker_sends_a_batch_as_one_tensor(split, repository):
+    for path in (repository / 'configs/pretrain').glob('*.py'):
+        assert load_config(str(path))[f'{split}_dataloader'].collate_fn['type'] == 'default_collate', path.name
+
+
 @pytest.mark.parametrize(('config', 'data', 'shape', 'labels'), [
     ('resnet18_dmsca_fashion_mnist', 'tiny_fashion_mnist', (4, 1, 28, 28), [0, 1, 2, 9]),
     ('resnet18_dmsca_cifar10_jpeg', 'tiny_cifar10_jpeg', (10, 3, 32, 32), [*range(10)])], indirect=['config'])

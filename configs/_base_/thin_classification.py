@@ -1,19 +1,15 @@
 # Data loaders, schedule and runtime of the thin classifiers; the data set's config adds the data.
 _base_ = 'mmpretrain::_base_/default_runtime.py'
 
-# Images of one size: a batch goes from the worker to the training as one tensor.
-collate_fn = dict(type='default_collate')
 train_dataloader = dict(
     batch_size=32,
     num_workers=1,
     persistent_workers=True,
-    collate_fn=collate_fn,
     sampler=dict(type='DefaultSampler', shuffle=True))
 val_dataloader = dict(
     batch_size=50,
     num_workers=1,
     persistent_workers=True,
-    collate_fn=collate_fn,
     sampler=dict(type='DefaultSampler', shuffle=False))
 test_dataloader = val_dataloader
 val_evaluator = dict(type='Accuracy', topk=(1,))

@@ -67,6 +67,9 @@ def load_config(name: str, options: dict[str, Any] | None = None, plugin: str | 
     requirements.require(*named & {*requirements.LIBRARIES})
     if config.get('data_preprocessor'):  # as mmengine's Runner does; models are also built without one
         config.model.setdefault('data_preprocessor', config.data_preprocessor)
+    if config.get('default_scope') == 'mmpretrain':  # as its own tools do; otherwise workers send each image by itself
+        for loader in filter(None, map(config.get, ('train_dataloader', 'val_dataloader', 'test_dataloader'))):
+            loader.setdefault('collate_fn', dict(type='default_collate'))
     if plugin is not None:
         put_plugin(config, plugin)
     else:
