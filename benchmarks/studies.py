@@ -101,6 +101,8 @@ RECIPES = tuple(Contender(name, label, None, (option,), RECIPE, 5) for name, lab
     ('late_stages', 'in the last two stages', f'{PLUGIN}.stages=(False,False,True,True)'),
     ('temperature_3', 'temperature 3', f'{PLUGIN}.cfg.temperature=3.0')))
 """DMSCA with one thing changed; their family is ``RECIPE``."""
+STEEP = Contender('temperature_fifth', 'temperature 1/5', None, (f'{PLUGIN}.cfg.temperature=0.2',), RECIPE, 5)
+"""The recipe for networks whose channel gates stay at 1."""
 
 STUDIES = {
     'detection': Study(
@@ -111,7 +113,7 @@ STUDIES = {
         'mIoU', 1.0, 'iters', 200, ATTENTIONS, seeds=10, start=800, validations=4),
     'classification': Study(
         'Classification: trained from random weights, CIFAR-10 (JPEG)', 'pretrain/resnet18_dmsca_cifar10_jpeg.py',
-        'data/cifar10_jpeg', 'top-1 accuracy', 1.0, 'epochs', 6, (*ATTENTIONS, PAPER), seeds=10, hint=5,
+        'data/cifar10_jpeg', 'top-1 accuracy', 1.0, 'epochs', 6, (*ATTENTIONS, PAPER, STEEP), seeds=10, hint=5,
         options=('model.backbone.strides=(2,2,2,1)', 'train_dataloader.batch_size=64',
                  'optim_wrapper.optimizer.lr=0.1')),
 }

@@ -9,7 +9,7 @@ from runs import ROOT
 from studies import CORRUPTIONS, PLAIN, RECIPE, SEVERITIES, STUDIES, Study
 from study_alignment import read_maps, section
 from study_picture import picture
-from study_results import QUANTITIES, compare, costs, paired_differences, student
+from study_results import QUANTITIES, SPREADS, compare, costs, paired_differences, student
 
 from dmsca_mm.errors import UsageError, exit_on_usage_error
 
@@ -71,7 +71,7 @@ def _answer(study: str, plan: Study, rows: pd.DataFrame, differences: pd.DataFra
         fresh = against[1][against[1].index >= plan.hint]
         if plan.hint and len(fresh) > 1:
             mean, half, p = student(fresh)
-            lines.append(f'On {len(fresh)} further seeds, run to test the latter: {mean:+.2f} ± {half:.2f} '
+            lines.append(f'Of these, {len(fresh)} seeds were run to test the latter: {mean:+.2f} ± {half:.2f} '
                          f'(p {p:.2g}): {_found(p)}.')
         lines += [_safety(rows[rows.study == study])] if plan.start else []
     others = [f'{labels[name]} {line["mean"]:+.2f} ± {line.half:.2f}' for name, line in found.iterrows()
@@ -118,7 +118,7 @@ def _section(study: str, plan: Study, rows: pd.DataFrame, differences: pd.DataFr
         return f'## {plan.title}\nNot run yet.\n\n'
     lines = [f'## {plan.title}', f'{plan.metric}, in points of a hundred.', '',
              '| | seeds | ' + ' | '.join(f'{name} | difference | p, corrected' for name in QUANTITIES)
-             + ' | lowest validation, against plain | gates\' spread | parameters | training step; inference |',
+             + ' | lowest validation, against plain | spread of A_c; A_s; α | parameters | training step; inference |',
              '|' + ' --- |' * (6 + 3 * len(QUANTITIES))]
     plain = rows[rows.contender == PLAIN].set_index('seed')
     prices = costs()
@@ -133,16 +133,16 @@ def _section(study: str, plan: Study, rows: pd.DataFrame, differences: pd.DataFr
                       *(f'{each["mean"]:+.2f} ± {each.half:.2f} | {each.corrected:.2g}' for _, each in line.iterrows()),
                       *([' | '] if line.empty else [])]
         lowest = (own.worst - plain.worst).dropna()
-        cells += [f'{lowest.min():+.2f} to {lowest.max():+.2f}' if len(lowest) and contender.name != PLAIN else '',
-                  _spread(own),
-                  _parameters(own, plain),
+        low = f'{lowest.min():+.2f} to {lowest.max():+.2f}' if plan.start and len(lowest) else ''
+        cells += [low if contender.name != PLAIN else '', _spread(own), _parameters(own, plain),
                   '; '.join(f'{ratio:.2f}' for ratio in prices.get(contender.name, ()))]
         lines.append(f'| {" | ".join(cells)} |')
     return '\n'.join([*lines, '', *_recipes(study, plan, rows, differences), ''])
 
 
 def _spread(rows: pd.DataFrame) -> str:
-    return f'{rows.gate_spread.mean():.3f}' if rows.gate_spread.notna().any() else ''
+    means = rows[SPREADS].mean().dropna()
+    return '; '.join(f'{mean:.2f}' for mean in means)
 
 
 def _parameters(own: pd.DataFrame, plain: pd.DataFrame) -> str:
@@ -168,7 +168,7 @@ def _recipes(study: str, plan: Study, rows: pd.DataFrame, differences: pd.DataFr
         return []
     columns = ' | '.join(f'{name}, against DMSCA | against plain | p, corrected' for name in QUANTITIES)
     return ['DMSCA with one thing changed, against DMSCA (not corrected) and the plain network, on the same seeds:', '',
-            f"| | seeds | {columns} | gates' spread | parameters |", '|' + ' --- |' * (4 + 3 * len(QUANTITIES)),
+            f"| | seeds | {columns} | spread of A_c; A_s; α | parameters |", '|' + ' --- |' * (4 + 3 * len(QUANTITIES)),
             *lines, '']
 
 

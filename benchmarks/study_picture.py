@@ -43,7 +43,8 @@ def _panels(axes: list[plt.Axes], study: str, found: pd.DataFrame) -> None:
         panel.axvline(0, color='#8b949e', linewidth=1)
         panel.set_title(f'{STUDIES[study].metric}, {quantity}')
         panel.tick_params(axis='y', length=0)
-    axes[0].set_yticks(list(places.values()), [each.label for each in contenders])
+    axes[0].set_yticks(list(places.values()), [f'DMSCA, {each.label}' if each.family == RECIPE else each.label
+                                               for each in contenders])
     axes[0].set_ylim(len(places) - 0.5, -0.5)
     prices = costs()
     for name, place in places.items():

@@ -17,10 +17,11 @@ from dmsca_mm.analysis.report.logs import ATTENTION, History, read_history
 if TYPE_CHECKING:
     from study import Run
 
-ORDER = ['study', 'contender', 'seed', 'clean', 'corrupted', 'worst', 'gate_spread', 'parameters', 'date', 'machine']
+SPREADS = ['channel_spread', 'spatial_spread', 'activation_spread']
+ORDER = ['study', 'contender', 'seed', 'clean', 'corrupted', 'worst', *SPREADS, 'parameters', 'date', 'machine']
 """Columns of the table of runs. ``clean`` and ``corrupted`` are points of a hundred; ``corrupted`` is the mean over
-corruptions and severities; ``worst`` is the lowest validation; ``gate_spread`` is the standard deviation of the gates
-over an image at the end of the training, averaged over modules."""
+corruptions and severities; ``worst`` is the lowest validation; ``SPREADS`` are the standard deviations of A_c, A_s and
+α over an image at the end of the training, averaged over modules; 0 as long as DMSCA is the identity."""
 KEY = ORDER[:3]
 """Columns that identify a run."""
 QUANTITIES = ('clean', 'corrupted')
@@ -37,8 +38,7 @@ def row(run: Run) -> dict[str, Any]:
     scale = run.plan.scale
     return dict(study=run.study, contender=run.contender.name, seed=run.seed, clean=scale * measured['clean'],
                 corrupted=scale * measured['mpc'], worst=scale * _worst(history, measured['metric']),
-                gate_spread=_gate_spread(history), parameters=_parameters(run), date=measured['date'],
-                machine=processor())
+                **_spreads(history), parameters=_parameters(run), date=measured['date'], machine=processor())
 
 
 def _worst(history: History, metric: str) -> float:
@@ -46,11 +46,12 @@ def _worst(history: History, metric: str) -> float:
     return min(values, default=np.nan)
 
 
-def _gate_spread(history: History) -> float:
+def _spreads(history: History) -> dict[str, float]:
     lines = history.of('attention')
     last = lines[-1].values if lines else {}
-    values = [value for name, value in last.items() if name.startswith(ATTENTION) and name.endswith('/gate_spread')]
-    return float(np.mean(values)) if values else np.nan
+    by_kind = {kind: [value for name, value in last.items() if name.startswith(ATTENTION) and name.endswith(f'/{kind}')]
+               for kind in SPREADS}
+    return {kind: float(np.mean(values)) if values else np.nan for kind, values in by_kind.items()}
 
 
 def _parameters(run: Run) -> int:

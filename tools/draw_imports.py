@@ -1,6 +1,7 @@
 """Draw the imports between the package's modules into docs/architecture.md: ``python tools/draw_imports.py``."""
 from __future__ import annotations
 
+import argparse
 import ast
 import re
 from collections.abc import Iterator
@@ -58,5 +59,6 @@ def drawing(package: Path) -> str:
 
 
 if __name__ == '__main__':
+    argparse.ArgumentParser(description='Draw the imports between modules into docs/architecture.md').parse_args()
     PAGE.write_text(DRAWING.sub(drawing(ROOT / 'dmsca_mm'), PAGE.read_text()))
     print(f'drawn: {PAGE.relative_to(ROOT)}')

@@ -7,7 +7,7 @@ def main() -> None:
     """Parse, test, print the metrics."""
     parser = cli.parser('Test a detector, segmenter or classifier')
     parser.add_argument('checkpoint', help='path or address of the weights')
-    parser.add_argument('--out', help='predictions: a .pkl file (detector) or a folder of label maps (segmenter)')
+    parser.add_argument('--out', help='predictions: a .pkl file, or a folder of label maps for a segmenter')
     parser.add_argument('--show', action='store_true', help='show each picture in a window')
     parser.add_argument('--show-dir', help='folder for pictures of the predictions next to the ground truth')
     parser.add_argument('--wait-time', type=float, default=2, help='seconds that a window stays')

@@ -6,7 +6,8 @@ import studies
 import study
 import torch
 
-COLUMNS = dict(worst=0.0, gate_spread=0.1, parameters=100, date='2026-11-25', machine='a Xeon')
+COLUMNS = dict(worst=0.0, channel_spread=0.1, spatial_spread=0.1, activation_spread=0.1, parameters=100,
+               date='2026-11-25', machine='a Xeon')
 
 
 def run_of(name, contender, seed, work, table=studies.STUDIES):
@@ -30,8 +31,9 @@ def finish(work, contender, seed):
     log.parent.mkdir(parents=True)
     log.write_text('\n'.join(map(json.dumps, (
         {'iter': 50, 'loss': 1.0, 'step': 50},
-        {'attention/backbone.layer1.0.dmsca/gate_spread': 0.1, 'attention/backbone.layer1.1.dmsca/gate_spread': 0.3,
-         'attention/backbone.layer1.1.dmsca/channel_spread': 9.0, 'step': 50},
+        {'attention/first/channel_spread': 0.1, 'attention/second/channel_spread': 0.3,
+         'attention/second/spatial_spread': 0.5, 'attention/second/activation_spread': 0.7,
+         'attention/second/gate_spread': 9.0, 'step': 50},
         {'coco/bbox_mAP': 0.3, 'step': 1}, {'coco/bbox_mAP': 0.2, 'step': 2}, {'coco/bbox_mAP': 0.4, 'step': 3}))))
     torch.save(dict(state_dict={'conv': torch.zeros(20), 'bn.running_mean': torch.zeros(5)}), run.weights)
     return run

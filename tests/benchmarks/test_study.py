@@ -166,7 +166,8 @@ def test_a_row_holds_what_a_run_left_behind_and_rows_of_other_runs_stay(tmp_path
     kept, made = pd.read_csv(path).to_dict('records')
     assert kept['contender'] == 'se'
     assert made == dict(study='detection', contender='none', seed=0, clean=40.0, corrupted=20.0, worst=20.0,
-                        gate_spread=0.2, parameters=20, date='2026-11-25', machine=processor())
+                        channel_spread=0.2, spatial_spread=0.5, activation_spread=0.7, parameters=20,
+                        date='2026-11-25', machine=processor())
 
 
 @pytest.mark.parametrize(('arguments', 'message'), [

@@ -116,5 +116,5 @@ def test_a_hint_is_tested_on_later_seeds_alone(seed_3, verdict, tmp_path, monkey
     monkeypatch.setitem(studies.STUDIES, 'detection', replace(studies.STUDIES['detection'], hint=2))
     text = write_page(tmp_path, monkeypatch, table_of(none=[40] * 4, se=[80, 10, 40, 42], dmsca=[10, 90, 44, seed_3]))
     mean = ((44 - 40) + (seed_3 - 42)) / 4
-    assert f'On 2 further seeds, run to test the latter: {mean:+.2f} ± ' in text
+    assert f'Of these, 2 seeds were run to test the latter: {mean:+.2f} ± ' in text
     assert text.split('run to test the latter')[1].splitlines()[0].endswith(f': {verdict}.')

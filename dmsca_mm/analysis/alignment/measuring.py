@@ -28,7 +28,7 @@ from ..plotting import save
 from .figure import CONTROL, alignment_figure
 from .numbers import Objects, Tally
 
-CONTROLLED = ('total', 'Grad-CAM')
+CONTROLLED = ('total', 'departure', 'Grad-CAM')
 """Maps that are also compared with the objects of another image."""
 
 
@@ -93,7 +93,7 @@ def measure_alignment(config: str, weights: str, out: str | None = None, beside:
     """Measure how well the maps of the last block of each stage align with the annotated objects.
 
     The maps are Grad-CAM and, if the model has DMSCA, its total, the total's departure from its median, the spatial
-    gate and the activation. As a control, the total and Grad-CAM are compared with the objects of another image.
+    gate and the activation. As a control, ``CONTROLLED`` are compared with the objects of another image, too.
 
     Args:
         config: see :func:`inference.open_model`.

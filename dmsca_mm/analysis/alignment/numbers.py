@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
-from sklearn.metrics import average_precision_score
 
+from ...errors import UsageError
 from ...runtime.intervals import bootstrap
 
 SIZES = {'small': (0, 32 ** 2), 'medium': (32 ** 2, 96 ** 2), 'large': (96 ** 2, float('inf'))}
@@ -70,7 +70,14 @@ def score(values: np.ndarray, target: np.ndarray, counted: np.ndarray) -> Score:
         values: the map, (H, W), in any range.
         target: (H, W), bool, the pixels on objects, at least one.
         counted: (H, W), bool, the pixels that count, including all of ``target``.
+
+    Raises:
+        UsageError: the package scikit-learn is missing.
     """
+    try:
+        from sklearn.metrics import average_precision_score
+    except ImportError:
+        raise UsageError('the alignment needs the package scikit-learn: pip install scikit-learn') from None
     values, target = values[counted].astype(float), target[counted]
     low, high = values.min(), values.max()
     values = (values - low) / (high - low) if high > low else np.ones_like(values)  # a constant map becomes 1

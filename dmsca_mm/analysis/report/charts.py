@@ -8,8 +8,13 @@ from .curves import COLOURS, Curve, line_chart
 from .logs import ATTENTION, History, names, series
 from .results import TIMES
 
-OF_MODULES = {'temperature': 'Temperature τ', 'gate_mean': 'Mean fusion gate (1: channel branch, 0: spatial branch)',
-              'gradient_norm': 'Norm of the gradient'}
+OF_MODULES = {
+    'channel_spread': 'Standard deviation of the channel gate (0: all channels alike)',
+    'spatial_spread': 'Standard deviation of the spatial gate (0: all pixels alike)',
+    'activation_spread': 'Standard deviation of the activation (0: all pixels alike)',
+    'gate_mean': 'Mean fusion gate (1: channel branch, 0: spatial branch)',
+    'temperature': 'Temperature τ',
+    'gradient_norm': 'Norm of the gradient'}
 """Scalars of a DMSCA module that are drawn, and their titles."""
 
 Chart = tuple[str, str]

@@ -72,8 +72,8 @@ def test_every_map_is_measured_at_every_stage(untrained, options, tmp_path):
     rows = measuring.measure_alignment(*untrained('detector'), str(tmp_path / 'out'), beside=[(str(config), plain[1])],
                                        images=2, cfg_options=options)
     every = {(row['map'], row['stage']) for row in rows if row['size'] == 'all'}
-    kinds = ('total', 'total, other image', 'departure', 'spatial gate', 'activation', 'Grad-CAM',
-             'Grad-CAM, other image')
+    kinds = ('total', 'total, other image', 'departure', 'departure, other image', 'spatial gate',
+             'activation', 'Grad-CAM', 'Grad-CAM, other image')
     assert every == {(kind, stage) for kind in kinds for stage in (1, 2, 3, 4)}
     assert len({row['model'] for row in rows}) == 2
     assert {row['map'] for row in rows if row['model'] == rows[-1]['model']} == {'Grad-CAM', 'Grad-CAM, other image'}

@@ -1,8 +1,11 @@
 """Alignment numbers against values by hand on small maps and against other formulas on random maps."""
+import sys
+
 import numpy as np
 import pytest
 
 from dmsca_mm.analysis.alignment.numbers import THRESHOLDS, Objects, Tally, score
+from dmsca_mm.errors import UsageError
 
 EVERYWHERE = np.ones((4, 5), bool)
 
@@ -28,6 +31,12 @@ def test_map_that_is_the_opposite_is_nothing():
 def test_flat_map_is_chance():
     found = score(np.full((4, 5), 0.3), left(2), EVERYWHERE)
     assert (found.pointing, found.energy, found.precision, found.ious.max()) == pytest.approx((0.4, 0.4, 0.4, 0.4))
+
+
+def test_missing_scikit_learn_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, 'sklearn.metrics', None)
+    with pytest.raises(UsageError, match='scikit-learn: pip install scikit-learn'):
+        score(np.ones((4, 5)), left(2), EVERYWHERE)
 
 
 def test_by_hand():

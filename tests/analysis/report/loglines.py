@@ -7,6 +7,7 @@ def trained(step, **values):
 
 
 def attended(step, value, *modules):
-    """A line with the three scalars of each module that the report plots."""
-    scalars = ('temperature', 'gate_mean', 'gradient_norm', 'channel_mean')
+    """A line of the scalars of each module; the report plots all but the mean of the channel gate."""
+    scalars = ('temperature', 'gate_mean', 'gradient_norm', 'channel_mean', 'channel_spread', 'spatial_spread',
+               'activation_spread')
     return {f'attention/{module}/{scalar}': value for module in modules for scalar in scalars} | dict(step=step)
