@@ -51,7 +51,7 @@ class Stopped(Exception):
 
 def is_first_process() -> bool:
     """Return whether this process is the first or only one of its job, which prints for all."""
-    return os.environ.get('RANK', os.environ.get('SLURM_PROCID', '0')) == '0'
+    return os.environ.get('RANK', '0') == '0'
 
 
 def exit_on_usage_error(main: Callable[[], None]) -> None:

@@ -21,7 +21,8 @@ def newest(directory: Path) -> tuple[str | None, list[str]]:
     pointer = directory / 'last_checkpoint'
     if pointer.is_file():
         named = Path(pointer.read_text().strip())
-        named = named if named.is_file() else directory / named.name
+        inside = directory / named.name  # first, as the directory may be a copy of one that is still in use
+        named = inside if inside.is_file() else named
         if named.is_file():
             found = [named, *(path for path in found if path.resolve() != named.resolve())]
     passed_over = []

@@ -15,7 +15,6 @@ from mmengine.logging import HistoryBuffer
 
 from ..errors import UsageError
 
-_DATE = re.compile(r'(19|20)\d\d(0[1-9]|1[0-2])([0-2]\d|3[01])')
 _STATISTICS = {name: getattr(HistoryBuffer, name) for name in ('min', 'max', 'mean', 'current')}
 
 
@@ -69,7 +68,7 @@ def read(path: str | Path, map_location: Any = 'cpu', mapped: bool = True) -> An
             holds more than weights and training state. Nothing in it is executed.
     """
     load_weights_only()
-    path = Path(path)
+    path = Path(path).expanduser()
     if not path.is_file():
         raise UsageError(f'checkpoint {path} does not exist: give the path of a .pth or .safetensors file')
     _check_hash(path)
@@ -110,7 +109,7 @@ def _safetensors(path: Path) -> dict[str, torch.Tensor]:
 def _check_hash(path: Path) -> None:
     """Compare the start of a file's SHA-256 with the hash in its name, as in ``resnet50-0676ba61.pth``."""
     named = re.search(r'-([0-9a-f]{8,64})\.\w+$', path.name)
-    if named is None or _DATE.fullmatch(named[1]):
+    if named is None or named[1].isdecimal():  # digits alone are a date or a time
         return
     found = sha256(path)
     if not found.startswith(named[1]):

@@ -55,7 +55,7 @@ def readable_errors(config: Any = None, log_dir: str | Path | None = None) -> It
 
 def _known(error: RuntimeError) -> ProcessError | None:
     text = str(error)
-    if 'DataLoader worker' in text and 'pid' in text:
+    if re.search(r'DataLoader worker \(pid', text):
         cause = error.__cause__ if 'DataLoader worker' in str(error.__cause__) else error  # names the signal
         return ProcessError(f'a data worker ended ({_first(cause)}): usually the memory or shared memory is full; '
                             'lower train_dataloader.num_workers, then continue with --resume')

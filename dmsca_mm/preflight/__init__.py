@@ -10,13 +10,14 @@ from .data import check_data
 from .ignored import check_agreement, ignored_labels
 from .loaders import check_loaders
 from .model import check_model, frozen_plugins
-from .place import check_room, check_work_directory, check_writable
+from .place import check_checkpoint_folder, check_room, check_writable, checkpoint_folders
 from .settings import advice, check_settings, switch_on_amp
 from .training_state import check_training_state
 from .weights import check_weights
 
-__all__ = ['check_build', 'check_loaders', 'check_model', 'check_room', 'check_test', 'check_train',
-           'check_training_state', 'check_work_directory', 'check_writable', 'ignored_labels', 'switch_on_amp']
+__all__ = ['check_build', 'check_checkpoint_folder', 'check_loaders', 'check_model', 'check_room', 'check_test',
+           'check_train', 'check_training_state', 'check_writable', 'checkpoint_folders', 'ignored_labels',
+           'switch_on_amp']
 
 
 def check_train(config: Config, processes: int | None, skip_bad_images: bool = False, data: bool = True) -> list[str]:

@@ -54,7 +54,8 @@ def check_build(config: Config, splits: tuple[str, ...] = SPLITS) -> nn.Module:
     """Build the model, optimizer, schedulers, hooks and data sets of a config; only look up its other types.
 
     Args:
-        config: an OpenMMLab config. Its data and weights are not read, and nothing is written.
+        config: an OpenMMLab config. Its weights are not read, its data only where a wrapper reads them in its
+            constructor, and nothing is written.
         splits: the splits to check, of ``'train'``, ``'val'`` and ``'test'``.
 
     Returns:
@@ -67,9 +68,13 @@ def check_build(config: Config, splits: tuple[str, ...] = SPLITS) -> nn.Module:
     if config.get('default_scope'):
         init_default_scope(config.default_scope)
     with readable_errors(config):
+        scopes = {}
         for path, part in walk(config.model, 'model'):  # mmcv's own error does not name the layer
+            kind = part.get('type')
+            inherited = scopes.get(path.rpartition('.')[0], config.get('default_scope'))
+            scopes[path] = kind.split('.')[0] if isinstance(kind, str) and '.' in kind else inherited
             if path.split('.')[-1] in ('norm_cfg', 'conv_cfg', 'act_cfg'):
-                registered(part.get('type'), path, MODELS, config.get('default_scope'))
+                registered(kind, path, MODELS, inherited)
         for path, registry in _REGISTERED:
             split = 'train' if path == 'param_scheduler' else path.split('_')[0]
             if split not in {*SPLITS} - {*splits}:

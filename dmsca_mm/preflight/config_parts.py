@@ -83,13 +83,16 @@ def datasets(node: Any) -> Iterator[dict[str, Any]]:
 
 
 def is_remote(dataset: dict[str, Any]) -> bool:
-    """Return whether a data set is on another machine.
+    """Return whether a data set, or a part of it, is on another machine.
 
     Args:
         dataset: its config.
     """
     backend = (dataset.get('backend_args') or {}).get('backend', 'local')
-    return '://' in (dataset.get('data_root') or '') or backend != 'local'
+    prefix = dataset.get('data_prefix')
+    prefixes = prefix.values() if isinstance(prefix, dict) else [prefix]
+    places = [dataset.get('data_root'), dataset.get('ann_file'), *prefixes]
+    return backend != 'local' or any('://' in place for place in places if isinstance(place, str))
 
 
 def metrics(config: Config, loader: str) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from mmengine.config import Config
 
+from ..config_tree import walk
 from ..errors import UsageError
 from .classes import check_heads, classes_of, data_set_class, own_classes, reduces_zero_label
 from .classification import check_classification
@@ -57,7 +58,8 @@ def check_data(config: Config, loaders: tuple[str, ...], skip_bad_images: bool =
     found: list[str] = []
     scope = config.get('default_scope')
     for loader in loaders:
-        bad_ones_pass = skip_bad_images and loader.startswith('train')
+        bad_ones_pass = (skip_bad_images and loader.startswith('train')) or any(
+            part.get('ignore_empty') for _, part in walk(config.get(loader)))
         files, classes = [], None
         for dataset in datasets(config.get(loader)):
             if is_remote(dataset):

@@ -80,11 +80,14 @@ def _uninformative(void: list[str], labels: set[int], opened: str, built: Any, i
 
 
 def _loading_step(pipeline: Any, scope: str | None) -> Any:
-    """Build the first step that is mmseg's LoadAnnotations; return None if there is none."""
+    """Build the first step that is mmseg's LoadAnnotations; return None if there is none.
+
+    A class derived from it may need what earlier steps add, so it is left to the run.
+    """
     with TRANSFORMS.switch_scope_and_registry(scope) as registry:
         for step in [dict(type='LoadAnnotations')] if pipeline is None else pipeline:
             kind = step.get('type') if isinstance(step, dict) else None
             kind = registry.get(kind) if isinstance(kind, str) else kind
-            if isinstance(kind, type) and 'LoadAnnotations' in (base.__name__ for base in kind.__mro__):
+            if isinstance(kind, type) and kind.__name__ == 'LoadAnnotations':
                 return kind(**{key: value for key, value in step.items() if key not in ('type', '_scope_')})
     return None

@@ -57,7 +57,8 @@ def _with_short_files(loader: ConfigDict, scope: str | None, folder: Path) -> Co
     loader = copy.deepcopy(loader)
     for number, dataset in enumerate(datasets(loader)):
         classes = classes_of(dataset, scope)
-        if classes and dataset.get('ann_file') and reads_as_mmdet(data_set_class(dataset, scope)):
+        by_position = dataset.get('proposal_file') or dataset.get('indices') is not None  # of the file's images
+        if classes and dataset.get('ann_file') and not by_position and reads_as_mmdet(data_set_class(dataset, scope)):
             dataset['ann_file'] = str(folder / f'{number}.json')
             Path(dataset['ann_file']).write_text(json.dumps(_one_of_each(classes)))
     return loader

@@ -14,11 +14,23 @@ COPIES = 3
 """Size of a checkpoint in multiples of the weights: the weights and the two moment estimates of Adam."""
 
 
-def check_work_directory(path: Path, resume: bool, overwrite: bool) -> None:
-    """Refuse a work directory that is not writable, or a new run in one that holds checkpoints.
+def checkpoint_folders(config: Config) -> list[Path]:
+    """Return the folders in which a run saves: its work directory and, if set, ``out_dir`` of its checkpoint hook.
 
     Args:
-        path: the work directory.
+        config: with ``work_dir``.
+    """
+    work_dir = Path(config.work_dir)
+    out = ((config.get('default_hooks') or {}).get('checkpoint') or {}).get('out_dir')
+    # mmengine adds the name of the work directory.
+    return [work_dir] if out is None or '://' in out else [work_dir, Path(out) / work_dir.absolute().name]
+
+
+def check_checkpoint_folder(path: Path, resume: bool, overwrite: bool) -> None:
+    """Refuse a folder for checkpoints that is not writable, or a new run in one that holds checkpoints.
+
+    Args:
+        path: one of :func:`checkpoint_folders`.
         resume: whether the run resumes from a checkpoint.
         overwrite: whether the old checkpoints may be deleted.
 
@@ -28,7 +40,7 @@ def check_work_directory(path: Path, resume: bool, overwrite: bool) -> None:
     check_writable(path)
     old = sorted(path.glob('*.pth'))
     if old and not resume and not overwrite:
-        raise UsageError(f'work directory {path} holds {len(old)} checkpoint(s) of an earlier run, such as '
+        raise UsageError(f'folder {path} holds {len(old)} checkpoint(s) of an earlier run, such as '
                          f'{old[-1].name}: continue with --resume, choose another --work-dir, or use --overwrite')
 
 
@@ -59,7 +71,7 @@ def check_room(path: Path, config: Config, model: nn.Module) -> list[str]:
     """Compare the free disk space with the size of the checkpoints.
 
     Args:
-        path: the work directory, which need not exist yet.
+        path: the folder for checkpoints, which need not exist yet.
         config: with the number of checkpoints to keep.
         model: the model to save.
 

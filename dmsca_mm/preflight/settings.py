@@ -47,9 +47,12 @@ def advice(config: Config, processes: int | None) -> list[str]:
     scale = config.get('auto_scale_lr') or {}
     size = (config.get('train_dataloader') or {}).get('batch_size')
     base = scale.get('base_batch_size')
-    if size and base and processes and not scale.get('enable') and processes * size != base:
-        found.append(f'the learning rate is meant for {base} images a step, and this run has {processes * size} '
-                     f'({processes} process(es) of {size}): give --auto-scale-lr, or set '
+    accumulated = (config.get('optim_wrapper') or {}).get('accumulative_counts', 1)
+    if size and base and processes and not scale.get('enable') and processes * size * accumulated != base:
+        batches = f' and {accumulated} batches' if accumulated > 1 else ''
+        scaling = '' if accumulated > 1 else 'give --auto-scale-lr, or '  # mmengine's scaling ignores accumulation
+        found.append(f'the learning rate is meant for {base} images a step, and this run has '
+                     f'{processes * size * accumulated} ({processes} process(es) of {size}{batches}): {scaling}set '
                      'optim_wrapper.optimizer.lr yourself')
     return found
 

@@ -57,6 +57,8 @@ _WEIGHTS: Rule = ('a string, True or False', lambda value: isinstance(value, (st
 _EVALUATOR: Rule = (ENTRY_OR_ENTRIES[0], lambda value: ENTRY_OR_ENTRIES[1](value) or (
     isinstance(value, dict) and 'metrics' in value and ENTRY_OR_ENTRIES[1](value['metrics'])))
 _POSITIVE: Rule = ('a number of at least 1', lambda value: NUMBER[1](value) and value >= 1)
+_LENGTH: Rule = ('an integer of at least 1', lambda value: _whole(1)[1](
+    int(value) if isinstance(value, float) and value.is_integer() else value))  # mmengine takes 1e5
 _LEVEL: Rule = ("a level of logging, such as 'INFO'", lambda value: isinstance(value, int) or (
     isinstance(value, str) and isinstance(logging.getLevelName(value), int)))
 _SCHEDULERS: Rule = (ENTRY_OR_ENTRIES[0], lambda value: ENTRY_OR_ENTRIES[1](value) or (
@@ -78,7 +80,7 @@ _RULES: dict[str, Rule] = {
     'visualizer.vis_backends': _or_none(ENTRY_OR_ENTRIES), 'log_processor': _or_none(DICT),
     'auto_scale_lr': _or_none(DICT),
     'auto_scale_lr.base_batch_size': _whole(1), 'auto_scale_lr.enable': SWITCH, 'custom_imports': _or_none(DICT),
-    'train_cfg.max_epochs': _whole(1), 'train_cfg.max_iters': _whole(1), 'train_cfg.val_interval': _POSITIVE,
+    'train_cfg.max_epochs': _LENGTH, 'train_cfg.max_iters': _LENGTH, 'train_cfg.val_interval': _POSITIVE,
     'default_hooks.checkpoint.interval': _whole(-1), 'default_hooks.checkpoint.max_keep_ckpts': _whole(-1),
     'default_hooks.logger.interval': _whole(1), 'model_wrapper_cfg': _or_none(ENTRY),
     **{f'{split}_cfg': _or_none(DICT) for split in _SPLITS},

@@ -10,7 +10,7 @@ from mmengine.model import BaseModule
 from torch import nn
 
 from .. import checkpoint
-from ..backbones import backbone_class
+from ..backbones import backbone_class, takes_argument
 from ..checkpoint import model_zoo, stored_config
 from ..config_tree import backbones, walk
 from ..errors import UsageError
@@ -85,12 +85,14 @@ def _check_name(name: str, path: str, owner: dict[str, Any], default_scope: str 
 
 
 def _check_fit(backbone: dict[str, Any], weights: str, prefix: str, default_scope: str | None) -> None:
-    """Refuse weights of another backbone, as mmengine would load what fits and only log the rest.
+    """Refuse weights of another ResNet, as mmengine would load what fits and only log the rest.
 
-    Weights without the plugins, which have their own initialization, and weights with a classifier are valid.
+    Weights without the plugins, which have their own initialization, and weights with a classifier are valid. Other
+    backbones are not checked: some have layers that depend on their outputs, and some cannot be built without data.
     """
-    if getattr(backbone_class(backbone, default_scope), 'init_weights', None) is not BaseModule.init_weights:
-        return  # its own init_weights converts the weights
+    kind = backbone_class(backbone, default_scope)
+    if not takes_argument(kind, 'plugins') or getattr(kind, 'init_weights', None) is not BaseModule.init_weights:
+        return  # no ResNet, or its own init_weights converts the weights
     content = checkpoint.read(weights)
     check_initialization(backbone, weights, content)
     prefix = prefix if prefix.endswith('.') or not prefix else f'{prefix}.'
@@ -104,7 +106,8 @@ def _check_fit(backbone: dict[str, Any], weights: str, prefix: str, default_scop
     mine = f'the config has {type(model).__name__} of depth {backbone["depth"]}' if 'depth' in backbone else (
         f'the config has {type(model).__name__}')
     missing = [name for name in here if name not in there and not name.endswith('num_batches_tracked')
-               and not name.startswith(tuple(_plugins(model)))]
+               and not name.startswith(tuple(_plugins(model)))
+               and '.conv_offset.' not in name]  # of deformable convolutions, which have their own initialization
     if missing:
         hint = ", or give prefix='backbone.'" if not prefix and any('backbone.' in name for name in there) else ''
         raise UsageError(f'weights {weights} are of another backbone: {mine}, but they lack {len(missing)} '
@@ -120,7 +123,7 @@ def _check_fit(backbone: dict[str, Any], weights: str, prefix: str, default_scop
 
 
 def check_initialization(backbone: dict[str, Any], weights: str, content: dict[str, Any]) -> None:
-    """Refuse weights trained with another ``init``, which sets the range of the gates.
+    """Refuse weights trained with another ``init``, which sets the range of the gates, or with other parts ablated.
 
     The tensors do not reveal it; the config that mmengine stores with them does. It is parsed, not executed.
 
@@ -130,17 +133,26 @@ def check_initialization(backbone: dict[str, Any], weights: str, content: dict[s
         content: contents of the checkpoint.
 
     Raises:
-        UsageError: a plugin of the backbone was trained with another ``init``.
+        UsageError: a plugin of the backbone was trained with another ``init`` or without another part.
     """
     stored = stored_config.parse((content.get('meta') or {}).get('cfg')).get('model')
     for operator in (entry['cfg'] for entry in backbone.get('plugins') or []):
-        mine = operator.get('init', 'identity')
-        theirs = {str(one.get('init', 'identity')) for _, one in walk(stored)
-                  if one.get('type') == operator['type']}
-        if theirs and mine not in theirs:
-            raise UsageError(f'weights {weights} were trained with {operator["type"]} of init={min(theirs)!r}, and the '
-                             f'config has init={mine!r}, whose gates have another range: the same weights would '
-                             'give another output; use the same init')
+        theirs = [one for _, one in walk(stored) if 'type' in one and _family(one) == _family(operator)]
+        if theirs and _function(operator) not in map(_function, theirs):
+            raise UsageError(f'weights {weights} were trained with {_function(theirs[0])}, and the config has '
+                             f'{_function(operator)}: the same weights would give another output; use the plugin that '
+                             'they were trained with')
+
+
+def _family(operator: dict[str, Any]) -> str:
+    """Return the name that operators with the same tensors share."""
+    return str(operator['type']).removesuffix('Without')
+
+
+def _function(operator: dict[str, Any]) -> str:
+    """Describe the arguments that change what an operator computes, but not its tensors."""
+    ablated = f' without {operator["without"]}' if 'without' in operator else ''
+    return f'{_family(operator)}{ablated} of init={operator.get("init", "identity")!r}'
 
 
 def _plugins(model: nn.Module) -> Iterator[str]:

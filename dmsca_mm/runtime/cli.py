@@ -75,4 +75,6 @@ def parse(arguments: argparse.ArgumentParser) -> dict[str, Any]:
     """Parse the command line into keyword arguments of a function in ``launch``."""
     values = vars(arguments.parse_args())
     os.environ.setdefault('LOCAL_RANK', str(values.pop('local_rank')))
+    if values.get('launcher') == 'slurm' and 'SLURM_PROCID' in os.environ:
+        os.environ['RANK'] = os.environ['SLURM_PROCID']  # so that the first process alone prints
     return values

@@ -48,7 +48,7 @@ def load_config(name: str, options: dict[str, Any] | None = None, plugin: str | 
         tempfile.gettempdir()  # mmengine copies configs there, and without it fails with an UnboundLocalError
     except FileNotFoundError as error:
         raise UsageError(f'there is no temporary folder to write into ({error}): name one in TMPDIR') from None
-    requirements.require(*sorted(set(re.findall(r'\b(mm\w+)::', text))))
+    requirements.require(*sorted(set(re.findall(r'(?:^|[\'"])(mm\w+)::', text))))
     try:
         config = get_config(name) if published else Config.fromfile(name)
         if options:

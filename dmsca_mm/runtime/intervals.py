@@ -47,13 +47,13 @@ def of_few(figure: float, percent: bool, images: int) -> str:
     """Return a sentence with the interval of a metric of few images; empty for ``FEW`` images or more.
 
     Args:
-        figure: a metric whose highest value is 1 or, in percent, 100.
+        figure: a metric whose highest value is 1 or, in percent, 100; below 0 it has no interval.
         percent: whether it is in percent.
         images: number of images, at least 1.
     """
-    if images >= FEW:
-        return ''
     scale = 100 if percent else 1
+    if images >= FEW or figure < 0:  # COCO reports -1 for data without objects
+        return ''
     ends = [f'{scale * end:.{1 if percent else 3}f}' for end in binomial(min(figure / scale, 1.0), images)]
     return (f'only {images} images. As a share of so many, the figure has the 95 % interval {ends[0]} to '
             f"{ends[1]} (Wilson's binomial interval; for mAP and mIoU, which are no shares of images, a rough guide)")

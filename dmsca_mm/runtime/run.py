@@ -66,23 +66,25 @@ def train(config: str, work_dir: str | None = None, resume: str | None = None, o
         # without a checkpoint to resume from, the config's own load_from applies
         hints = [] if begun is None else go_on(cfg, begun, processes)
         hints += preflight.check_train(cfg, processes, skip_bad_images, distributed.checks_data(launcher))
-    directory = Path(cfg.work_dir)
-    preflight.check_work_directory(directory, resume is not None, overwrite)
+    directory, folders = Path(cfg.work_dir), preflight.checkpoint_folders(cfg)
+    for folder in folders:
+        preflight.check_checkpoint_folder(folder, resume is not None, overwrite)
     fresh_start = resume is None and cfg.get('load_from')
-    if overwrite and fresh_start and Path(cfg.load_from).resolve().parent == directory.resolve():
+    if overwrite and fresh_start and Path(cfg.load_from).resolve().parent in map(Path.resolve, folders):
         raise UsageError(f'--overwrite would drop {cfg.load_from}, from which this run starts: '
                          'choose another --work-dir')
     model = preflight.check_build(cfg, ('train', 'val'))
     if begun is not None and '://' not in begun:
         preflight.check_training_state(begun, cfg, model)
-    warn([*hints, *preflight.check_room(directory, cfg, model)])
+    warn([*hints, *preflight.check_room(folders[-1], cfg, model)])
     del model
     distributed.end_with_launcher()
     distributed.prepare(cfg)
     if is_first_process():
-        _drop(directory.glob(f'*{PART}'))
+        _drop(path for folder in folders for path in folder.glob(f'*{PART}'))
         if overwrite and resume is None:
-            _drop([*directory.glob('*.pth'), directory / 'last_checkpoint', directory / images.SKIPPED])
+            _drop([path for folder in folders for path in folder.glob('*.pth')])
+            _drop([directory / 'last_checkpoint', directory / images.SKIPPED])
     with readable_errors(cfg):
         runner = Runner.from_cfg(cfg)
     with readable_errors(cfg, runner.log_dir):
@@ -124,8 +126,10 @@ def check(config: str, cfg_options: dict[str, Any] | None = None, launcher: str 
         warn(preflight.check_train(cfg, None if launcher == 'none' else distributed.processes(launcher)))
         if any(cfg.get(f'test_{part}') != cfg.get(f'val_{part}') for part in ('dataloader', 'evaluator')):
             warn(preflight.check_test(cfg))
-    preflight.check_writable(Path(cfg.work_dir))
-    warn(preflight.check_room(Path(cfg.work_dir), cfg, preflight.check_build(cfg)))
+    folders = preflight.checkpoint_folders(cfg)
+    for folder in folders:
+        preflight.check_writable(folder)
+    warn(preflight.check_room(folders[-1], cfg, preflight.check_build(cfg)))
     preflight.check_loaders(cfg)
 
 

@@ -22,7 +22,7 @@ def install(config: Config, skip_bad_images: bool = False) -> None:
     """
     checkpoint.install(config)
     loops.install(config)
-    images.install(config, skip_bad_images)
+    images.install(config, ('train', 'val'), skip_bad_images)
     for name in ('train_dataloader', 'val_dataloader'):
         if loader := config.get(name):
             quiet = loader.pop('disable_subprocess_warning', False)

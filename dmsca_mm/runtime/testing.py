@@ -66,7 +66,7 @@ def test(config: str, checkpoint: str, work_dir: str | None = None, out: str | N
             raise UsageError('--out needs a metric in test_evaluator, such as IoUMetric, which writes the label maps')
         writers[0].update(output_dir=out, keep_results=True)
     from .transforms import images
-    images.install(cfg, skip=False)
+    images.install(cfg, ('test',))
     logger.write_in_one_process()
     sources.forget_pretrained(cfg.model)  # the checkpoint replaces these weights: do not download them
     with readable_errors(cfg):

@@ -64,6 +64,6 @@ def test_weights_trained_with_another_range_of_the_gates_are_refused(untrained, 
     name, weights = untrained('detector')
     stored = "model = dict(backbone=dict(plugins=[dict(cfg=dict(type='DMSCA', init='paper'))]))"
     torch.save(dict(torch.load(weights), meta=dict(cfg=stored)), tmp_path / 'paper.pth')
-    with pytest.raises(UsageError, match="of init='paper', and the config has init='identity'"):
+    with pytest.raises(UsageError, match="of init='paper', and the config has DMSCA of init='identity'"):
         open_model(name, str(tmp_path / 'paper.pth'))
     open_model(name, str(tmp_path / 'paper.pth'), plugin='dmsca_paper')

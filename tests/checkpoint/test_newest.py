@@ -31,6 +31,10 @@ def test_pointer_comes_before_time_and_may_name_a_folder_that_moved(tmp_path):
         save(tmp_path / f'epoch_{epoch}.pth', epoch)
     (tmp_path / 'last_checkpoint').write_text('elsewhere/epoch_2.pth')
     assert newest(tmp_path)[0] == str(tmp_path / 'epoch_2.pth')
+    (tmp_path / 'original').mkdir()
+    save(tmp_path / 'original/epoch_2.pth', 2)
+    (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'original/epoch_2.pth'))
+    assert newest(tmp_path)[0] == str(tmp_path / 'epoch_2.pth'), 'a copy of a folder that is still in use'
     (tmp_path / 'last_checkpoint').write_text('')
     assert newest(tmp_path)[0] == str(tmp_path / 'epoch_1.pth')
 

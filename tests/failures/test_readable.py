@@ -22,6 +22,12 @@ class Dies:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
+def test_an_error_in_a_data_worker_is_no_death():
+    """Its message names the files of the traceback, here one in an environment called rapids."""
+    with pytest.raises(RuntimeError, match='rapids'), readable_errors():
+        raise RuntimeError('Caught RuntimeError in DataLoader worker process 0.\n  File "/envs/rapids/collate.py"')
+
+
 def test_data_worker_that_dies_is_reported_with_its_signal():
     with pytest.raises(ProcessError, match=r'a data worker ended \(DataLoader worker \(pid.*killed by signal: '
                                            r'Killed\s*\).*num_workers.*--resume'), readable_errors():

@@ -2,6 +2,7 @@
 import pytest
 from mmengine.registry import DefaultScope
 
+from dmsca_mm.compat import requirements
 from dmsca_mm.errors import UsageError
 from dmsca_mm.preflight.build import check_build
 from dmsca_mm.runtime.config import load_config
@@ -18,6 +19,12 @@ def test_good_config_builds_and_stays_as_it_is(config):
     before = config.to_dict()
     assert sum(value.numel() for value in check_build(config).parameters()) > 1e6
     assert config.to_dict() == before
+
+
+def test_layers_of_a_part_from_another_library_are_those_of_that_library(config):
+    requirements.require('mmpretrain')
+    config.model.backbone = dict(type='mmpretrain.ConvNeXt', arch='atto', norm_cfg=dict(type='LN2d', eps=1e-6))
+    check_build(config)
 
 
 def test_priority_of_a_hook_and_an_evaluator_of_several_metrics_are_the_runner_s(config):

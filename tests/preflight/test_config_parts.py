@@ -1,7 +1,7 @@
 """The parts of a config are found wherever it has them."""
 from mmengine.config import Config
 
-from dmsca_mm.preflight.config_parts import datasets, heads, metrics, name_of, stands_for
+from dmsca_mm.preflight.config_parts import datasets, heads, is_remote, metrics, name_of, stands_for
 
 
 def test_heads_are_found_alone_in_lists_and_inside_others():
@@ -17,6 +17,14 @@ def test_data_sets_are_found_inside_their_wrappers():
     loader = dict(batch_size=2, dataset=dict(type='RepeatDataset', dataset=dict(type='ConcatDataset', datasets=inner)))
     assert list(datasets(loader)) == inner
     assert list(datasets(None)) == []
+
+
+def test_a_data_set_is_remote_if_a_part_of_it_is():
+    for dataset in (dict(data_root='s3://bucket/'), dict(data_prefix=dict(img='s3://bucket/train/')),
+                    dict(data_prefix='s3://bucket'), dict(ann_file='https://host/a.json'),
+                    dict(backend_args=dict(backend='petrel'))):
+        assert is_remote(dataset)
+    assert not is_remote(dict(data_root='data/', ann_file='a.json', data_prefix=dict(img='images', seg=None)))
 
 
 def test_metrics_are_found_alone_in_lists_and_in_an_evaluator():

@@ -2,6 +2,7 @@
 import numpy as np
 import own_data
 import pytest
+from mmcv.transforms import LoadAnnotations
 from PIL import Image
 
 from dmsca_mm.errors import UsageError
@@ -65,6 +66,10 @@ def test_maps_without_a_label_are_counted(check, tmp_path):
 def test_nothing_is_read_where_the_pipeline_reads_nothing(check, tmp_path):
     make(tmp_path, 1, channels=3)
     assert check(pipeline=[dict(type='LoadImageFromFile')]) == []
+
+    class Own(LoadAnnotations):
+        pass
+    assert check(pipeline=[dict(type='LoadImageFromFile'), dict(type=Own)]) == [], 'it may need what other steps add'
 
 
 def test_each_label_is_returned_with_the_first_file_that_holds_it(check, tmp_path):

@@ -47,6 +47,15 @@ def test_loaders_of_detection_read_no_annotations(config):
     assert config.to_dict() == before.to_dict()
 
 
+def test_images_chosen_by_their_position_are_those_of_the_file(config, digits):
+    for split in ('train', 'val', 'test'):
+        config[f'{split}_dataloader'].dataset.update(data_root=f'{digits}/', metainfo=dict(classes=('3',)),
+                                                     filter_cfg=None, indices=[0, 2])
+    for split in ('val', 'test'):
+        config[f'{split}_evaluator'].ann_file = f'{digits}/annotations/instances_validation.json'
+    check_loaders(config)
+
+
 @pytest.mark.parametrize('change', [dict(batch_size=0), dict(sampler=dict(type='DefaultSampler', shufle=True)),
                                     dict(num_workers=-1)])
 def test_argument_that_torch_refuses_is_named(change, config):

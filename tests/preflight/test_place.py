@@ -5,6 +5,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -13,16 +14,23 @@ from mmengine.config import Config
 
 from dmsca_mm.errors import UsageError
 from dmsca_mm.preflight import place
-from dmsca_mm.preflight.place import check_work_directory, check_writable
+from dmsca_mm.preflight.place import check_checkpoint_folder, check_writable, checkpoint_folders
 
 
 def test_work_directory_with_checkpoints_is_not_overwritten_silently(tmp_path):
-    check_work_directory(tmp_path / 'new', resume=False, overwrite=False)
+    check_checkpoint_folder(tmp_path / 'new', resume=False, overwrite=False)
     (tmp_path / 'epoch_1.pth').touch()
     with pytest.raises(UsageError, match=r'epoch_1\.pth.*--resume.*--work-dir.*--overwrite'):
-        check_work_directory(tmp_path, resume=False, overwrite=False)
-    check_work_directory(tmp_path, resume=True, overwrite=False)
-    check_work_directory(tmp_path, resume=False, overwrite=True)
+        check_checkpoint_folder(tmp_path, resume=False, overwrite=False)
+    check_checkpoint_folder(tmp_path, resume=True, overwrite=False)
+    check_checkpoint_folder(tmp_path, resume=False, overwrite=True)
+
+
+def test_checkpoints_beyond_the_work_directory_are_not_overwritten_either(tmp_path):
+    config = Config(dict(work_dir='work_dirs/run', default_hooks=dict(checkpoint=dict(out_dir=str(tmp_path)))))
+    assert checkpoint_folders(config) == [Path('work_dirs/run'), tmp_path / 'run']
+    config.default_hooks.checkpoint.out_dir = 's3://bucket'
+    assert checkpoint_folders(config) == [Path('work_dirs/run')]
 
 
 @pytest.mark.parametrize(('free', 'kept', 'expected'), [
@@ -54,7 +62,7 @@ def test_folder_that_cannot_be_made_is_named_and_nothing_made(name, tmp_path):
 def test_folder_of_another_user(tmp_path, monkeypatch):
     monkeypatch.setattr(os, 'access', lambda path, mode: path != tmp_path)
     with pytest.raises(UsageError, match=rf'{tmp_path}/work cannot be written: {tmp_path} is read-only or belongs to'):
-        check_work_directory(tmp_path / 'work', resume=False, overwrite=False)
+        check_checkpoint_folder(tmp_path / 'work', resume=False, overwrite=False)
     check_writable(tmp_path.parent / 'other')
 
 

@@ -58,6 +58,14 @@ def test_learning_rate_for_another_batch_is_a_hint(processes, size, enabled, exp
     assert all('--auto-scale-lr' in line for line in found)
 
 
+def test_accumulated_batches_count_as_one_step():
+    config = Config(dict(auto_scale_lr=dict(base_batch_size=16), train_dataloader=dict(batch_size=4),
+                         optim_wrapper=dict(accumulative_counts=4)))
+    assert advice(config, 1) == []
+    line, = advice(config, 2)
+    assert 'this run has 32 (2 process(es) of 4 and 4 batches): set optim_wrapper.optimizer.lr yourself' in line
+
+
 def test_benchmark_beside_deterministic_is_a_hint():
     found = advice(Config(dict(randomness=dict(deterministic=True), env_cfg=dict(cudnn_benchmark=True))), 1)
     assert len(found) == 1

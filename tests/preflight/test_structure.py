@@ -83,7 +83,7 @@ def test_wrong_entry_of_a_list_is_named_by_its_number(config):
 
 
 @pytest.mark.parametrize(('path', 'value'), [
-    ('train_cfg.val_interval', 57300.0), ('model.backbone.pretrained', True),
+    ('train_cfg.val_interval', 57300.0), ('train_cfg.max_epochs', 1e2), ('model.backbone.pretrained', True),
     ('model.backbone.init_cfg', dict(checkpoint='https://host/pvt.pth'))])
 def test_values_of_published_configs_pass(path, value):
     config = Config(dict(model=dict(backbone=dict(type='ResNet', depth=50)), train_cfg=dict(max_epochs=1)))

@@ -4,6 +4,7 @@ import re
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.model import BaseModule
 from mmengine.registry import MODELS
 
 from dmsca_mm import dmsca
@@ -141,14 +142,29 @@ def test_checkpoint_to_start_from_is_compared_too(saved):
 
 
 def test_comparing_leaves_the_config_as_it_is(saved):
-    """mmdet's Bottleneck pops an entry from the config of its deformable convolution."""
+    """mmdet's Bottleneck pops an entry from the config of its deformable convolution, whose offsets no weights have."""
     deformable = dict(dcn=dict(type='DCNv2', deform_groups=1, fallback_on_stride=True),
                       stage_with_dcn=(False, True, True, True))
     config = thin_model(50, saved(depth=50), **deformable)
     before = config.to_dict()
-    with pytest.raises(UsageError, match='of another backbone'):
-        weights.check_weights(config)
+    weights.check_weights(config)
     assert config.to_dict() == before
+
+
+def test_weights_in_the_home_folder_are_found(saved, tmp_path, monkeypatch):
+    monkeypatch.setenv('HOME', str(tmp_path))
+    saved(depth=18)
+    weights.check_weights(thin_model(18, '~/weights.pth'))
+
+
+def test_a_backbone_that_is_no_resnet_is_left_to_the_loader(tmp_path):
+    """Its constructor may need the values of its tensors, so that it cannot be built without them."""
+    class Own(BaseModule):
+        def __init__(self, init_cfg=None):
+            super().__init__(init_cfg)
+            self.width = torch.linspace(0, 1, 4).tolist()
+    torch.save(dict(state_dict={}), tmp_path / 'own.pth')
+    weights.check_weights(Config(dict(model=dict(backbone=dict(type=Own)), load_from=str(tmp_path / 'own.pth'))))
 
 
 def trained(tmp_path, weights_of, config):
@@ -165,9 +181,25 @@ PAPER = dict(dmsca, cfg=dict(type='DMSCA', init='paper'))
 def test_weights_trained_with_another_range_of_the_gates_are_refused(saved, tmp_path):
     of_paper = Config(dict(dmsca=dmsca, model=dict(backbone=dict(type='ResNet', plugins=[PAPER])))).pretty_text
     path = trained(tmp_path, saved(depth=18, plugins=[PAPER]), of_paper)
-    with pytest.raises(UsageError, match="with DMSCA of init='paper', and the config has init='identity'"):
+    with pytest.raises(UsageError, match="with DMSCA of init='paper', and the config has DMSCA of init='identity'"):
         weights.check_weights(thin_model(18, path, plugins=[dmsca]))
     weights.check_weights(thin_model(18, path, plugins=[PAPER]))
+
+
+ABLATED = dict(dmsca, cfg=dict(type='DMSCAWithout', without='dii'))
+
+
+@pytest.mark.parametrize(('stored', 'wanted', 'words'), [
+    (dmsca, ABLATED, "with DMSCA of init='identity', and the config has DMSCA without dii of"),
+    (ABLATED, dmsca, "with DMSCA without dii of init='identity', and the config has DMSCA of"),
+    (PAPER, ABLATED, "with DMSCA of init='paper', and the config has DMSCA without dii of")])
+def test_weights_trained_with_other_parts_are_refused(stored, wanted, words, saved, tmp_path):
+    """The tensors have the same names and shapes, and those of the ablated part would no longer be zero."""
+    of_stored = Config(dict(model=dict(backbone=dict(type='ResNet', plugins=[stored])))).pretty_text
+    path = trained(tmp_path, saved(depth=18, plugins=[stored]), of_stored)
+    with pytest.raises(UsageError, match=words):
+        weights.check_weights(thin_model(18, path, plugins=[wanted]))
+    weights.check_weights(thin_model(18, path, plugins=[stored]))
 
 
 @pytest.mark.parametrize('config', ['', 'model: {backbone: yaml}', 'model = \0',

@@ -1,6 +1,7 @@
 """The command line of the tools matches that of mmdet and mmseg."""
 import pytest
 
+from dmsca_mm.errors import is_first_process
 from dmsca_mm.plugins import PLUGINS
 from dmsca_mm.runtime import cli
 
@@ -24,6 +25,16 @@ def test_options_become_typed_values(monkeypatch):
 @pytest.mark.parametrize('spelling', ['--local-rank', '--local_rank'])
 def test_local_rank_of_old_launchers_is_taken(monkeypatch, spelling):
     assert 'local_rank' not in parse(monkeypatch, 'x.py', spelling, '1')
+
+
+@pytest.mark.parametrize(('launcher', 'speaks'), [('slurm', False), ('none', True)])
+def test_only_the_first_process_of_a_slurm_job_speaks(launcher, speaks, monkeypatch):
+    """A tool without a launcher is alone, even on a node of a Slurm job."""
+    monkeypatch.setenv('RANK', '0')  # so that it is restored
+    monkeypatch.delenv('RANK')
+    monkeypatch.setenv('SLURM_PROCID', '3')
+    parse(monkeypatch, 'x.py', '--launcher', launcher)
+    assert is_first_process() == speaks
 
 
 @pytest.mark.parametrize('words', [['x.py', '--cfg-options', 'a'], ['x.py', '--cfg-options', '=3'],

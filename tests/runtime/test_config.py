@@ -49,6 +49,11 @@ def test_library_that_is_not_there_is_named_and_not_installed(monkeypatch):
         load_config('mmaction::recognition/tsn/tsn_r50.py')
 
 
+def test_library_that_only_a_comment_names_is_not_required(tmp_path):
+    (tmp_path / 'config.py').write_text('# as in mmaction::tsn.py\nmodel = dict(backbone=dict(type="A"))\n')
+    assert load_config(str(tmp_path / 'config.py')).model.backbone.type == 'A'
+
+
 def test_backbone_without_plugins_gets_no_such_key():
     config = load_config('mmdet::hrnet/faster-rcnn_hrnetv2p-w18-1x_coco.py')
     assert 'plugins' not in config.model.backbone

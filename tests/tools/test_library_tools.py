@@ -50,6 +50,20 @@ def test_librarys_own_tools_train_test_and_resume(library, own_tool, repository,
         f'train_cfg.max_{"epochs" if library == "mmdet" else "iters"} was 2 and is 3']
 
 
+@pytest.mark.parametrize(('library', 'inferencer'), [('mmdet', 'DetInferencer'), ('mmseg', 'MMSegInferencer')])
+def test_librarys_inferencer_takes_what_a_training_here_leaves_behind(library, inferencer, own_tool, repository, digits,
+                                                                      tmp_path):
+    work = tmp_path / 'work'
+    trained = own_tool(library, repository / 'tools/train.py', '--work-dir', work)
+    assert trained.returncode == 0, trained.stderr
+    image = next((digits / 'images/validation').iterdir())
+    script = (f'from {library}.apis import {inferencer}\n'
+              f'model = {inferencer}({str(next(work.glob("*.py")))!r}, {str(work / RUNS[library][1])!r}, device="cpu")\n'
+              f'print(sorted(model({str(image)!r})))')
+    found = subprocess.run([sys.executable, '-c', script], cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert "'predictions'" in found.stdout, found.stderr
+
+
 @pytest.mark.skipif(forks.installed('onedl-mmengine'), reason='that of the forks executes it: docs/installation.md')
 @pytest.mark.parametrize('library', list(RUNS))
 def test_librarys_own_tool_refuses_a_hostile_checkpoint(library, own_tool, tmp_path):

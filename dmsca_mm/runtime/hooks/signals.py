@@ -11,7 +11,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from mmengine.device import get_device
-from mmengine.hooks import Hook
+from mmengine.hooks import EMAHook, Hook
 from mmengine.optim import OptimWrapperDict
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
@@ -37,6 +37,7 @@ class SaveOnSignal(Hook):
         self.received = 0
         self.at = 0.0
         self.before: dict[int, Any] = {}
+        self.validated = -1
 
     def before_train(self, runner: Runner) -> None:
         """Install the signal handlers."""
@@ -69,9 +70,18 @@ class SaveOnSignal(Hook):
                 dist.barrier()  # otherwise a process that exits early makes the launcher end the one that saves
             raise self._stopped(runner, runner.iter + 1)
 
+    def before_val_epoch(self, runner: Runner) -> None:
+        """Note that no batch has been validated."""
+        self.validated = -1
+
     def after_val_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         """Stop if this process received a signal, without synchronizing: ranks may have different numbers of images."""
+        repeated = batch_idx <= self.validated  # mmpretrain's EMAHook can validate the averages, then the weights
+        self.validated = max(self.validated, batch_idx)
         if self.received and runner.train_loop.iter > 0:
+            for hook in runner.hooks:
+                if isinstance(hook, EMAHook) and getattr(hook, 'evaluate_on_ema', True) and not repeated:
+                    hook._swap_ema_parameters()  # a validation has put the averages into the model
             self._save(runner, dict(epoch=runner.epoch, iter=runner.iter))
             raise self._stopped(runner, runner.iter)
 

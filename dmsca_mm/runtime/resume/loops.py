@@ -30,6 +30,7 @@ class SameEpochLoop(EpochBasedTrainLoop):
 
     def __init__(self, runner: Runner, dataloader: DataLoader | dict[str, Any], **options: Any) -> None:
         super().__init__(runner, _repeatable(runner, dataloader), **options)
+        _show_batch_size(self.dataloader)
         self._done = self._done_of_epoch()
 
     def _done_of_epoch(self) -> int:
@@ -70,6 +71,7 @@ class SameIterLoop(IterBasedTrainLoop):
     def __init__(self, runner: Runner, dataloader: DataLoader | dict[str, Any], **options: Any) -> None:
         done = _resumed(runner)[0].get('iter', 0)
         super().__init__(runner, _repeatable(runner, dataloader, endless=True, done=done), **options)
+        _show_batch_size(self.dataloader)
         if isinstance(self.dataloader.batch_sampler, Batches):
             self.dataloader_iterator = _Left(self.dataloader_iterator, done)
 
@@ -124,6 +126,12 @@ def _repeatable(runner: Runner, loader: DataLoader | dict[str, Any], **options: 
         options['drop_last'] = loader.pop('drop_last', False)
     loader['batch_sampler'] = dict(type=Batches, inner=inner, seed=runner.seed, **options)
     return loader
+
+
+def _show_batch_size(loader: DataLoader) -> None:
+    """Set ``batch_size``, which torch sets to None for a loader with a batch sampler, and mmpretrain's hooks read."""
+    if isinstance(loader.batch_sampler, Batches):
+        object.__setattr__(loader, 'batch_size', loader.batch_sampler.batch_size)  # torch refuses
 
 
 def _resumed(runner: Runner) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -62,7 +62,7 @@ def compare_training(old: dict[str, Any], new: dict[str, Any], meta: dict[str, A
         yield 'the checkpoint is from another tool: from here batches and random numbers follow other rules'
     for path, meaning in MEANINGS.items():
         for found in differences(_at(old, path), _at(new, path), path):
-            if not found.path.endswith('.skipped'):  # where --skip-bad-images writes
+            if not found.path.endswith(('.skipped', '.check_label_map')):  # which LoadWholeImage adds
                 _refuse(found, meta)
                 yield f'{found}: {meaning}'
 

@@ -15,7 +15,7 @@ from PIL import Image, UnidentifiedImageError
 
 from ...config_tree import REGISTRY, add_import, walk
 from ...errors import ImageError
-from ...preflight.config_parts import stands_for
+from ...preflight.config_parts import name_of, stands_for
 
 SKIPPED = 'skipped_images.txt'
 """File in the work directory that lists the skipped images with the reason, one per line."""
@@ -30,28 +30,33 @@ class LoadWholeImage(LoadImageFromFile):
     Args:
         skipped: file to which the name of a bad image is appended; the data set then loads another image instead. With
             None a bad image is an error.
-        options: those of LoadImageFromFile.
+        check_label_map: refuse a label map that is broken or of another size than the image. For pipelines that load
+            it with the library's LoadAnnotations.
+        options: those of LoadImageFromFile; with ``ignore_empty=True`` the data set loads another image without a
+            record, too.
     """
 
-    def __init__(self, skipped: str | None = None, **options: Any) -> None:
+    def __init__(self, skipped: str | None = None, check_label_map: bool = False, **options: Any) -> None:
         super().__init__(**options)
         self.skipped = skipped
+        self.check_label_map = check_label_map
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any] | None:
-        """Load ``results['img_path']``, and check its label map if it has one.
+        """Load ``results['img_path']``, and check its label map.
 
         Raises:
             ImageError: missing, truncated, not an image, under 2 pixels wide or high, or its label map differs in size.
         """
         try:
             image = self._decoded(results['img_path'])
-            if results.get('seg_map_path'):
+            if self.check_label_map and results.get('seg_map_path'):
                 self._check_label_map(results['seg_map_path'], image.shape[:2])
         except ImageError as error:
-            if self.skipped is None:
+            if self.skipped is None and not self.ignore_empty:
                 raise
-            with Path(self.skipped).open('a') as file:
-                file.write(f'{error}\n')
+            if self.skipped is not None:
+                with Path(self.skipped).open('a') as file:
+                    file.write(f'{error}\n')
             return None
         results['img'] = image.astype('float32') if self.to_float32 else image
         results['img_shape'] = results['ori_shape'] = image.shape[:2]
@@ -100,7 +105,7 @@ def is_cut_short(content: bytes) -> bool:
     """
     if content.startswith(b'\xff\xd8'):
         return not _has_jpeg_end(content)
-    return content.startswith(b'\x89PNG') and b'IEND' not in content[-64:]
+    return content.startswith(b'\x89PNG') and b'IEND' not in content
 
 
 def _has_jpeg_end(content: bytes) -> bool:
@@ -119,16 +124,20 @@ def _has_jpeg_end(content: bytes) -> bool:
     return False
 
 
-def install(config: Config, skip: bool) -> None:
+def install(config: Config, splits: tuple[str, ...], skip: bool = False) -> None:
     """Make a run load images with :class:`LoadWholeImage`.
 
     Args:
-        config: changed in place, with ``work_dir``: every LoadImageFromFile of its data loaders.
+        config: changed in place, with ``work_dir``: every LoadImageFromFile of the data loaders.
+        splits: of these data loaders: ``'train'``, ``'val'``, ``'test'``. The config that a training stores keeps
+            its ``test_dataloader``, in which the libraries' inferencers look for LoadImageFromFile by name.
         skip: whether training skips bad images; validation and testing never do.
     """
-    for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
-        options = dict(skipped=str(Path(config.work_dir) / SKIPPED)) if skip and loader.startswith('train') else {}
-        replace_loaders(config.get(loader), options)
+    for split in splits:
+        options = dict(skipped=str(Path(config.work_dir) / SKIPPED)) if skip and split == 'train' else {}
+        replace_loaders(config.get(f'{split}_dataloader'), options)
+        if split == 'train':
+            replace_loaders([hook.get('switch_pipeline') for hook in config.get('custom_hooks') or ()], options)
     add_import(config, REGISTRY)
 
 
@@ -139,7 +148,10 @@ def replace_loaders(node: Any, options: dict[str, Any]) -> None:
         node: any part of a config; changed in place.
         options: arguments to add to those that each LoadImageFromFile has.
     """
-    for _, part in walk(node):
+    parts = [part for _, part in walk(node)]
+    if any(name_of(part) == 'LoadAnnotations' for part in parts):
+        options = dict(options, check_label_map=True)
+    for part in parts:
         if stands_for(part.get('type'), LoadImageFromFile) and 'file_client_args' not in part:
             part.update(type=LoadWholeImage.__name__, **options)
 

@@ -6,6 +6,7 @@ import time
 import noisy
 import pytest
 import torch
+from mmengine.hooks import EMAHook
 from processes import finished, started, wait_for
 
 from dmsca_mm import checkpoint
@@ -78,6 +79,22 @@ def test_signal_in_validation_saves_the_position_after_the_last_iteration(tmp_pa
         hook.after_val_iter(run, 0)
     meta = checkpoint.read(tmp_path / 'interrupted.pth')['meta']
     assert (meta['epoch'], meta['iter']) == (4, 48)
+
+
+def test_signal_in_validation_saves_the_weights_and_not_their_average_that_is_validated(tmp_path):
+    run = noisy.runner(tmp_path)
+    run.train()
+    before = noisy.outcome(tmp_path)
+    average = next(hook for hook in run.hooks if isinstance(hook, EMAHook))
+    hook = next(hook for hook in run.hooks if isinstance(hook, SaveOnSignal))
+    hook.received = signal.SIGTERM
+    for each in (average, hook):
+        each.before_val_epoch(run)
+    with pytest.raises(Stopped):
+        hook.after_val_iter(run, 0)
+    content = checkpoint.read(tmp_path / 'interrupted.pth')
+    for kind in ('state_dict', 'ema_state_dict'):
+        assert all(torch.equal(value, before[f'{kind}/{name}']) for name, value in content[kind].items())
 
 
 def test_stop_waits_until_no_gradient_is_half_accumulated(tmp_path):

@@ -29,6 +29,12 @@ def same(one, other):
     return [name for name in one if not torch.equal(one[name], other[name])]
 
 
+def test_hooks_see_the_batch_size(uninterrupted, tmp_path):
+    loop, _ = uninterrupted
+    assert noisy.runner(tmp_path, loop=loop).build_train_loop(dict(type=loop, **(
+        dict(max_epochs=1) if 'Epoch' in loop else dict(max_iters=1)))).dataloader.batch_size == noisy.BATCH
+
+
 # An epoch has twelve iterations. 5 is in the first epoch, 20 and 25 are in later ones, 45 is in the last.
 @pytest.mark.slow
 @pytest.mark.parametrize(('iteration', 'workers'), [(5, 0), (20, 0), (25, 2), (45, 0)])

@@ -42,6 +42,7 @@ UNUSUAL = {
     'grey': encoded('L'), 'alpha': encoded('RGBA', form='PNG'), '16 bit': encoded('I;16', form='PNG'),
     'palette': encoded('P', form='PNG'), 'CMYK': encoded('CMYK'), 'progressive': encoded(progressive=True),
     'another format than its name': encoded(form='PNG'), 'bytes behind the end': WHOLE + b'\0' * 100,
+    'bytes behind the end of a PNG': encoded(form='PNG') + b'\0' * 100,
     'a video behind the end': WHOLE + b'ftyp\xff\xda' * 10,
 }
 
@@ -97,7 +98,7 @@ def test_missing_image_is_named(tmp_path):
     (encoded('L', (40, 31), 'PNG'), 'has 40×31 pixels, its image 40×30'), (b'text', 'is no image'),
     (b'', 'label map .* is empty'), (encoded('L', form='PNG')[:-20], 'label map .* is cut short')])
 def test_label_map_that_does_not_fit_is_named(content, reason, load, tmp_path):
-    path, loader = load(WHOLE)
+    path, loader = load(WHOLE, check_label_map=True)
     labels = tmp_path / 'labels.png'
     labels.write_bytes(content)
     with pytest.raises(ImageError, match=reason) as caught:
@@ -124,6 +125,11 @@ def pictures(tmp_path):
     return made
 
 
+def test_bad_images_are_replaced_without_a_record_where_the_pipeline_ignores_them(pictures, tmp_path):
+    assert len(list(DataLoader(pictures(ignore_empty=True), collate_fn=list))) == 6
+    assert not (tmp_path / images.SKIPPED).exists()
+
+
 def test_error_of_a_data_worker_arrives_as_one_line(pictures):
     with pytest.raises(ImageError) as caught:
         list(DataLoader(pictures(), num_workers=1, collate_fn=list))
@@ -147,9 +153,14 @@ def test_install_reaches_every_pipeline_and_skips_in_training_alone():
     config = Config(dict(
         work_dir='work', train_dataloader=dict(dataset=dict(type='Mix', dataset=dict(pipeline=[dict(load)]),
                                                             pipeline=[dict(type='Choice', transforms=[[dict(load)]])])),
-        val_dataloader=dict(dataset=dict(pipeline=[dict(load, to_float32=True)])), test_dataloader=None))
-    images.install(config, skip=True)
+        val_dataloader=dict(dataset=dict(pipeline=[dict(load, to_float32=True), dict(type='LoadAnnotations')])),
+        test_dataloader=dict(dataset=dict(pipeline=[dict(load)])),
+        custom_hooks=[dict(type='PipelineSwitchHook', switch_pipeline=[dict(load)]), dict(type='EMAHook')]))
+    images.install(config, ('train', 'val'), skip=True)
     dataset, skipping = config.train_dataloader.dataset, dict(type='LoadWholeImage', skipped='work/skipped_images.txt')
     assert dataset.dataset.pipeline == [skipping]
     assert dataset.pipeline[0].transforms == [[skipping]]
-    assert config.val_dataloader.dataset.pipeline == [dict(type='LoadWholeImage', to_float32=True)]
+    assert config.custom_hooks[0].switch_pipeline == [skipping]
+    assert config.val_dataloader.dataset.pipeline[0] == dict(
+        type='LoadWholeImage', to_float32=True, check_label_map=True)
+    assert config.test_dataloader.dataset.pipeline == [load], 'the libraries\' inferencers look for it by name'
