@@ -57,10 +57,11 @@ def test_librarys_inferencer_takes_what_a_training_here_leaves_behind(library, i
     trained = own_tool(library, repository / 'tools/train.py', '--work-dir', work)
     assert trained.returncode == 0, trained.stderr
     image = next((digits / 'images/validation').iterdir())
-    script = (f'from {library}.apis import {inferencer}\n'
-              f'model = {inferencer}({str(next(work.glob("*.py")))!r}, {str(work / RUNS[library][1])!r}, device="cpu")\n'
-              f'print(sorted(model({str(image)!r})))')
-    found = subprocess.run([sys.executable, '-c', script], cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    script = (f'import sys; from {library}.apis import {inferencer}\n'
+              f'print(sorted({inferencer}(*sys.argv[1:3], device="cpu")(sys.argv[3])))')
+    words = [next(work.glob('*.py')), work / RUNS[library][1], image]
+    found = subprocess.run([sys.executable, '-c', script, *words], cwd=tmp_path, capture_output=True, text=True,
+                           timeout=300)
     assert "'predictions'" in found.stdout, found.stderr
 
 
