@@ -11,7 +11,7 @@ from importlib.util import find_spec
 import torch
 
 from .attention.dmsca.cpu import compile_kernels, library
-from .attention.dmsca.triton.availability import no_triton, old_card
+from .attention.dmsca.triton.availability import no_triton, old_card, triton_version
 from .compat import requirements
 from .version import __version__
 
@@ -174,10 +174,11 @@ def _triton() -> Finding:
     if not torch.cuda.is_available():
         return Finding('Triton', 'not needed without a GPU')
     if fault := no_triton():
-        return Finding('Triton', 'not usable', fault, 'pip install --upgrade triton')
+        command = 'pip install --upgrade torch' if triton_version() else 'pip install triton'  # torch pins its version
+        return Finding('Triton', 'not usable', fault, command)
     if reason := old_card(torch.device('cuda')):
         return Finding('Triton', f'not used, {reason}')
-    return Finding('Triton', version('triton'))
+    return Finding('Triton', triton_version())
 
 
 def _optional(package: str) -> Finding:

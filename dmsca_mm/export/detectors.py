@@ -17,6 +17,8 @@ from .layers import Prepare
 
 NONE = -1.0
 """Score that marks a missing box, below all other scores."""
+NEUTRAL = dict(class_agnostic=False, score_threshold=0, max_num=-1, offset=0)
+"""Settings of mmcv's nms that have no effect with these values and cannot be exported with others."""
 
 
 class Boxes(NamedTuple):
@@ -73,6 +75,7 @@ class TwoStage(nn.Module):
                              'StandardRoIHead without masks, have been tried')
         if type(head.bbox_head)._predict_by_feat_single is not BBoxHead._predict_by_feat_single:
             raise UsageError(f'{type(head.bbox_head).__name__} cannot be exported: it has a post-processing of its own')
+        _check_loss(head.bbox_head)
         _check_suppression(model.test_cfg.rcnn)
         layer = head.bbox_roi_extractor.roi_layers[0]
         if (layer.pool_mode, layer.aligned) != ('avg', True):
@@ -121,14 +124,27 @@ def _check_head(head: nn.Module, base: type) -> None:
     if head.test_cfg.get('nms_pre', -1) <= 0:
         raise UsageError(f'test_cfg.nms_pre={head.test_cfg.get("nms_pre", -1)} of {type(head).__name__} cannot be '
                          'exported: give the number of candidates of a level, such as 1000')
+    _check_loss(head)
     _check_suppression(head.test_cfg)
+
+
+def _check_loss(head: nn.Module) -> None:
+    if getattr(head.loss_cls, 'custom_cls_channels', False):  # mmdet's mark of a loss that computes the scores itself
+        raise UsageError(f'loss_cls={type(head.loss_cls).__name__} of {type(head).__name__} cannot be exported: it '
+                         'computes scores of its own; a model trained with CrossEntropyLoss or FocalLoss can be')
 
 
 def _check_suppression(config: Any) -> None:
     if config.max_per_img <= 0:
         raise UsageError(f'max_per_img={config.max_per_img} cannot be exported: give the most boxes of an image')
-    if config.nms.type != 'nms':
-        raise UsageError(f'nms of type {config.nms.type!r} cannot be exported: ONNX has only type "nms"')
+    nms = config.nms
+    if nms.get('type', 'nms') != 'nms':
+        raise UsageError(f'nms of type {nms.type!r} cannot be exported: ONNX has only type "nms"')
+    for name, value in nms.items():
+        # split_thr saves memory and changes no result.
+        if name not in ('type', 'iou_threshold', 'split_thr') and value != NEUTRAL.get(name):
+            raise UsageError(f'nms.{name}={value!r} in test_cfg cannot be exported, only iou_threshold can: '
+                             f'remove {name}')
 
 
 def _dense(head: nn.Module, features: tuple[Tensor, ...], config: Any, size: tuple[int, int], least: float,

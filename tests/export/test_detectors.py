@@ -10,10 +10,14 @@ from dmsca_mm.errors import UsageError
 from dmsca_mm.export.graph import function_of
 from dmsca_mm.runtime.config import load_config
 
+NEUTRAL = {f'model.test_cfg.nms.{name}': value for name, value in dict(
+    class_agnostic=False, score_threshold=0, max_num=-1, offset=0, split_thr=10).items()}
 
-@pytest.mark.parametrize('kind', ['detector', 'one-stage'])
-def test_boxes_scores_and_labels_are_those_of_mmdet(kind, untrained, digits):
-    config, model = open_model(*untrained(kind))
+
+@pytest.mark.parametrize(('kind', 'options'), [('detector', {}), ('one-stage', {}), ('one-stage', NEUTRAL)],
+                         ids=['detector', 'one-stage', 'neutral settings'])
+def test_boxes_scores_and_labels_are_those_of_mmdet(kind, options, untrained, digits):
+    config, model = open_model(*untrained(kind), options)
     batch = Images(config).batch(sorted((digits / 'images/validation').glob('*'))[:3])
     data = model.data_preprocessor(copy.deepcopy(batch), False)
     with torch.no_grad():
@@ -44,6 +48,16 @@ def test_where_nothing_is_found_no_row_is_a_box(untrained):
     ('detector', {'model.test_cfg.rpn.nms.type': 'soft_nms'}, "nms of type 'soft_nms' cannot be exported"),
     ('detector', {'model.test_cfg.rcnn.nms.type': 'soft_nms'}, "nms of type 'soft_nms' cannot be exported"),
     ('one-stage', {'model.test_cfg.nms.type': 'soft_nms'}, "nms of type 'soft_nms' cannot be exported"),
+    ('one-stage', {'model.test_cfg.nms.class_agnostic': True}, 'nms.class_agnostic=True in test_cfg .*: remove'),
+    ('one-stage', {'model.test_cfg.nms.max_num': 5}, 'nms.max_num=5 in test_cfg cannot be exported'),
+    ('detector', {'model.test_cfg.rpn.nms.score_threshold': 0.1}, 'nms.score_threshold=0.1 in test_cfg cannot'),
+    ('detector', {'model.test_cfg.rcnn.nms.offset': 1}, 'nms.offset=1 in test_cfg cannot be exported'),
+    ('detector', {'model.test_cfg.rcnn.nms.iou_thr': 0.4}, 'nms.iou_thr=0.4 in test_cfg cannot be exported'),
+    ('detector', {'model.roi_head.bbox_head.loss_cls.type': 'SeesawLoss',
+                  'model.roi_head.bbox_head.loss_cls.num_classes': 10},
+     'loss_cls=SeesawLoss of .* cannot be exported'),
+    ('one-stage', {'model.bbox_head.loss_cls.type': 'FocalCustomLoss', 'model.bbox_head.loss_cls.num_classes': 10},
+     'loss_cls=FocalCustomLoss of RetinaHead cannot be exported'),
     ('one-stage', {'model.test_cfg.nms_pre': -1}, 'nms_pre=-1 of RetinaHead cannot be exported'),
     ('detector', {'model.test_cfg.rcnn.max_per_img': -1}, 'max_per_img=-1 cannot be exported'),
     ('detector', {'model.roi_head.bbox_roi_extractor.roi_layer.aligned': False}, 'aligned=False cannot be exported'),
@@ -54,6 +68,12 @@ def test_what_has_no_such_function_is_refused(kind, options, words, untrained):
     config.merge_from_dict(options)
     with pytest.raises(UsageError, match=words):
         function_of(MODELS.build(config.model))
+
+
+def test_nms_without_a_type_is_exported_as_mmcvs_default(untrained):
+    _, model = open_model(*untrained('one-stage'))
+    del model.bbox_head.test_cfg.nms['type']
+    function_of(model)
 
 
 def test_head_with_a_centerness_is_refused():

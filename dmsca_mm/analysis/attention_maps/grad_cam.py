@@ -84,7 +84,13 @@ def score_of_pixels(model: nn.Module, samples: list[Any], classes: Sequence[str]
         classes: class names by label.
     """
     def score(inputs: Tensor) -> Tensor:
-        best, label = model.encode_decode(inputs, [sample.metainfo for sample in samples]).softmax(1).max(1)
+        logits = model.encode_decode(inputs, [sample.metainfo for sample in samples])
+        if logits.shape[1] > 1:
+            best, label = logits.softmax(1).max(1)
+        else:  # of two classes; mmseg predicts the second if its probability exceeds the head's threshold
+            second = logits.sigmoid().squeeze(1)
+            label = (second > model.decode_head.threshold).long()
+            best = torch.where(label == 1, second, 1 - second)
         is_object = label != classes.index('background') if 'background' in classes else torch.ones_like(label).bool()
         return (best[is_object] if is_object.any() else best).sum()[None]
     return score

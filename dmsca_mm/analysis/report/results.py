@@ -25,7 +25,7 @@ class Test:
     Attributes:
         run: folder of the test.
         checkpoint: file name of the tested checkpoint; empty if the log does not name it.
-        metrics: numbers by name.
+        metrics: scalar metrics by name.
     """
 
     run: Path
@@ -39,8 +39,9 @@ def last_test(directory: Path) -> Test | None:
         if path.stem != path.parent.name:
             continue
         try:
-            metrics = {name: float(value) for name, value in json.loads(path.read_text()).items()}
-        except (ValueError, TypeError, AttributeError):  # the test was killed while writing
+            metrics = {name: float(value) for name, value in json.loads(path.read_text()).items()
+                       if isinstance(value, (int, float))}
+        except (ValueError, AttributeError):  # the test was killed while writing
             continue
         named = _TESTED.findall(_log(path.parent))
         return Test(path.parent, Path(named[-1].strip()).name if named else '', metrics)

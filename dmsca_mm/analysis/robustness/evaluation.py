@@ -20,7 +20,7 @@ from .transform import CorruptImage, insert
 
 
 class Evaluation:
-    """A model that is loaded once. Calling it with (corruption, severity) returns all metrics of its evaluator.
+    """A model that is loaded once. Calling it with (corruption, severity) returns the scalar metrics of its evaluator.
 
     Args:
         config: see :func:`config.load_config`.
@@ -60,8 +60,8 @@ class Evaluation:
             cell: corruption and severity of the images; :data:`cells.CLEAN` leaves them unchanged.
 
         Returns:
-            The metrics; None for a metric without a value: mmdet uses -1 for object sizes that do not occur. Empty if
-            a detector finds nothing in any image.
+            The scalar metrics; None for a metric without a value: mmdet uses -1 for object sizes that do not occur.
+            Empty if a detector finds nothing in any image.
 
         Raises:
             UsageError: an image cannot be read or corrupted, the GPU memory is full, or the data set cannot be built.
@@ -89,4 +89,7 @@ class Evaluation:
                 found = self.model.test_step(batch)
             self.evaluator.process(found, batch)
         metrics = self.evaluator.evaluate(len(loader.dataset))
-        return {name: float(value) if math.isfinite(value) and value >= 0 else None for name, value in metrics.items()}
+        # Others are lists or matrices, such as mmpretrain's with one value for each class.
+        scalars = {name: value for name, value in metrics.items()
+                   if isinstance(value, (int, float)) or getattr(value, 'ndim', None) == 0}
+        return {name: float(value) if math.isfinite(value) and value >= 0 else None for name, value in scalars.items()}

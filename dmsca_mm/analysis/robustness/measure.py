@@ -134,10 +134,11 @@ def _metric(clean: Metrics, asked: str | None) -> str:
     """Return the name of the metric to compare.
 
     Raises:
-        UsageError: there are no metrics, or the test gives neither the requested nor a known one.
+        UsageError: there are no scalar metrics, or the test gives neither the requested nor a known one.
     """
     if not clean:
-        raise UsageError('the model finds nothing on the clean images: there is no performance to compare with')
+        raise UsageError('the model finds nothing on the clean images, or no metric is a number: there is no '
+                         'performance to compare with')
     found = [name for name in ([asked] if asked else MAIN_METRICS) if clean.get(name) is not None]
     if not found:
         raise UsageError(f'the test gives no metric {asked or ", ".join(MAIN_METRICS)}: choose --metric among '

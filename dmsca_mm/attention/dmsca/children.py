@@ -15,10 +15,10 @@ FORWARDS = (nn.Conv2d.forward, parts.GlobalContextEncoder.forward, parts.Tempera
 def are_plain(dmsca: nn.Module) -> bool:
     """Return whether all children have their standard forward and no hooks, so that their parameters define Y.
 
-    False if a child has a hook, if a hook is installed for all modules, if a convolution has groups, a stride, a
-    dilation or another padding than in DMSCA, or if a child has another class, such as a layer with a low-rank
-    adapter or simulated quantization. Every forward calls this function, so it walks the three levels of modules
-    itself: ``modules()`` takes several times as long.
+    False if a child has a hook, if a hook is installed for all modules, if a convolution has no bias, or has groups, a
+    stride, a dilation or another padding than in DMSCA, or if a child has another class, such as a layer with a
+    low-rank adapter, simulated quantization or standardized weights. Every forward calls this function, so it walks
+    the three levels of modules itself: ``modules()`` takes several times as long.
     """
     if (hooks._global_forward_hooks or hooks._global_forward_pre_hooks or hooks._global_backward_hooks
             or hooks._global_backward_pre_hooks):
@@ -43,4 +43,6 @@ def _is_plain(module: nn.Module) -> bool:
 def _is_plain_convolution(layer: nn.Conv2d) -> bool:
     height, width = layer.kernel_size
     return (layer.padding_mode == 'zeros' and layer.padding == (height // 2, width // 2) and layer.groups == 1
-            and layer.stride == layer.dilation == (1, 1))
+            and layer.stride == layer.dilation == (1, 1) and type(layer)._conv_forward is nn.Conv2d._conv_forward
+            # None without a bias. A parametrized bias is not in _parameters, and layer.bias would compute it.
+            and layer._parameters.get('bias', layer) is not None)

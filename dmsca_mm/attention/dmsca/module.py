@@ -100,7 +100,8 @@ class DMSCA(nn.Module):
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode=mode, nonlinearity='relu')
-                nn.init.zeros_(module.bias)
+                if module.bias is not None:  # a user may have replaced a child
+                    nn.init.zeros_(module.bias)
         if self.init == 'identity':
             for last in (self.gce.fc2, self.msce.fuse, self.aa.conv):
                 nn.init.zeros_(last.weight)

@@ -19,6 +19,8 @@ class Watch:
     Attributes:
         inputs: for each module name, the first image of its input, (1, C, H, W), detached.
         squares: for each module name, the sum of the squared gradients of its parameters, as computed in this process.
+            They are those of each backward pass, without gradients that earlier steps accumulated; several passes add
+            up their squares.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -34,17 +36,18 @@ class Watch:
 
         Returns:
             for each module that ran: ``temperature``, mean and standard deviation of each of ``MAPS`` over the first
-            image, and ``gradient_norm`` if it had a gradient.
+            image, and ``gradient_norm`` if it had a gradient. A model that was compiled and called before it is
+            watched has only ``gradient_norm``: its graph does not call hooks on modules.
         """
         found = {}
-        for name, inputs in self.inputs.items():
-            module = self.modules[name]
-            explanation = module.explain(inputs)
-            found[f'{name}/temperature'] = explanation.temperature
-            for kind in MAPS:
-                values = getattr(explanation, kind).float()
-                found[f'{name}/{kind}_mean'] = values.mean().item()
-                found[f'{name}/{kind}_spread'] = values.std(correction=0).item()
+        for name, module in self.modules.items():
+            if name in self.inputs:
+                explanation = module.explain(self.inputs[name])
+                found[f'{name}/temperature'] = explanation.temperature
+                for kind in MAPS:
+                    values = getattr(explanation, kind).float()
+                    found[f'{name}/{kind}_mean'] = values.mean().item()
+                    found[f'{name}/{kind}_spread'] = values.std(correction=0).item()
             if name in self.squares:
                 found[f'{name}/gradient_norm'] = self.squares[name].sqrt().item() / loss_scale
         return found
@@ -62,12 +65,12 @@ def watching(model: nn.Module) -> Iterator[Watch]:
         def keep_input(module: nn.Module, inputs: tuple[Tensor, ...], name: str = name) -> None:
             watch.inputs[name] = inputs[0][:1].detach()
 
-        def add_square(parameter: Tensor, name: str = name) -> None:
-            square = parameter.grad.detach().float().square().sum()
+        def add_square(gradient: Tensor, name: str = name) -> None:
+            square = gradient.detach().float().square().sum()
             watch.squares[name] = watch.squares.get(name, torch.zeros_like(square)) + square
         handles.append(module.register_forward_pre_hook(keep_input))
-        handles += [parameter.register_post_accumulate_grad_hook(add_square)
-                    for parameter in module.parameters() if parameter.requires_grad]
+        # Not the accumulated parameter.grad, but this pass's gradient, summed over all uses of the parameter.
+        handles += [parameter.register_hook(add_square) for parameter in module.parameters() if parameter.requires_grad]
     try:
         yield watch
     finally:

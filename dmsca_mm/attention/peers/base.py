@@ -54,3 +54,11 @@ class GatedAttention(nn.Module):
     def gate(self, logits: Tensor) -> Tensor:
         """``s·σ(logits)``; s is 2 with ``init='identity'``, 1 in the papers' form."""
         return self.scale * torch.sigmoid(logits)
+
+
+class GroupNorm(nn.GroupNorm):
+    """Group norm that also takes groups of one value, whose normalized value is 0; PyTorch's raises for them."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalize X, (N, C, ...)."""
+        return torch.group_norm(x, self.num_groups, self.weight, self.bias, self.eps)

@@ -6,7 +6,7 @@ import math
 from torch import Tensor, nn
 
 from .. import checks
-from .base import GatedAttention
+from .base import GatedAttention, GroupNorm
 
 
 class ELA(GatedAttention):
@@ -35,7 +35,7 @@ class ELA(GatedAttention):
         size = checks.odd_int('kernel_size', kernel_size)
         self.conv = nn.Conv1d(self.in_channels, self.in_channels, size, padding=size // 2, groups=self.in_channels,
                               bias=False)
-        self.norm = nn.GroupNorm(math.gcd(self.in_channels, checks.positive_int('groups', groups)), self.in_channels)
+        self.norm = GroupNorm(math.gcd(self.in_channels, checks.positive_int('groups', groups)), self.in_channels)
         self.init_weights()
 
     def forward(self, x: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from .. import checks
-from .base import GatedAttention
+from .base import GatedAttention, GroupNorm
 
 
 class EMA(GatedAttention):
@@ -37,7 +37,7 @@ class EMA(GatedAttention):
         width = self.in_channels // self.groups
         self.conv1 = nn.Conv2d(width, width, 1, bias=False)
         self.conv3 = nn.Conv2d(width, width, 3, padding=1, bias=False)
-        self.norm = nn.GroupNorm(width, width)
+        self.norm = GroupNorm(width, width)
         self.init_weights()
 
     def forward(self, x: Tensor) -> Tensor:

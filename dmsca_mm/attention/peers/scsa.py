@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from .. import checks
-from .base import GatedAttention
+from .base import GatedAttention, GroupNorm
 
 KERNEL_SIZES = 3, 5, 7, 9
 """One for each quarter of the channels."""
@@ -46,8 +46,8 @@ class SCSA(GatedAttention):
         self.heads = math.gcd(c, checks.positive_int('heads', heads))
         self.convs = nn.ModuleList(nn.Conv1d(c // quarters, c // quarters, size, padding=size // 2,
                                              groups=c // quarters, bias=False) for size in KERNEL_SIZES)
-        self.norm_h, self.norm_w = nn.GroupNorm(quarters, c), nn.GroupNorm(quarters, c)
-        self.norm = nn.GroupNorm(1, c)
+        self.norm_h, self.norm_w = GroupNorm(quarters, c), GroupNorm(quarters, c)
+        self.norm = GroupNorm(1, c)
         self.q, self.k, self.v = (nn.Conv2d(c, c, 1, groups=c, bias=False) for _ in range(3))
         self.init_weights()
 

@@ -1,4 +1,6 @@
 """Grad-CAM follows the paper's formula, with a score for each kind of model."""
+from types import SimpleNamespace
+
 import torch
 from net import Net
 
@@ -22,8 +24,9 @@ def test_grad_cam_is_the_papers_formula_through_frozen_layers_too():
 
 
 class Segmenter:
-    def __init__(self, logits):
+    def __init__(self, logits, threshold=None):
         self.logits = logits
+        self.decode_head = SimpleNamespace(threshold=threshold)
 
     def encode_decode(self, inputs, metas):
         return self.logits + inputs.sum()
@@ -38,3 +41,15 @@ def test_pixels_of_the_background_are_left_out_unless_all_are():
         assert torch.equal(score(torch.zeros(1)), logits.softmax(1).max(1).values[0, 0, expected].sum()[None])
     logits[0, 0] = 9.0
     assert grad_cam.score_of_pixels(Segmenter(logits), [], ('background', 'a'))(torch.zeros(1)) > 2.9
+
+
+def test_one_channel_is_explained_like_two_whose_first_logit_is_zero():
+    logits, inputs = torch.tensor([-2.0, -0.5, 0.5, 2.0]).reshape(1, 1, 2, 2), torch.zeros(1, requires_grad=True)
+    two = torch.cat([torch.zeros_like(logits), logits], 1)
+    for classes in (('background', 'a'), ('b', 'a')):
+        found = grad_cam.score_of_pixels(Segmenter(logits, 0.5), [], classes)(inputs)
+        expected = grad_cam.score_of_pixels(Segmenter(two), [], classes)(inputs)
+        torch.testing.assert_close(found, expected)
+    found = grad_cam.score_of_pixels(Segmenter(logits, 0.3), [], ('background', 'a'))(inputs)
+    torch.testing.assert_close(found, logits.flatten()[1:].sigmoid().sum()[None])
+    assert torch.autograd.grad(found, inputs)[0] > 0

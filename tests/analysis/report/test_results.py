@@ -30,6 +30,13 @@ def test_newest_test_that_can_be_read_is_the_last(write_run, write_test, tmp_pat
     assert (found.run.name, found.checkpoint, found.metrics) == ('20260103_000000', 'iter_2.pth', dict(mIoU=2.0))
 
 
+def test_a_metric_that_is_a_list_is_skipped_and_not_its_test(write_test, tmp_path):
+    write_test('20260101_000000', {'accuracy/top1': 80.0})
+    write_test('20260102_000000', {'accuracy/top1': 91.2, 'single-label/recall_classwise': [90.0, 92.0],
+                                   'confusion_matrix/result': [[9, 1], [2, 8]], 'note': 'x', 'empty': None})
+    assert last_test(tmp_path / 'work').metrics == {'accuracy/top1': 91.2}
+
+
 def test_last_table_of_classes_is_found_in_the_log_of_mmseg_and_of_mmdet(write_test):
     run = write_test('1', {}, SEGMENTED.format('11.11') + 'between\n| other | table |\n' + SEGMENTED.format('79.01'))
     assert class_table(run) == [['Class', 'IoU'], ['background', '97.52'], ['0', '79.01']]

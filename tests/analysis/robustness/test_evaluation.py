@@ -59,6 +59,14 @@ def test_size_without_an_object_has_no_value_and_a_broken_image_is_named(untrain
         evaluation(CLEAN)
 
 
+def test_metrics_that_are_lists_or_matrices_are_left_out(untrained, digit_classes):
+    metrics = [dict(type='Accuracy'), dict(type='SingleLabelMetric', average=None), dict(type='ConfusionMatrix')]
+    options = {'test_dataloader.dataset.data_root': f'{digit_classes}/', 'test_evaluator': metrics}
+    found = Evaluation(*untrained('classifier'), options, None, True, 0)(CLEAN)
+    assert list(found) == ['accuracy/top1']
+    assert 0 <= found['accuracy/top1'] <= 100
+
+
 def test_checkpoint_of_another_config_is_refused(untrained):
     with pytest.raises(UsageError, match=r'is not of .*upernet'):
         Evaluation(untrained('segmenter')[0], untrained('detector')[1], None, None, True, 0)

@@ -76,12 +76,14 @@ class Half(nn.Module):
 
 @pytest.mark.parametrize('change', [
     lambda module: parametrize.register_parametrization(module.dff.gate, 'weight', Half()),
+    lambda module: parametrize.register_parametrization(module.gce.fc1, 'bias', Half()),
     lambda module: parametrize.register_parametrization(module.tca, 'log_temperature', Half()),
     lambda module: parametrizations.spectral_norm(module.gce.fc1),
     lambda module: weight_norm(module.gce.fc1).weight_g.data.mul_(2),
     lambda module: prune.l1_unstructured(module.dff.gate, 'weight', 0.5),
     lambda module: prune.remove(prune.l1_unstructured(module.aa.conv, 'weight', 0.5), 'weight'),
-], ids=['parametrized', 'parametrized scalar', 'spectral norm', 'weight norm', 'pruned', 'pruned for good'])
+], ids=['parametrized', 'parametrized bias', 'parametrized scalar', 'spectral norm', 'weight norm', 'pruned',
+        'pruned for good'])
 @pytest.mark.filterwarnings('ignore:.*weight_norm.*:FutureWarning')
 def test_a_weight_that_is_computed_or_masked_is_used_as_such_and_trains(change):
     forms = literal, fast = pair(8, torch.float64)
@@ -93,6 +95,13 @@ def test_a_weight_that_is_computed_or_masked_is_used_as_such_and_trains(change):
         expected = step(literal)
         assert_agree(step(fast), expected, 1e-10)
     assert not torch.allclose(expected[0], plain)
+
+
+@pytest.mark.parametrize('name', ['weight', 'bias'])
+def test_a_parametrized_convolution_keeps_the_fast_form(name):
+    fast = pair(8)[1]
+    parametrize.register_parametrization(fast.gce.fc1, name, Half())
+    assert children.are_plain(fast)
 
 
 @pytest.mark.parametrize('change', [
@@ -123,6 +132,35 @@ def test_a_child_of_another_class_is_called():
     expected = step(literal)
     assert_agree(step(fast), expected, 1e-12)
     assert not torch.allclose(expected[0], plain)
+
+
+class Standardized(nn.Conv2d):
+    """A layer that computes with other weights than its own, without a forward of its own."""
+
+    def _conv_forward(self, x, weight, bias):
+        return super()._conv_forward(x, weight / weight.norm(), bias)
+
+
+def test_a_convolution_that_overrides_only_its_computation_is_called():
+    forms = literal, fast = pair(8, torch.float64)
+    plain = step(fast)[0]
+    for module in forms:
+        module.gce.fc1.__class__ = Standardized
+    expected = step(literal)
+    assert_agree(step(fast), expected, 1e-12)
+    assert not torch.allclose(expected[0], plain)
+
+
+@pytest.mark.parametrize('name', [name for name in CHILDREN if '.' in name])
+def test_a_convolution_without_a_bias_is_one_whose_bias_is_zero(name):
+    _, fast = pair(8, torch.float64)
+    x = torch.randn(2, 8, 5, 4, dtype=torch.float64)
+    nn.init.zeros_(fast.get_submodule(name).bias)
+    expected = fast(x)
+    fast.get_submodule(name).bias = None
+    torch.testing.assert_close(fast(x), expected, rtol=1e-12, atol=1e-12)
+    fast.init_weights()
+    assert torch.equal(fast(x), x)
 
 
 def test_a_forward_that_is_set_on_a_child_is_called():

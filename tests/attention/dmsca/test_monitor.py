@@ -2,6 +2,7 @@
 import pytest
 import torch
 from torch import nn
+from torch.utils.checkpoint import checkpoint
 
 from dmsca_mm.attention import DMSCA
 from dmsca_mm.attention.dmsca.monitor import MAPS, watching
@@ -11,6 +12,10 @@ from dmsca_mm.attention.dmsca.monitor import MAPS, watching
 def model():
     torch.manual_seed(0)
     return nn.Sequential(nn.Conv2d(3, 8, 3), DMSCA(8, init='paper'), nn.Conv2d(8, 8, 3), DMSCA(8, init='paper'))
+
+
+def norm_of_gradient(module):
+    return torch.cat([parameter.grad.flatten() for parameter in module.parameters()]).norm().item()
 
 
 def test_statistics_are_those_of_the_maps_and_gradients(model):
@@ -26,8 +31,7 @@ def test_statistics_are_those_of_the_maps_and_gradients(model):
         assert found[f'1/{kind}_mean'] == pytest.approx(values.mean().item())
         assert found[f'1/{kind}_spread'] == pytest.approx(values.std(correction=0).item())
     assert found['1/temperature'] == pytest.approx(1.0)
-    norm = torch.cat([parameter.grad.flatten() for parameter in model[1].parameters()]).norm().item()
-    assert found['1/gradient_norm'] == pytest.approx(norm)
+    assert found['1/gradient_norm'] == pytest.approx(norm_of_gradient(model[1]))
 
 
 def test_watching_changes_no_gradient_and_leaves_no_hook(model):
@@ -39,8 +43,41 @@ def test_watching_changes_no_gradient_and_leaves_no_hook(model):
         model(images).square().mean().backward()
     assert all(torch.equal(parameter.grad, one) for parameter, one in zip(model.parameters(), plain, strict=True))
     watch.inputs.clear()
+    watch.squares.clear()
     model(images).sum().backward()
     assert watch.statistics() == {}
+
+
+@pytest.mark.parametrize('run', [
+    lambda model, images: model(images),
+    lambda model, images: checkpoint(model, images.requires_grad_(), use_reentrant=True),
+    lambda model, images: checkpoint(model, images.requires_grad_(), use_reentrant=False)],
+    ids=['plain', 'reentrant checkpoint', 'checkpoint'])
+def test_gradient_norm_is_that_of_the_watched_step_also_if_gradients_accumulate(model, run):
+    images, found = torch.randn(2, 3, 9, 9), []
+    for _ in range(3):
+        with watching(model) as watch:
+            run(model, images).square().mean().backward()
+        found.append(watch.statistics()['1/gradient_norm'])
+    assert found == pytest.approx([norm_of_gradient(model[1]) / 3] * 3)
+
+
+def test_gradients_of_a_module_that_runs_twice_are_added_before_they_are_squared(model):
+    with watching(model) as watch:
+        sum(model(torch.randn(2, 3, 9, 9)).square().mean() for _ in range(2)).backward()
+    assert watch.statistics()['1/gradient_norm'] == pytest.approx(norm_of_gradient(model[1]))
+
+
+def test_a_model_compiled_before_has_only_its_gradient_norm(model):
+    images = torch.randn(2, 3, 9, 9)
+    torch._dynamo.reset()
+    compiled = torch.compile(model, backend='aot_eager')
+    compiled(images)
+    with watching(model) as watch:
+        compiled(images).square().mean().backward()
+    found = watch.statistics()
+    assert list(found) == ['1/gradient_norm', '3/gradient_norm']
+    assert found['1/gradient_norm'] == pytest.approx(norm_of_gradient(model[1]))
 
 
 def test_it_watches_a_step_in_mixed_precision(model):

@@ -7,10 +7,10 @@ every_init = pytest.mark.parametrize(('init', 's'), [('identity', 2), ('paper', 
 """An initialization, and the factor s of its gates."""
 
 
-def randomised(peer, **arguments):
+def randomised(peer, channels=CHANNELS, **arguments):
     """A peer with no parameter at a special value, in evaluation mode."""
     torch.manual_seed(0)
-    module = peer(CHANNELS, **arguments).eval()
+    module = peer(channels, **arguments).eval()
     with torch.no_grad():
         for parameter in module.parameters():
             parameter.add_(0.3 * torch.randn_like(parameter))

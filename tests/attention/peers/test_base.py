@@ -91,6 +91,15 @@ def test_empty_batch_passes_with_gradients(peer, training):
 
 
 @every_peer
+@pytest.mark.parametrize('channels', [4, 16])
+def test_one_pixel_alone_gives_what_it_gives_in_a_batch(peer, channels):
+    module, x = randomised(peer, channels), torch.randn(2, channels, 1, 1, requires_grad=True)
+    y = module(x[:1])
+    torch.testing.assert_close(y, module(x)[:1])
+    torch.testing.assert_close(torch.autograd.grad(y.sum(), x), torch.autograd.grad(module(x)[:1].sum(), x))
+
+
+@every_peer
 @pytest.mark.parametrize('value', [math.nan, math.inf, -math.inf])
 def test_bad_numbers_stay_visible(peer, value):
     x = torch.randn(1, CHANNELS, 3, 3)

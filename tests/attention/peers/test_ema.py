@@ -1,7 +1,7 @@
 """Efficient multi-scale attention against its paper's equations, implemented for one group of channels at a time."""
 import pytest
 import torch
-from formulas import assert_computes, every_init, parameters, randomised, sigmoid
+from formulas import CHANNELS, assert_computes, every_init, parameters, randomised, sigmoid
 from torch.nn import functional
 
 from dmsca_mm.attention.peers import EMA
@@ -35,6 +35,11 @@ def ema(groups):
 @pytest.mark.parametrize(('arguments', 'groups'), [({}, 4), (dict(groups=3), 3), (dict(groups=1), 1)])
 def test_ema_computes_its_papers_formula(init, s, arguments, groups):
     assert_computes(randomised(EMA, init=init, **arguments), ema(groups), s)
+
+
+def test_one_pixel_in_one_group():
+    module, x = randomised(EMA, groups=1).double(), torch.randn(1, CHANNELS, 1, 1, dtype=torch.double)
+    torch.testing.assert_close(module(x), ema(1)(module.state_dict(), x, 2), rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize(('channels', 'arguments', 'count'), [

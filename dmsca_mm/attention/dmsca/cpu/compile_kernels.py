@@ -39,6 +39,8 @@ def sources_hash() -> str:
     """Return the hash of the C++ sources; a library contains the hash of its sources."""
     digest = hashlib.sha256()
     for path in sorted(SOURCES.iterdir()):
+        if path.suffix not in ('.h', '.cpp') or path.name.startswith('.'):  # an editor's files
+            continue
         digest.update(path.name.encode() + b'\0' + path.read_bytes())
     return digest.hexdigest()[:16]
 

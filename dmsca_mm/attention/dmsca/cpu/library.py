@@ -40,7 +40,7 @@ def load() -> ctypes.CDLL:
     """Load the library and check that it was built from the sources beside it.
 
     Raises:
-        LoadError: it is missing, truncated, for another machine or built from other sources.
+        LoadError: it is missing, truncated, for another machine or built from other sources, or there are no sources.
     """
     path = compile_kernels.LIBRARY
     if not path.exists():
@@ -52,10 +52,10 @@ def load() -> ctypes.CDLL:
         library.dmsca_sources.restype = library.dmsca_variant.restype = ctypes.c_char_p
         library.dmsca_attend.argtypes = library.dmsca_scratch.argtypes = (ctypes.c_char_p, ctypes.c_int)
         library.dmsca_attend.restype, library.dmsca_scratch.restype = None, ctypes.c_int64
-        sources = library.dmsca_sources().decode()
+        sources, expected = library.dmsca_sources().decode(), compile_kernels.sources_hash()
     except (OSError, AttributeError) as error:
         raise LoadError(f'{path.name} does not load ({error})') from None
-    if sources != compile_kernels.sources_hash():
+    if sources != expected:
         raise LoadError(f'{path.name} is of another version, built from sources {sources}')
     return library
 
@@ -104,7 +104,8 @@ def _run(x: Tensor, dy: Tensor | None, out: Tensor, stats: ForwardStats, paramet
     kernel_sizes = tuple([weight.shape[2] for weight in parameters[FIRST_LIST:FIRST_LIST + branches]])
     sizes = (*x.shape, stats.hidden.shape[1], branches, parameters[_DIRECTION].shape[2], not x.is_contiguous(),
              x.dtype is torch.bfloat16, torch.get_num_threads())
-    scratch = torch.empty(_scratch_floats(sizes, kernel_sizes, dy is not None), dtype=torch.float32)
+    floats = _scratch_floats(sizes, kernel_sizes, dy is not None, load().dmsca_variant())
+    scratch = torch.empty(floats, dtype=torch.float32)
     kept = array('q', kernel_sizes)
     pointers, arrays = _addresses(parameters, branches)
     d_pointers, d_arrays = _addresses(gradients, branches) if gradients else ([0] * len(Parameters._fields), None)
@@ -115,8 +116,8 @@ def _run(x: Tensor, dy: Tensor | None, out: Tensor, stats: ForwardStats, paramet
 
 
 @lru_cache(maxsize=4096)
-def _scratch_floats(sizes: tuple[int, ...], kernel_sizes: tuple[int, ...], backward: bool) -> int:
-    """Return the scratch memory of a call, in floats."""
+def _scratch_floats(sizes: tuple[int, ...], kernel_sizes: tuple[int, ...], backward: bool, variant: bytes) -> int:
+    """Return the scratch memory of a call, in floats; it depends on the variant in use."""
     kept = array('q', kernel_sizes)
     pointers = [kept.buffer_info()[0] if name == 'kernel_sizes' else 0 for name in _POINTERS]
     return load().dmsca_scratch(_CALL.pack(*sizes, 1.0, *pointers), backward)

@@ -2,7 +2,8 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
+from importlib.util import find_spec
 
 import torch
 from torch import Tensor
@@ -32,13 +33,22 @@ def not_covered(x: Tensor, parameters: Parameters) -> str | None:
 @cache
 def no_triton() -> str | None:
     """Return why Triton cannot be used, or None if it can."""
-    try:
-        found = version('triton')
-    except PackageNotFoundError:
+    found = triton_version()
+    if found is None:
         return 'Triton is not installed (pip install triton)'
     if tuple(map(int, found.split('.')[:2])) < OLDEST_TRITON:
         return f'Triton {found} is older than {".".join(map(str, OLDEST_TRITON))}'
     return None
+
+
+def triton_version() -> str | None:
+    """Return the version of the installed Triton, or None if it is not installed."""
+    try:
+        return version('triton')
+    except PackageNotFoundError:
+        # ROCm's, Windows' and PyTorch's nightly builds have distributions of other names; finding them takes a while.
+        names = packages_distributions().get('triton') if find_spec('triton') else None
+        return version(names[0]) if names else None
 
 
 @cache

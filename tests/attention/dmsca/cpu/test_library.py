@@ -141,6 +141,29 @@ def test_non_finite_numbers_reach_maxima_and_gradients_as_in_pytorch(bad, pixel,
     assert d_x[0].isfinite().all()
 
 
+def test_each_variant_gets_the_scratch_memory_that_it_asks_for(monkeypatch):
+    loaded, (_, fast), allocated = library.load(), pair(20), []
+    empty, before = torch.empty, loaded.dmsca_variant()
+
+    def step():
+        allocated.clear()
+        fast(torch.ones(2, 20, 5, 5)).sum().backward()
+        return tuple(allocated)
+
+    # Allocate more, so that too small a size fails here and does not corrupt memory.
+    monkeypatch.setattr(torch, 'empty', lambda size, **options: allocated.append(size) or empty(4 * size, **options))
+    found = {}
+    try:
+        for name in filter(loaded.dmsca_use_variant, [name.encode() for name in VARIANTS]):
+            library._scratch_floats.cache_clear()
+            found[name] = step()
+        for name, floats in found.items():
+            loaded.dmsca_use_variant(name)
+            assert step() == floats, name
+    finally:
+        loaded.dmsca_use_variant(before)
+
+
 def test_constant_maps_share_the_gradient_of_their_maxima_evenly():
     literal, fast = pair(6, torch.float64)[0], pair(6)[1]
     x, dy = torch.ones(2, 6, 4, 5), torch.randn(2, 6, 4, 5)
@@ -224,14 +247,23 @@ def of_another_machine(path):
     (lambda path: path.write_bytes(b''), 'is truncated'),
     (of_another_machine, 'does not load'),
     (lambda path: path.write_bytes(path.read_bytes().replace(build.sources_hash().encode(), b'0123456789abcdef')),
-     'is of another version, built from sources 0123456789abcdef')],
-    ids=['missing', 'truncated', 'empty', 'machine', 'version'])
+     'is of another version, built from sources 0123456789abcdef'),
+    (lambda path: shutil.rmtree(path.with_name('src')), 'does not load ([Errno 2]')],
+    ids=['missing', 'truncated', 'empty', 'machine', 'version', 'no sources'])
 def test_a_library_that_does_not_serve_is_named_once_and_pytorch_goes_on(change, words, copied):
     found = copied(change)
     assert len(found) == 1
     assert words in found[0]
     assert f'run "{build.COMMAND}"' in found[0]
     assert 'slower with the same result' in found[0]
+
+
+def test_files_that_are_no_sources_change_nothing(copied):
+    def add(path):
+        path.with_name('src').joinpath('.ipynb_checkpoints').mkdir()
+        for name in ('.gates.h.swp', '.#gates.h', 'gates.h~', 'notes.txt'):
+            path.with_name('src').joinpath(name).write_text('x')
+    assert copied(add) == []
 
 
 def test_the_switch_leaves_the_library_alone_silently(copied):

@@ -1,6 +1,7 @@
 """Arguments that the kernels do not cover are named, even without Triton."""
 import subprocess
 import sys
+from importlib import metadata
 
 import pytest
 import torch
@@ -66,8 +67,31 @@ def test_old_or_missing_triton_is_named(found, words, monkeypatch):
         return found
 
     monkeypatch.setattr(availability, 'version', version)
+    monkeypatch.setattr(availability, 'find_spec', lambda name: None)
     availability.no_triton.cache_clear()
     assert (words in reason()) if words else reason() is None
+    availability.no_triton.cache_clear()
+
+
+@pytest.mark.parametrize(('name', 'words'), [
+    ('pytorch_triton_rocm-3.5.1', None), ('triton_windows-3.4.0.post21', None),
+    ('pytorch_triton-3.2.0', 'Triton 3.2.0 is older than 3.3')])
+def test_triton_of_a_distribution_with_another_name_is_found(name, words, monkeypatch, tmp_path):
+    def version(asked):
+        if asked == 'triton':
+            raise availability.PackageNotFoundError(asked)
+        return metadata.version(asked)
+
+    folder = tmp_path / f'{name}.dist-info'
+    folder.mkdir()
+    (folder / 'METADATA').write_text('Name: {}\nVersion: {}\n'.format(*name.split('-')))
+    (folder / 'top_level.txt').write_text('triton\n')
+    (tmp_path / 'triton').mkdir()
+    (tmp_path / 'triton/__init__.py').touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(availability, 'version', version)
+    availability.no_triton.cache_clear()
+    assert reason() == words
     availability.no_triton.cache_clear()
 
 
