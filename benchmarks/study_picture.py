@@ -36,7 +36,7 @@ def _panels(axes: list[plt.Axes], study: str, found: pd.DataFrame) -> None:
     places = {each.name: place for place, each in enumerate(contenders)}
     for panel, quantity in zip(axes, QUANTITIES, strict=False):
         for _, line in found[found.quantity == quantity].iterrows():
-            colour = HIGHLIGHT if line.contender == 'dmsca' or line.family == RECIPE else INK
+            colour = HIGHLIGHT if line.contender.startswith('dmsca') or line.family == RECIPE else INK
             panel.errorbar(line['mean'], places[line.contender], xerr=line.half, fmt='o', color=colour, capsize=3,
                            markerfacecolor=colour if line.corrected < 0.05 else 'white')
         panel.locator_params(axis='x', nbins=6)
@@ -50,7 +50,7 @@ def _panels(axes: list[plt.Axes], study: str, found: pd.DataFrame) -> None:
     for name, place in places.items():
         if name in prices:
             train = prices[name][0]
-            axes[-1].barh(place, train - 1, left=1, height=0.6, color=HIGHLIGHT if name == 'dmsca' else OTHERS)
+            axes[-1].barh(place, train - 1, left=1, height=0.6, color=HIGHLIGHT if name.startswith('dmsca') else OTHERS)
             axes[-1].text(train, place, f' {train:.2f}', va='center', fontsize=9)
     axes[-1].set_title('training step of a ResNet-50')
     axes[-1].set_xlim(1, 1.15 * max(train for train, _ in prices.values()))

@@ -9,7 +9,7 @@ import pandas as pd
 from measure import processor
 from runs import ROOT
 from scipy import stats
-from studies import ATTENTIONS, PLAIN, STUDIES
+from studies import ATTENTIONS, PAPER, PLAIN, STUDIES
 
 from dmsca_mm import checkpoint
 from dmsca_mm.analysis.report.logs import ATTENTION, History, read_history
@@ -128,6 +128,6 @@ def costs() -> dict[str, tuple[float, float]]:
     """Return each contender's training and inference time in a ResNet-50, relative to the plain network."""
     table = pd.read_csv(COST)
     table = table[table.note.isna()].set_index('contender')
-    names = {each.name: 'DMSCA fast' if each.name == 'dmsca' else each.label for each in ATTENTIONS}
+    names = {each.name: 'DMSCA fast' if each.name.startswith('dmsca') else each.label for each in (*ATTENTIONS, PAPER)}
     return {name: (table.train_ratio[label], table.inference_ratio[label]) for name, label in names.items()
             if label in table.index}
