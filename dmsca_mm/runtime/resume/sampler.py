@@ -95,8 +95,9 @@ class Batches(Sampler[SeededBatch]):
 
     def __iter__(self) -> Iterator[SeededBatch]:
         rank, processes = get_dist_info()
+        done, self.done = self.done, 0  # another pass over the epoch, such as PreciseBNHook's, is complete
         for number, indices in enumerate(self._passes() if self.endless else self.batches):
-            if number >= self.done:
+            if number >= done:
                 # Samplers distribute indices round-robin. So the position of an image, and its random state, does not
                 # depend on how many processes share a batch.
                 first = number * self.batch_size * processes + rank

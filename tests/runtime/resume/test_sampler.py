@@ -63,6 +63,13 @@ def test_seed_and_epoch_change_the_noise(other):
         assert all(one[1:] != two[1:] for one, two in zip(ours, theirs, strict=True))
 
 
+def test_another_pass_over_a_resumed_epoch_is_complete():
+    """PreciseBNHook passes over the data after each epoch."""
+    some = batches()
+    some.begin(0, 2)
+    assert [len(list(some)) for _ in range(2)] == [2, 4]
+
+
 @pytest.mark.parametrize('options', [dict(), dict(sampler=InfiniteSampler, endless=True), dict(endless=True)])
 @pytest.mark.parametrize('done', [1, 3, 4])
 def test_beginning_in_the_middle_gives_the_rest(options, done):
