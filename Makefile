@@ -1,6 +1,9 @@
 .PHONY: setup demo demo-seg test test-slow test-forks test-pythons soak sanitize lint wheel bench bench-gpu gpu-report study
 
 ROUNDS ?= 12
+# The environment, as tools/setup.sh has it.
+VENV ?= .venv
+export VENV
 
 setup:
 	@tools/setup.sh
@@ -15,11 +18,11 @@ demo-seg: setup
 PYTEST = OMP_NUM_THREADS=1 $(1)/bin/python -m pytest -n auto --dist worksteal
 
 test: setup
-	$(call PYTEST,.venv)
+	$(call PYTEST,$(VENV))
 
 # Trainings, tests and reports as a person runs them.
 test-slow: setup
-	$(call PYTEST,.venv) -m 'slow and not soak'
+	$(call PYTEST,$(VENV)) -m 'slow and not soak'
 
 # The same tests on the maintained forks of OpenMMLab's packages, in an environment of their own.
 test-forks:
@@ -36,21 +39,21 @@ test-pythons:
 
 # The long tests, with what they measure: one to two hours on two cores, bounded at three.
 soak: setup
-	timeout 10800 .venv/bin/python -m pytest -m soak -v -s --durations=0
+	timeout 10800 $(VENV)/bin/python -m pytest -m soak -v -s --durations=0
 
 # The CPU kernels over 1,000 random shapes under AddressSanitizer and UndefinedBehaviorSanitizer: in make soak, too.
 sanitize: setup
-	.venv/bin/python -m pytest -m soak -v -s tests/attention/dmsca/cpu/test_sanitize.py
+	$(VENV)/bin/python -m pytest -m soak -v -s tests/attention/dmsca/cpu/test_sanitize.py
 
 lint: setup
-	.venv/bin/ruff check .
+	$(VENV)/bin/ruff check .
 
 # A wheel and a source distribution in dist/, with configs, tools and the CPU kernels of this platform.
 wheel: setup
-	.venv/bin/python -m build --no-isolation --outdir dist
+	$(VENV)/bin/python -m build --no-isolation --outdir dist
 
 # What it costs on the CPU, each setting in a table of its own.
-COST = .venv/bin/python benchmarks/cost.py --rounds $(ROUNDS)
+COST = $(VENV)/bin/python benchmarks/cost.py --rounds $(ROUNDS)
 bench: setup
 	$(COST) --level backbone --depth 50
 	$(COST) --level backbone --depth 18
@@ -58,23 +61,23 @@ bench: setup
 	$(COST) --level backbone --depth 50 --memory-format channels_last --contenders se eca cbam ca fast
 	$(COST) --level backbone --depth 50 --dtype amp --contenders se eca cbam ca fast
 	$(COST) --level operator
-	.venv/bin/python benchmarks/scaling.py --rounds $(ROUNDS)
-	.venv/bin/python benchmarks/gpu_traffic.py
-	.venv/bin/python benchmarks/page.py
+	$(VENV)/bin/python benchmarks/scaling.py --rounds $(ROUNDS)
+	$(VENV)/bin/python benchmarks/gpu_traffic.py
+	$(VENV)/bin/python benchmarks/page.py
 
 # The shapes of detection, in the three precisions that people train in.
 bench-gpu: setup
 	for dtype in bf16 amp fp32; do for level in backbone operator; do \
 	$(COST) --level $$level --size 800x1344 --batch 8 --device cuda --dtype $$dtype || exit; \
 	done; done
-	.venv/bin/python benchmarks/page.py
+	$(VENV)/bin/python benchmarks/page.py
 
 # On a GPU: at most 30 minutes; writes two files to send back.
 GPUS ?= 1
 gpu-report: setup
-	.venv/bin/python benchmarks/gpu_report.py --gpus $(GPUS)
+	$(VENV)/bin/python benchmarks/gpu_report.py --gpus $(GPUS)
 
 # The study: hours; the same command resumes.
 study: setup
-	.venv/bin/python benchmarks/study.py --results benchmarks/results/study.csv
-	.venv/bin/python benchmarks/study_page.py
+	$(VENV)/bin/python benchmarks/study.py --results benchmarks/results/study.csv
+	$(VENV)/bin/python benchmarks/study_page.py

@@ -1,10 +1,12 @@
 """Setup: its options, the environment that it makes, and the pins of each stack and Python."""
+import fcntl
 import hashlib
 import shutil
 import subprocess
 
 import pytest
 from packaging.requirements import Requirement
+from processes import wait_for
 
 STACKS = {'upstream': 'requirements.txt', 'forks': 'requirements/forks.txt'}
 SHARED = 'requirements/common.txt', 'requirements/python3.10.txt', 'requirements/cpu.txt'
@@ -58,6 +60,72 @@ def test_what_cannot_work_is_refused(setup, tmp_path, stand_ins, environment, wo
     assert not (checkout / '.venv').exists()
 
 
+@pytest.fixture
+def ready(tmp_path):
+    """Stand-ins for an interpreter and a compiler with which set-up goes on to make the environment."""
+    (tmp_path / 'Python.h').touch()
+    return {'py': python('3.11').replace('INCLUDE', str(tmp_path)), 'cc1': '', 'ccache': ''}
+
+
+@pytest.fixture
+def making(ready, tmp_path):
+    """The same, with an environment whose pip prints its settings."""
+    (tmp_path / 'pip').write_text('#!/bin/bash\necho "pip, user=$PIP_USER, path=${PYTHONPATH:-none}"; exit 9\n')
+    (tmp_path / 'pip').chmod(0o755)
+    venv = f'venv) mkdir -p .venv/bin; cp {tmp_path}/pip .venv/bin/python ;;'
+    return ready | {'py': ready['py'].replace('case "$2" in', f'case "$2" in {venv}')}
+
+
+@pytest.mark.parametrize(('stand_ins', 'environment'), [
+    ({}, dict(CXX='ccache cc1 -std=c++17')), ({'nvidia-smi': 'exit 0'}, dict(CUDA_VISIBLE_DEVICES=''))])
+def test_a_compiler_with_a_launcher_and_a_hidden_gpu_are_fine(setup, ready, stand_ins, environment):
+    _, finished = setup(ready | stand_ins, **{'PYTHON': 'py', 'CXX': 'cc1', **environment})
+    assert finished.returncode == 7, finished.stderr
+
+
+def test_a_folder_that_set_up_has_not_made_is_left_alone(setup, ready, tmp_path):
+    mine = tmp_path / 'mine'
+    mine.mkdir()
+    (mine / 'thesis.txt').touch()
+    _, finished = setup(ready, PYTHON='py', CXX='cc1', VENV=str(mine))
+    assert (finished.returncode, f'{mine} holds something' in finished.stderr) == (2, True)
+    assert (mine / 'thesis.txt').exists()
+    (mine / 'setup.log').touch()
+    _, finished = setup(ready, PYTHON='py', CXX='cc1', VENV=str(mine))
+    assert finished.returncode == 7, 'an environment of an earlier set-up is made anew'
+
+
+def test_two_set_ups_at_once_do_not_meet(setup, ready):
+    checkout, _ = setup(PYTHON='none-such')
+    with (checkout / 'tools/setup.sh').open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        _, finished = setup(ready, PYTHON='py', CXX='cc1')
+    assert (finished.returncode, 'another set-up is running' in finished.stderr) == (2, True)
+
+
+UV = '[ "$1" = --version ] || { echo "uv, $UV_DEFAULT_INDEX $UV_FIND_LINKS, path=${PYTHONPATH:-none}"; exit 9; }'
+
+
+@pytest.mark.parametrize(('uv', 'words'), [
+    (UV, 'uv, https://mirror/simple /one,/two, path=none'), ('exit 127', 'pip, user=0, path=none')])
+def test_pips_settings_reach_the_installer_that_works(setup, making, uv, words):
+    """A command that does not run may be a shim of pyenv. Packages of PYTHONPATH are not in the environment."""
+    _, finished = setup(making | {'uv': uv}, PYTHON='py', CXX='cc1', PIP_INDEX_URL='https://mirror/simple',
+                        PIP_FIND_LINKS='/one /two', PIP_USER='1', PYTHONPATH='/modules')
+    assert words in finished.stderr
+
+
+def test_a_signal_ends_the_installer_too(setup, making, tmp_path):
+    checkout, _ = setup(making | {'uv': f'[ "$1" = --version ] || {{ touch {tmp_path}/began; sleep 60; }}'},
+                        PYTHON='none-such')
+    with subprocess.Popen([checkout / 'tools/setup.sh'], stdout=subprocess.DEVNULL, env=dict(
+            PATH=f'{tmp_path}/commands:/usr/bin:/bin', PYTHON='py', CXX='cc1')) as process:
+        assert wait_for((tmp_path / 'began').exists, process)
+        process.terminate()
+    assert process.returncode == 130
+    assert subprocess.run(['pgrep', '-f', f'{tmp_path}/commands/uv'], check=False).returncode == 1
+
+
 @pytest.mark.parametrize(('version', 'asked', 'stack', 'reason'), [
     ('3.10', {}, 'upstream', 'mmcv builds on Python 3.10'), ('3.12', {}, 'upstream', 'mmcv builds on Python 3.12'),
     ('3.13', {}, 'forks', 'does not build on Python 3.13'), ('3.11', {'STACK': 'forks'}, 'forks', 'STACK=forks'),
@@ -71,21 +139,34 @@ def test_stack_is_that_which_works_on_the_python(setup, tmp_path, version, asked
     assert reason in finished.stdout
 
 
-@pytest.mark.parametrize(('asked', 'does_nothing'), [
-    ({}, True), ({'PYTHON': 'same', 'STACK': 'forks'}, True), ({'VENV': '.other'}, False),
-    ({'PYTHON': 'another'}, False), ({'STACK': 'upstream'}, False)])
-def test_second_call_keeps_the_environment_that_was_asked_for(setup, asked, does_nothing):
-    checkout, _ = setup(PYTHON='none-such')
+def stamp(checkout, place):
+    """Make an environment that looks complete, for Python 3.12 and the forks, as one made in a place."""
     (checkout / '.venv/bin').mkdir(parents=True)
     (checkout / '.venv/bin/python').symlink_to('/bin/true')
     parts = (checkout / 'requirements.txt', *sorted((checkout / 'requirements').glob('*.txt')),
              checkout / 'pyproject.toml', checkout / 'tools/setup.sh')
     digest = hashlib.sha256(b''.join(path.read_bytes() for path in parts)).hexdigest()
-    (checkout / '.venv/complete').write_text(f'{digest} 3.12 forks\n')
+    (checkout / '.venv/complete').write_text(f'{digest} 3.12 forks {place}\n')
+
+
+@pytest.mark.parametrize(('asked', 'does_nothing'), [
+    ({}, True), ({'PYTHON': 'same', 'STACK': 'forks'}, True), ({'VENV': '.other'}, False),
+    ({'PYTHON': 'another'}, False), ({'STACK': 'upstream'}, False)])
+def test_second_call_keeps_the_environment_that_was_asked_for(setup, asked, does_nothing):
+    checkout, _ = setup(PYTHON='none-such')
+    stamp(checkout, checkout)
     _, finished = setup({'same': python(3.12), 'another': python(3.13), 'python3.11': python(3.11)}, **asked,
                         CXX='none-such')
     assert finished.returncode == (0 if does_nothing else 2), finished.stderr
     assert finished.stdout == ''
+
+
+def test_an_environment_of_another_place_is_made_again(setup):
+    """Its scripts and the editable installation name the folder where it was made."""
+    checkout, _ = setup(PYTHON='none-such')
+    stamp(checkout, checkout.with_name('original'))
+    _, finished = setup({'py': python(3.12)}, PYTHON='py', CXX='none-such')
+    assert 'no C++ compiler' in finished.stderr
 
 
 def test_an_environment_whose_python_is_gone_is_made_again(setup):

@@ -3,8 +3,9 @@
 #   tools/demo.sh faster_rcnn_r50_dmsca_digits
 set -euo pipefail
 cd "$(dirname "$0")/.."
-export PATH="$PWD/.venv/bin:$PATH"
-unset PYTHON  # "make setup" built .venv on it; tools/dist_train.sh would train with it
+PATH="$(cd "${VENV:-.venv}" && pwd)/bin:$PATH"
+export PATH
+unset PYTHON  # "make setup" built the environment on it; tools/dist_train.sh would train with it
 
 name=$1
 config="configs/digits/$name.py"
@@ -27,4 +28,4 @@ step "done"
 grep '^tested:' "$work/test.log"
 echo "pictures, ground truth on the left, predictions on the right:"
 python tools/contact_sheet.py "$work/pictures" "$work/pictures.png"
-echo "all of it on one page: .venv/bin/python tools/report.py $work"
+echo "all of it on one page: ${VENV:-.venv}/bin/python tools/report.py $work"

@@ -4,6 +4,8 @@
 # (upstream, or forks: their maintained forks; by the Python), VENV for its folder (.venv), MAX_JOBS (all cores) for the
 # compiler. uv installs the packages where it is there, pip otherwise.
 set -euo pipefail
+unset CDPATH PYTHONPATH PYTHONHOME  # packages found there would be taken for installed
+export PIP_USER=0
 cd "$(dirname "$0")/.."
 
 fail() {
@@ -17,8 +19,9 @@ venv=${VENV:-.venv}
 stamp="$venv/complete"
 wanted=$(cat requirements.txt requirements/*.txt pyproject.toml tools/setup.sh | sha256sum | cut -d ' ' -f 1)
 kernels=dmsca_mm/attention/dmsca/cpu/compile_kernels.py
-# Return early where the environment matches requirements and options.
-if [ -x "$venv/bin/python" ] && [ -f "$stamp" ] && read -r made made_version made_stack < "$stamp" && [ "$made" = "$wanted" ] &&
+# Return early where the environment matches requirements, options and place: its scripts name its folder.
+if [ -x "$venv/bin/python" ] && [ -f "$stamp" ] && read -r made made_version made_stack place < "$stamp" &&
+    [ "$made" = "$wanted" ] && [ "$place" = "$(pwd -P)" ] &&
     [ "${STACK:-$made_stack}" = "$made_stack" ] &&
     { [ -z "${PYTHON:-}" ] || [ "$(version_of "$PYTHON")" = "$made_version" ]; }; then
     "$venv/bin/python" "$kernels" --quiet || true  # anew where their sources have changed
@@ -45,30 +48,45 @@ case $stack in
 esac
 needed_gib=10
 
-compiler=${CXX:-c++}
-command -v "$compiler" > /dev/null || fail "no C++ compiler ($compiler): mmcv's operators have to be compiled; install one, on Debian: apt-get install g++"
+read -ra compiler <<< "${CXX:-c++}"  # it may have a launcher before it and flags behind
+command -v "${compiler[0]}" > /dev/null || fail "no C++ compiler (${compiler[0]}): mmcv's operators have to be compiled; install one, on Debian: apt-get install g++"
 headers=$("$python" -c 'import sysconfig; print(sysconfig.get_paths()["include"])')
 [ -f "$headers/Python.h" ] || fail "Python's headers are missing ($headers/Python.h): install them, on Debian: apt-get install python$version-dev"
-if command -v nvidia-smi > /dev/null && nvidia-smi -L > /dev/null 2>&1; then
+if [ -n "${CUDA_VISIBLE_DEVICES-all}" ] && command -v nvidia-smi > /dev/null && nvidia-smi -L > /dev/null 2>&1; then
     needed_gib=20
     command -v nvcc > /dev/null || fail "there is a GPU but no nvcc: mmcv's CUDA operators need the CUDA toolkit; install it, or hide the GPU: CUDA_VISIBLE_DEVICES= make setup"
 fi
 free_gib=$(($(df -Pk . | awk 'NR == 2 { print $4 }') / 1048576))
 [ "$free_gib" -ge "$needed_gib" ] || fail "too little disk: $free_gib GiB free here, $needed_gib GiB needed; make room, or check out elsewhere"
 
+if [ -n "$(ls -A "$venv" 2> /dev/null)" ] && [ ! -f "$venv/setup.log" ]; then
+    fail "$venv holds something that this set-up has not made: remove it, or name another folder: VENV=FOLDER make setup"
+fi
+exec 9< tools/setup.sh  # locked until the installers have ended, too
+flock --nonblock --conflict-exit-code 75 9 2> /dev/null || [ $? != 75 ] ||
+    fail "another set-up is running in this checkout: wait for it, or end it"
+
 started=$SECONDS
 say() { echo "setup: $1 ($((SECONDS - started)) s)"; }
 
 say "making $venv with Python $version and the $stack packages ($reason)"
 rm -f "$stamp"
-"$python" -m venv --clear "$venv"
 log="$venv/setup.log"
+"$python" -m venv --clear "$venv" || {
+    code=$?
+    rm -rf "$venv"
+    exit "$code"
+}
+: > "$log"
 install=("$venv/bin/python" -m pip --disable-pip-version-check install --no-build-isolation)
 again=(--no-cache-dir --force-reinstall)
-if command -v uv > /dev/null; then  # it does not read pip's settings
+if uv --version > /dev/null 2>&1; then  # it does not read pip's settings
     install=(uv pip install --python "$venv/bin/python" --no-build-isolation --compile-bytecode)
     again=(--no-cache --reinstall)
-    export UV_FIND_LINKS="${UV_FIND_LINKS:-${PIP_FIND_LINKS:-}}"
+    links=${PIP_FIND_LINKS:-}
+    export UV_FIND_LINKS="${UV_FIND_LINKS:-${links// /,}}"
+    [ -z "${PIP_INDEX_URL:-}" ] || export UV_DEFAULT_INDEX="${UV_DEFAULT_INDEX:-$PIP_INDEX_URL}"
+    [ -z "${PIP_EXTRA_INDEX_URL:-}" ] || export UV_INDEX="${UV_INDEX:-$PIP_EXTRA_INDEX_URL}"
 fi
 
 # Run a command with its output in the log; say how long it has been going on, and for a compilation how far it is.
@@ -77,8 +95,11 @@ logged() {
     shift
     say "$what"
     : > "$log.part"
-    "$@" > "$log.part" 2>&1 &
+    set -m  # a process group of its own, which a signal can end with its compilers
+    "$@" > "$log.part" 2>&1 < /dev/null &
     local job=$! waited=0 state
+    set +m
+    trap 'kill -- "-$job" 2> /dev/null; exit 130' INT TERM HUP
     while kill -0 "$job" 2> /dev/null; do
         sleep 1
         waited=$((waited + 1))
@@ -93,6 +114,7 @@ logged() {
         tail -n 20 "$log" >&2
         fail "$what failed; the whole log is in $log"
     fi
+    trap - INT TERM HUP
     cat "$log.part" >> "$log"
     rm -f "$log.part"
 }
@@ -110,6 +132,9 @@ logged "installing $mmcv, compiling its operators if pip has no wheel of it (6 t
 logged "installing the rest" "${install[@]}" -r "$requirements"
 "$venv/bin/python" -c 'import triton' 2> /dev/null ||
     logged "installing Triton, whose interpreter tests the GPU kernels" "${install[@]}" -r requirements/cpu.txt
+if ! reason=$("$venv/bin/python" -c 'import cv2' 2>&1); then
+    fail "OpenCV does not load (${reason##*$'\n'}): install the library that it lacks, on Debian: apt-get install libgl1 libglib2.0-0"
+fi
 if ! "$venv/bin/python" -W ignore -c 'import torch, mmcv._ext' >> "$log" 2>&1; then
     logged "building $mmcv again: the wheel that pip had kept does not fit this torch" \
         "${install[@]}" -v --no-deps "${again[@]}" "$mmcv"
@@ -118,5 +143,5 @@ fi
 logged "installing dmsca_mm" "${install[@]}" --no-deps -e .
 say "building the CPU kernels"
 "$venv/bin/python" "$kernels" || true
-echo "$wanted $version $stack" > "$stamp"
+echo "$wanted $version $stack $(pwd -P)" > "$stamp"
 say "done: $venv is ready"

@@ -5,6 +5,7 @@ Runs without importing the package: ``setup.py`` and ``tools/setup.sh`` may call
 from __future__ import annotations
 
 import argparse
+import ctypes
 import hashlib
 import os
 import platform
@@ -98,8 +99,17 @@ def is_current(path: Path = LIBRARY) -> bool:
     return path.exists() and is_complete(path) and sources_hash().encode() in path.read_bytes()
 
 
+def loads(path: Path = LIBRARY) -> bool:
+    """Return whether the system can load the library; one from another machine may need what this one lacks."""
+    try:
+        ctypes.CDLL(str(path))
+    except OSError:
+        return False
+    return True
+
+
 def _start(command: list[str]) -> subprocess.Popen:
-    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, errors='replace')
 
 
 def _check(code: int, errors: str, what: str) -> None:
@@ -121,13 +131,13 @@ def _put(library: Path, target: Path) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Build the library unless it is current, and print the result in one line."""
+    """Build the library unless it is current and loads, and print the result in one line."""
     parser = argparse.ArgumentParser(prog=COMMAND, description="Build DMSCA's CPU kernels with the C++ compiler "
                                      "(CXX, default c++)")
     parser.add_argument('--force', action='store_true', help='build even if the library is current')
     parser.add_argument('--quiet', action='store_true', help='print nothing if the library is current')
     options = parser.parse_args(arguments)
-    if not options.force and is_current():
+    if not options.force and is_current() and loads():
         if not options.quiet:
             print(f'DMSCA CPU kernels: {LIBRARY.name} is current')
         return 0
