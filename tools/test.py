@@ -14,7 +14,7 @@ def main() -> None:
     parser.add_argument('--tta', action='store_true', help='test-time augmentation')
     metrics = testing.test(**cli.parse(parser))
     if is_first_process():
-        figures = ', '.join(f'{name} {value:.4g}' for name, value in metrics.items())
+        figures = ', '.join(f'{name} {value:.4g}' for name, value in metrics.items() if isinstance(value, (int, float)))
         print(f'tested: {figures or "the evaluator gave no metrics: nothing was detected, or format_only is set"}')
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ KEPT = ('meta', 'state_dict')
 HASH_DIGITS = 8
 
 
-def publish(weights: str | Path, out: str | Path) -> Path:
+def publish(weights: str | Path, out: str | Path, kept: Sequence[str] = KEPT) -> Path:
     """Write a checkpoint's weights without the optimizer, the schedule and the history.
 
     A ``.pth`` file also keeps ``meta``, with the class names and the config. A ``.safetensors`` file holds only the
@@ -27,6 +28,7 @@ def publish(weights: str | Path, out: str | Path) -> Path:
         weights: path of a checkpoint.
         out: path of the new file. The first digits of its SHA-256 are added before the suffix, as in
             ``resnet50-0676ba61.pth``, and checked whenever the file is read.
+        kept: entries that a ``.pth`` file keeps, if the checkpoint has them; it always keeps ``state_dict``.
 
     Returns:
         The path with the hash.
@@ -47,7 +49,7 @@ def publish(weights: str | Path, out: str | Path) -> Path:
     if out.suffix == '.safetensors':
         raw = _as_safetensors(state)
     else:
-        raw = _as_pth({**{key: content[key] for key in KEPT if key in content}, 'state_dict': state})
+        raw = _as_pth({**{key: content[key] for key in kept if key in content}, 'state_dict': state})
     named = out.with_name(f'{out.stem}-{hashlib.sha256(raw).hexdigest()[:HASH_DIGITS]}{out.suffix}')
     write_atomically(raw, named, remedy='publish again')
     return named

@@ -13,11 +13,11 @@ from .model import check_model, frozen_plugins
 from .place import check_checkpoint_folder, check_room, check_writable, checkpoint_folders
 from .settings import advice, check_settings, switch_on_amp
 from .training_state import check_training_state
-from .weights import check_weights
+from .weights import check_weights, local_weights
 
 __all__ = ['check_build', 'check_checkpoint_folder', 'check_loaders', 'check_model', 'check_room', 'check_test',
            'check_train', 'check_training_state', 'check_writable', 'checkpoint_folders', 'ignored_labels',
-           'switch_on_amp']
+           'local_weights', 'switch_on_amp']
 
 
 def check_train(config: Config, processes: int | None, skip_bad_images: bool = False, data: bool = True) -> list[str]:

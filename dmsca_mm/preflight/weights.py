@@ -51,6 +51,16 @@ def check_weights(config: Config) -> None:
             _check_fit(config.model.backbone, config.load_from, 'backbone.', config.get('default_scope'))
 
 
+def local_weights(config: Config) -> list[str]:
+    """Return the paths of the files that a run starts from.
+
+    Args:
+        config: as for :func:`check_weights`.
+    """
+    names = [config.get('load_from'), *(name for name, *_ in _pretrained(config.model))]
+    return [name for name in names if name and '://' not in name]
+
+
 def _pretrained(model: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Yield name, config path and owner of the weights in ``pretrained`` and in ``init_cfg`` of type Pretrained."""
     for path, part in walk(model, 'model'):

@@ -69,10 +69,9 @@ def train(config: str, work_dir: str | None = None, resume: str | None = None, o
     directory, folders = Path(cfg.work_dir), preflight.checkpoint_folders(cfg)
     for folder in folders:
         preflight.check_checkpoint_folder(folder, resume is not None, overwrite)
-    fresh_start = resume is None and cfg.get('load_from')
-    if overwrite and fresh_start and Path(cfg.load_from).resolve().parent in map(Path.resolve, folders):
-        raise UsageError(f'--overwrite would drop {cfg.load_from}, from which this run starts: '
-                         'choose another --work-dir')
+    for weights in preflight.local_weights(cfg) if overwrite and resume is None else ():
+        if Path(weights).expanduser().resolve().parent in map(Path.resolve, folders):
+            raise UsageError(f'--overwrite would drop {weights}, from which this run starts: choose another --work-dir')
     model = preflight.check_build(cfg, ('train', 'val'))
     if begun is not None and '://' not in begun:
         preflight.check_training_state(begun, cfg, model)

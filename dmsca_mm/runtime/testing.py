@@ -104,7 +104,8 @@ def _draw(config: Config, show: bool, show_dir: str | None, wait_time: float, sc
     hook = (config.get('default_hooks') or {}).get('visualization')
     if hook is None:
         raise UsageError('--show and --show-dir need default_hooks.visualization in the config')
-    hook.update({'enable' if scope == 'mmpretrain' else 'draw': True}, show=show, wait_time=wait_time)
+    hook.update({'enable' if scope == 'mmpretrain' else 'draw': True}, show=show, wait_time=wait_time,
+                interval=1)  # the config's is for training
     folder = show_dir and str(Path(show_dir).absolute())
     if folder and scope == 'mmseg':
         config.visualizer.save_dir = folder

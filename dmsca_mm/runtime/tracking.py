@@ -73,8 +73,11 @@ def install(config: Config, tracker: str, goes_on: bool) -> None:
 
 
 def _earlier(directory: Path, kind: str) -> dict[str, Any] | None:
-    """Return the backend in the config that the run dumped into its work directory before, or None."""
-    for path in directory.glob('*.py'):
+    """Return the backend in the newest config that the run has stored before, or None.
+
+    A test overwrites the one in the work directory.
+    """
+    for path in [*sorted(directory.glob('*/vis_data/config.py'), reverse=True), *directory.glob('*.py')]:
         try:
             backends = (Config.fromfile(path).get('visualizer') or {}).get('vis_backends') or []
         except Exception as error:  # a config is a program

@@ -70,8 +70,10 @@ def test_overwrite_does_not_drop_what_the_run_starts_from(tmp_path, monkeypatch)
     monkeypatch.setattr(run.preflight, 'check_test', lambda *arguments, **options: [])
     start = tmp_path / 'epoch_1.pth'
     start.touch()
-    with pytest.raises(UsageError, match=re.escape(f'--overwrite would drop {start}')):
-        run.train(RETINANET, work_dir=str(tmp_path), overwrite=True, cfg_options=dict(load_from=str(start)))
+    for options in (dict(load_from=str(start)), {'model.backbone.init_cfg.checkpoint': str(start)},
+                    {'model.init_cfg': dict(type='Pretrained', checkpoint=str(start))}):
+        with pytest.raises(UsageError, match=re.escape(f'--overwrite would drop {start}')):
+            run.train(RETINANET, work_dir=str(tmp_path), overwrite=True, cfg_options=options)
     assert start.exists()
 
 

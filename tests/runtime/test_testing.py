@@ -14,6 +14,7 @@ def test_testing_fetches_no_pretrained_weights_and_draws_where_told(kept, tmp_pa
     assert config.model.backbone.init_cfg is None
     assert config.load_from == 'x.pth'
     assert config.default_hooks.visualization.test_out_dir == str(Path('pictures').absolute())
+    assert config.default_hooks.visualization.interval == 1
 
 
 def test_segmenter_writes_label_maps_to_a_folder(kept, tmp_path):

@@ -31,6 +31,17 @@ def test_tensorboard_needs_no_identity(installed):
     assert installed('tensorboard') == dict(type='TensorboardVisBackend')
 
 
+def test_a_test_in_between_starts_no_new_run(installed, tmp_path):
+    """It stores its own config, without the tracker, in the work directory."""
+    first = installed('wandb')
+    for run in ('20261128_000000', '20261129_000000'):
+        (tmp_path / run / 'vis_data').mkdir(parents=True)
+    (tmp_path / 'config.py').rename(tmp_path / '20261128_000000/vis_data/config.py')
+    for path in (tmp_path / 'config.py', tmp_path / '20261129_000000/vis_data/config.py'):
+        Config(dict(visualizer=dict(type='Visualizer'))).dump(path)
+    assert installed('wandb', goes_on=True) == first
+
+
 def test_run_of_wandb_is_new_unless_it_goes_on(installed):
     first, second = installed('wandb'), installed('wandb')
     assert first['init_kwargs']['id'] != second['init_kwargs']['id']

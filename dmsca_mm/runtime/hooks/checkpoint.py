@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
-from mmengine.dist import is_main_process
+from mmengine.dist import is_main_process, master_only
 from mmengine.fileio import register_backend
 from mmengine.hooks import CheckpointHook
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
 from ...checkpoint import writing
+from ...checkpoint.publishing import publish
 from ...checkpoint.writing import INTERRUPTED, WholeFiles
 from ...config_tree import REGISTRY, add_import
 from ...preflight.config_parts import stands_for
@@ -57,8 +58,13 @@ class WholeCheckpointHook(CheckpointHook):
             del backend.remove
         newest = {getattr(self, 'best_ckpt_path', None), *getattr(self, 'best_ckpt_path_dict', {}).values()}
         for path in outdated:
-            if path not in newest:  # a resumed run can write the same name again
+            # A resumed run can write the same name again, and its checkpoint can name a file of another run.
+            if path not in newest and Path(path).resolve().parent == Path(self.out_dir).resolve():
                 backend.remove(path)
+
+    @master_only
+    def _publish_model(self, runner: Runner, ckpt_path: str) -> None:
+        publish(ckpt_path, ckpt_path, self.published_keys)  # mmengine's name has the hash of something else
 
 
 def install(config: Config) -> None:

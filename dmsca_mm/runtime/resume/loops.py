@@ -15,6 +15,9 @@ from ...config_tree import REGISTRY, add_import
 from ...preflight.config_parts import stands_for
 from .sampler import Batches, seed_all
 
+BEGUN = 'epoch_begun'
+"""Entry of the message hub, which checkpoints contain: number, first iteration and batches of the current epoch."""
+
 
 @LOOPS.register_module()
 class SameEpochLoop(EpochBasedTrainLoop):
@@ -31,22 +34,29 @@ class SameEpochLoop(EpochBasedTrainLoop):
     def __init__(self, runner: Runner, dataloader: DataLoader | dict[str, Any], **options: Any) -> None:
         super().__init__(runner, _repeatable(runner, dataloader), **options)
         _show_batch_size(self.dataloader)
-        self._done = self._done_of_epoch()
-
-    def _done_of_epoch(self) -> int:
+        self._done = 0
         meta, former = _resumed(self.runner)
-        if not meta:
-            return 0
-        per_epoch = former['max_iters'] // former['max_epochs']
-        if per_epoch == len(self.dataloader):
-            return meta['iter'] - meta['epoch'] * per_epoch
+        if meta:
+            self._done = self._done_of_epoch(meta, former)
+            left = (self._max_epochs - meta['epoch']) * len(self.dataloader)
+            self._max_iters = meta['iter'] - self._done + left  # earlier epochs may have had another number of batches
+
+    def _done_of_epoch(self, meta: dict[str, Any], former: dict[str, Any]) -> int:
+        begun = former.get(BEGUN)
+        if begun is None:  # a checkpoint of mmengine's loop
+            batches = former['max_iters'] // former['max_epochs']
+            begun = dict(epoch=meta['epoch'], iter=meta['epoch'] * batches, batches=batches)
+        if begun['batches'] == len(self.dataloader):
+            return meta['iter'] - begun['iter'] if begun['epoch'] == meta['epoch'] else 0
         self.runner.logger.warning(
-            f'the earlier run had {per_epoch} batches an epoch, this one has {len(self.dataloader)}: it resumes at '
-            f'the beginning of epoch {meta["epoch"] + 1}')
+            f'the earlier run had {begun["batches"]} batches an epoch, this one has {len(self.dataloader)}: it resumes '
+            f'at the beginning of epoch {meta["epoch"] + 1}')
         return 0
 
     def run_epoch(self) -> None:
         """Run one epoch, or the rest of it."""
+        self.runner.message_hub.update_info(
+            BEGUN, dict(epoch=self._epoch, iter=self._iter - self._done, batches=len(self.dataloader)))
         if isinstance(self.dataloader.batch_sampler, Batches):
             self.dataloader.batch_sampler.begin(self._epoch, self._done)
         super().run_epoch()

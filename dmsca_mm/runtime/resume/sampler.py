@@ -96,7 +96,12 @@ class Batches(Sampler[SeededBatch]):
     def __iter__(self) -> Iterator[SeededBatch]:
         rank, processes = get_dist_info()
         done, self.done = self.done, 0  # another pass over the epoch, such as PreciseBNHook's, is complete
-        for number, indices in enumerate(self._passes() if self.endless else self.batches):
+        passes = iter(self._passes() if self.endless else self.batches)
+        for number in count():
+            seed_all(self.seed, self.epoch, number, 0)  # mmdet's GroupMultiSourceSampler draws from numpy's generator
+            indices = next(passes, None)
+            if indices is None:
+                return
             if number >= done:
                 # Samplers distribute indices round-robin. So the position of an image, and its random state, does not
                 # depend on how many processes share a batch.

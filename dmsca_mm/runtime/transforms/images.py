@@ -149,7 +149,7 @@ def replace_loaders(node: Any, options: dict[str, Any]) -> None:
         options: arguments to add to those that each LoadImageFromFile has.
     """
     parts = [part for _, part in walk(node)]
-    if any(name_of(part) == 'LoadAnnotations' for part in parts):
+    if any(name_of(part) == 'LoadAnnotations' and part.get('with_seg', 'with_bbox' not in part) for part in parts):
         options = dict(options, check_label_map=True)
     for part in parts:
         if stands_for(part.get('type'), LoadImageFromFile) and 'file_client_args' not in part:

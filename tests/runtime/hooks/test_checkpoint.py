@@ -6,7 +6,7 @@ import toy
 from mmengine.config import Config
 from mmengine.fileio import LocalBackend, register_backend
 
-from dmsca_mm.checkpoint import writing
+from dmsca_mm.checkpoint import read, writing
 from dmsca_mm.checkpoint.newest import newest
 from dmsca_mm.errors import UsageError
 from dmsca_mm.runtime.hooks import checkpoint
@@ -56,6 +56,24 @@ def test_old_best_goes_after_the_new_one_has_come(tmp_path, monkeypatch):
     hook.best_ckpt_path = str(old)
     hook._save_best_checkpoint(training, dict(score=0.3))
     assert [path.name for path in tmp_path.glob('best_*')] == ['best_score_epoch_2.pth']
+
+
+def test_a_best_checkpoint_of_another_run_stays(tmp_path):
+    """A resumed checkpoint names the best one of the run that it is from."""
+    training = toy.runner(tmp_path / 'work', epochs=1, save_best='score', rule='greater')
+    training.train()
+    hook = next(hook for hook in training.hooks if isinstance(hook, checkpoint.WholeCheckpointHook))
+    other = tmp_path / 'best_score_epoch_1.pth'
+    other.touch()
+    hook.best_ckpt_path = str(other)
+    hook._save_best_checkpoint(training, dict(score=0.2))
+    assert other.exists()
+
+
+def test_a_published_checkpoint_has_its_own_hash_and_these_keys(tmp_path):
+    toy.runner(tmp_path, epochs=1, published_keys=['state_dict']).train()
+    published, = tmp_path.glob('epoch_1-*.pth')
+    assert list(read(published)) == ['state_dict']
 
 
 def test_failed_write_ends_the_run_and_keeps_what_was_there(tmp_path, monkeypatch):

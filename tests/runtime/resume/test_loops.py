@@ -90,6 +90,24 @@ def test_other_number_of_batches_goes_on_with_the_beginning_of_the_epoch(tmp_pat
     assert resumed.iter == 45 + 16
 
 
+@pytest.mark.parametrize(('batch', 'size'), [(8, 24), (2, 32)])
+def test_a_run_whose_batches_have_changed_is_resumed_like_any_other(batch, size, tmp_path, monkeypatch):
+    """With 12 batches an epoch, then 3 or 16; accumulated gradients need the number of iterations that are left."""
+    def trained(name, resume=None):
+        run = noisy.runner(tmp_path / name, resume and str(tmp_path / resume), interval=1, accumulate=2)
+        next(hook for hook in run.hooks if isinstance(hook, checkpoint.CheckpointHook)).max_keep_ckpts = -1
+        run.train()
+        return run.iter
+
+    trained('first')
+    monkeypatch.setattr(noisy, 'BATCH', batch)
+    monkeypatch.setattr(noisy, 'SIZE', size)
+    start, per_epoch = 2 * noisy.PER_EPOCH - 1, size // batch  # in the second of four epochs, which begins anew
+    assert trained('second', f'first/iter_{start}.pth') == start + 3 * per_epoch
+    for done in (per_epoch, per_epoch + 2):
+        assert trained(f'third_{done}', f'second/iter_{start + done}.pth') == start + 3 * per_epoch
+
+
 @pytest.mark.parametrize(('given', 'expected'), [
     (dict(type='EpochBasedTrainLoop', max_epochs=2), 'SameEpochLoop'),
     (dict(by_epoch=True, max_epochs=2), 'SameEpochLoop'),

@@ -4,7 +4,7 @@ import random
 import numpy as np
 import pytest
 import torch
-from mmdet.datasets.samplers import AspectRatioBatchSampler
+from mmdet.datasets.samplers import AspectRatioBatchSampler, GroupMultiSourceSampler
 from mmengine.dataset import DefaultSampler, InfiniteSampler
 from torch.utils.data import DataLoader
 
@@ -82,6 +82,30 @@ def test_endless_passes_differ_and_go_on_with_other_noise():
     first, second = ([item[0] for batch in part for item in batch] for part in (found[:4], found[4:]))
     assert sorted(first) == sorted(second) == list(range(10))
     assert first != second
+
+
+class Sources(Noise):
+    """Two data sets in one, as mmdet's sampler of labelled and unlabelled images wants them."""
+
+    def __init__(self, lengths=(4, 6)):
+        self.length = sum(lengths)
+        self.cumulative_sizes = [lengths[0], self.length] if len(lengths) > 1 else []
+        self.datasets = [Sources([length]) for length in lengths] if len(lengths) > 1 else []
+
+    def __len__(self):
+        return self.length
+
+    def get_data_info(self, index):
+        return dict(width=2 + index % 2, height=2 + (index + 1) % 2)
+
+
+def test_a_sampler_that_draws_from_a_global_generator_resumes_the_same():
+    def indices(done):
+        np.random.seed(done)  # that of the process, which differs after resuming
+        sampler = GroupMultiSourceSampler(Sources(), 3, [1, 2], seed=5)
+        return [batch.indices for batch, _ in zip(Batches(sampler, 3, 1, endless=True, drop_last=True, done=done),
+                                                  range(20 - done), strict=False)]
+    assert indices(8) == indices(0)[8:]
 
 
 def test_inner_batch_sampler_is_the_configured_one():
