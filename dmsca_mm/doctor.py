@@ -147,6 +147,11 @@ def _opencv() -> Finding:
         command = f'pip uninstall -y {" ".join(each.split()[0] for each in found)} && pip install opencv-python'
     elif not found and find_spec('cv2') is None:
         fault, command = 'the data sets need it', 'pip install opencv-python'
+    else:
+        try:
+            import_module('cv2')
+        except ImportError as error:
+            fault, command = f'it cannot be imported ({error})', requirements.OPENCV
     return Finding('OpenCV', ', '.join(found) or 'not installed', fault, command)
 
 

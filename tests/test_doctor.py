@@ -69,9 +69,20 @@ def test_two_builds_of_opencv_of_one_version_are_no_fault(tmp_path, monkeypatch)
     assert (finding.found, finding.fault) == ('opencv-python 5.0, opencv-python-headless 5.0', '')
 
 
+def test_a_library_that_opencv_lacks_is_named(monkeypatch):
+    def lacks(name):
+        if name == 'cv2':
+            raise ImportError('libGL.so.1: cannot open shared object file')
+    monkeypatch.setattr(doctor, 'import_module', lacks)
+    finding = by_name(doctor.examine())['OpenCV']
+    assert 'libGL.so.1' in finding.fault
+    assert finding.command.endswith('opencv-python-headless')
+
+
 def test_an_mmdet_that_refuses_its_mmcv_is_named(monkeypatch):
     def refuse(name):
-        raise AssertionError('MMCV==2.2.0 is used but incompatible. Please install mmcv>=2.0.0rc4, <2.2.0.')
+        if name == 'mmdet':
+            raise AssertionError('MMCV==2.2.0 is used but incompatible. Please install mmcv>=2.0.0rc4, <2.2.0.')
     monkeypatch.setattr(doctor, 'import_module', refuse)
     finding = by_name(doctor.examine())['mmdet']
     assert finding.fault.startswith('MMCV==2.2.0 is used but incompatible')

@@ -20,6 +20,8 @@ _FORKS = {'mmcv': 'onedl-mmcv==2.3.6', 'mmdet': 'onedl-mmdetection==3.5.1', 'mms
 """Packages to install next to the original mmengine, and next to its fork: mmdet 3.3.0 rejects the forks' mmcv."""
 SETUPTOOLS = "pip install 'setuptools<81'"
 """Installs ``pkg_resources`` and, on Python 3.12 and newer, ``distutils``."""
+OPENCV = 'pip uninstall -y opencv-python && pip install --force-reinstall --no-deps opencv-python-headless'
+"""Installs the build that needs no library of a desktop, such as libGL."""
 _DISTRIBUTIONS = ('mmengine', 'mmcv', 'mmdet', 'mmsegmentation', 'mmpretrain',
                   'onedl-mmengine', 'onedl-mmcv', 'onedl-mmdetection', 'onedl-mmsegmentation', 'onedl-mmpretrain')
 
@@ -46,8 +48,8 @@ def require(*libraries: str) -> None:
             checked, and mmpretrain is imported, with or without torchvision.
 
     Raises:
-        BrokenLibraryError: a library or distutils is missing, mmcv has no compiled operators, or mmpretrain cannot be
-            imported.
+        BrokenLibraryError: a library or distutils is missing, OpenCV or mmpretrain cannot be imported, or mmcv has no
+            compiled operators.
     """
     for library in ('mmcv', *libraries):
         if find_spec(library) is None:
@@ -55,6 +57,10 @@ def require(*libraries: str) -> None:
                                      ', or "make setup" for the whole tested set')
     if find_spec('distutils') is None:
         raise BrokenLibraryError('distutils is missing, which mmengine imports and setuptools provides', SETUPTOOLS)
+    try:
+        import_module('cv2')  # before mmcv, which imports it
+    except ImportError as error:
+        raise BrokenLibraryError(f'OpenCV cannot be imported ({error})', OPENCV) from None
     try:
         import_module('mmcv._ext')
     except ImportError as error:
@@ -102,5 +108,8 @@ def _import_mmpretrain() -> None:
         with torchvision.stand_ins():
             for part in ('models', 'datasets', 'engine', 'evaluation', 'visualization'):
                 import_module(f'mmpretrain.{part}')
-    except (ImportError, AssertionError) as error:  # it asserts the version of mmcv
+    except (ImportError, AssertionError, RuntimeError) as error:  # it asserts the version of mmcv
+        if 'torchvision' in str(error):
+            raise BrokenLibraryError(f'torchvision does not fit this torch ({error})', 'pip uninstall -y torchvision',
+                                     ', or install the one that does') from None
         raise BrokenLibraryError(f'mmpretrain cannot be imported ({error})', installing('mmcv', 'mmpretrain')) from None

@@ -1,7 +1,7 @@
 """Folders of data sets, which are complete or absent and are identified by a manifest."""
 from __future__ import annotations
 
-import os
+import secrets
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -61,7 +61,7 @@ def make(root: Path, manifest: str, write: Callable[[Path], None], missing: Call
         UsageError: the folder holds anything else, or the data set cannot be written.
     """
     root = root.resolve()
-    partial = root.with_name(f'.{root.name}.{os.getpid()}')
+    partial = root.with_name(f'.{root.name}.{secrets.token_hex(4)}')  # containers may have equal process numbers
     try:
         if _is_made(root, manifest, missing, overwrite):
             return False

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from xml.etree import ElementTree
 
-from PIL import Image
+from PIL import ExifTags, Image
 
 from ..errors import UsageError
 
@@ -83,10 +83,11 @@ def _files(root: Path, listed: str | Path | None) -> list[Path]:
         if not (root / folder).is_dir():
             raise UsageError(f'{root / folder} is no folder: {root} must hold {XML}/*.xml and {IMAGES}')
     if listed is None:
-        paths, source = sorted((root / XML).glob('*.xml')), f'{root / XML} holds no XML files'
+        paths = sorted(path for path in (root / XML).iterdir() if path.suffix.lower() == '.xml')
+        source = f'{root / XML} holds no XML files'
     else:
         try:
-            names = [line.strip() for line in Path(listed).read_text().splitlines() if line.strip()]
+            names = [line.strip() for line in Path(listed).read_text(encoding='utf-8-sig').splitlines() if line.strip()]
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(f'list {listed} cannot be read ({error})') from None
         paths, source = [root / XML / f'{name}.xml' for name in names], f'list {listed} is empty'
@@ -113,12 +114,14 @@ def _read(path: Path, images: Path, classes: Sequence[str], mend_boxes: bool, wa
         raise UsageError(f'{path} names image {name}, which is not in {images}: correct its filename, or add the image')
     try:
         with Image.open(images / name) as image:
-            real = image.size
+            turned = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
+            real = image.size[::-1] if turned else image.size  # as OpenCV loads it
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise UsageError(f'image {images / name} cannot be opened ({type(error).__name__}): replace it') from None
     if size != real:
-        raise UsageError(f'{path} has size {size[0]}x{size[1]}, its image {name} is {real[0]}x{real[1]}: correct the '
-                         'size if the boxes fit the image, else give it the image that they were drawn on')
+        loaded = ' as its EXIF orientation turns it' if turned else ''
+        raise UsageError(f'{path} has size {size[0]}x{size[1]}, its image {name} is {real[0]}x{real[1]}{loaded}: '
+                         'correct the size if the boxes fit the image, else give it the image that they were drawn on')
     objects = top.findall('object')
     if not objects:
         warnings.append(f'{path} has no objects: its image is kept, without boxes')

@@ -36,11 +36,20 @@ def test_missing_distutils_is_named_with_the_command_for_setuptools(monkeypatch)
 
 def test_mmcv_without_operators_is_told_from_no_mmcv(pinned, monkeypatch):
     def no_operators(name):
-        raise ImportError('no _ext')
+        if name == 'mmcv._ext':
+            raise ImportError('no _ext')
     monkeypatch.setattr(requirements, 'import_module', no_operators)
     with pytest.raises(UsageError, match=r'mmcv has no usable compiled operators .*--no-build-isolation') as caught:
         requirements.require('mmdet')
     assert re.search(r'[\w-]+==[\d.]+', str(caught.value))[0] in pinned
+
+
+def test_a_library_that_opencv_lacks_is_no_fault_of_mmcv(monkeypatch):
+    def no_opencv(name):
+        raise ImportError('libGL.so.1: cannot open shared object file')
+    monkeypatch.setattr(requirements, 'import_module', no_opencv)
+    with pytest.raises(UsageError, match=r'OpenCV cannot be imported \(libGL.so.1.*opencv-python-headless'):
+        requirements.require('mmdet')
 
 
 def test_versions_are_of_what_is_installed():
@@ -59,6 +68,15 @@ def test_mmpretrain_is_imported_and_leaves_no_torchvision_behind():
             'assert (find_spec("torchvision") is None) == (there is None); '
             'assert there or "torchvision" not in sys.modules')
     subprocess.run([sys.executable, '-W', 'ignore', '-c', code], check=True, timeout=300)
+
+
+def test_a_torchvision_of_another_torch_is_named(monkeypatch):
+    def unfit(name):
+        if name.startswith('mmpretrain'):
+            raise RuntimeError('operator torchvision::nms does not exist')
+    monkeypatch.setattr(requirements, 'import_module', unfit)
+    with pytest.raises(UsageError, match=r'torchvision does not fit this torch .*run "pip uninstall -y torchvision"'):
+        requirements.require('mmpretrain')
 
 
 def test_mmpretrain_that_lacks_something_is_named_with_the_pin_of_its_stack(pinned, monkeypatch):

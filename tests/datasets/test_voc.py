@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 from pycocotools.coco import COCO
 
 from dmsca_mm.datasets.voc import convert_voc
@@ -70,6 +70,25 @@ def test_a_list_chooses_the_files_and_their_order(voc, out):
     (voc / 'ImageSets/Main/train.txt').write_text('2\n0\n\n')
     assert convert_voc(voc, out, CLASSES, voc / 'ImageSets/Main/train.txt').images == 2
     assert [image['file_name'] for image in json.loads(out.read_text())['images']] == ['2.jpg', '0.jpg']
+
+
+def test_names_of_other_tools_are_taken(voc, out):
+    xml(voc, 2).rename(voc / 'Annotations/2.XML')
+    assert convert_voc(voc, out, CLASSES).images == 3
+    (voc / 'list.txt').write_text('1\n', encoding='utf-8-sig')
+    assert convert_voc(voc, out.with_name('one.json'), CLASSES, voc / 'list.txt').images == 1
+
+
+def test_a_photo_that_is_turned_has_the_boxes_of_the_turned_image(voc, out):
+    """OpenCV turns an image by its EXIF orientation when it loads it."""
+    path = voc / 'JPEGImages/0.jpg'
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    Image.fromarray(np.zeros((48, 64, 3), np.uint8)).save(path, exif=exif)
+    with pytest.raises(UsageError, match=r'has size 64x48, its image 0\.jpg is 48x64 as its EXIF orientation turns it'):
+        convert_voc(voc, out, CLASSES)
+    xml(voc, 0).write_text(annotation('0.jpg', objects(CAT), size=(48, 64)))
+    assert convert_voc(voc, out, CLASSES).images == 3
 
 
 def test_an_image_without_objects_stays_and_is_named(voc, out):
