@@ -15,7 +15,7 @@ def contact_sheet(folder: str | Path, out: str | Path, count: int = 8, columns: 
     """Combine the first pictures of a folder on one sheet, scaled to the same width.
 
     Args:
-        folder: searched recursively; pictures are sorted by path.
+        folder: searched recursively; pictures are sorted by path, and ``out`` is not one of them.
         out: path of the sheet, a .png or .jpg file.
         count: maximum number of pictures, at least 1.
         columns: pictures in each row, at least 1.
@@ -25,11 +25,14 @@ def contact_sheet(folder: str | Path, out: str | Path, count: int = 8, columns: 
         The paths of the pictures on the sheet.
 
     Raises:
-        UsageError: the folder has no pictures, or ``count`` is below 1.
+        UsageError: the folder has no pictures, ``count`` is below 1, or the suffix of ``out`` is unknown.
     """
     if count < 1:
         raise UsageError(f'--count is {count}, must be at least 1')
-    found = sorted(path for path in Path(folder).rglob('*') if path.suffix.lower() in PICTURES)[:count]
+    if Path(out).suffix.lower() not in PICTURES:
+        raise UsageError(f'the sheet {out} must end in one of {", ".join(PICTURES)}')
+    found = sorted(path for path in Path(folder).rglob('*')
+                   if path.suffix.lower() in PICTURES and path.resolve() != Path(out).resolve())[:count]
     if not found:
         raise UsageError(f'no pictures in {folder}: make some with tools/test.py CONFIG CHECKPOINT --show-dir {folder}')
     tiles = []

@@ -24,6 +24,7 @@ from ..preflight.weights import check_initialization
 from ..runtime.config import load_config, test_pipeline
 from ..runtime.distributed import replace_sync_batch_norm
 from ..runtime.transforms import images
+from .view import View, trace
 
 
 def open_model(name: str, weights: str, options: dict[str, Any] | None = None, plugin: str | None = None
@@ -108,6 +109,18 @@ class Images:
         """
         return pseudo_collate([self.pipeline(dict(img_path=str(path), img_id=place))
                                for place, path in enumerate(paths)])
+
+    def view(self, path: str | Path) -> View:
+        """Return which part of an image the model sees, and where it is in the model's input.
+
+        Args:
+            path: path of the file.
+
+        Raises:
+            ImageError: the image cannot be read.
+            UsageError: the pipeline has a geometric transform that is unknown here.
+        """
+        return trace(self.pipeline.transforms, dict(img_path=str(path), img_id=0))
 
 
 def data_set(config: Config) -> Any:

@@ -26,3 +26,17 @@ def test_folder_without_pictures_is_named_with_the_way_out(tmp_path):
     with pytest.raises(UsageError, match=rf'no pictures in {re.escape(str(tmp_path))}: .*--show-dir'):
         contact_sheet(tmp_path, tmp_path / 'sheet.png')
     assert list(tmp_path.iterdir()) == []
+
+
+def test_sheet_is_not_on_itself(tmp_path):
+    for name in ('b.png', 'c.png'):
+        Image.new('RGB', (20, 10)).save(tmp_path / name)
+    for _ in range(2):
+        assert [path.name for path in contact_sheet(tmp_path, tmp_path / 'all.png')] == ['b.png', 'c.png']
+
+
+@pytest.mark.parametrize('name', ['sheet', 'sheet.pdfx'])
+def test_unknown_suffix_of_the_sheet_is_refused(name, tmp_path):
+    Image.new('RGB', (20, 10)).save(tmp_path / 'a.png')
+    with pytest.raises(UsageError, match=rf'{name} must end in one of \.png, \.jpg'):
+        contact_sheet(tmp_path, tmp_path / name)

@@ -111,7 +111,7 @@ def measure_alignment(config: str, weights: str, out: str | None = None, beside:
 
     Raises:
         UsageError: as :func:`inference.open_model`, or the model lacks a stage, the test data are missing, or there are
-            fewer than two images or no objects.
+            fewer than two images or no objects, or the annotations of an image are for another size.
     """
     if images < 2:
         raise UsageError(f'--images is {images}, must be at least 2: the control needs another image')
@@ -126,7 +126,9 @@ def measure_alignment(config: str, weights: str, out: str | None = None, beside:
     for place in tqdm(places, unit='image'):
         path, objects = data.image(place)
         for model, tally in zip(models, tallies, strict=True):
-            for kind, stage, values in _maps(model.predict(path), stages):
+            prediction = model.predict(path)
+            _check_size(path, prediction.view.size, objects.ignored.shape)
+            for kind, stage, values in _maps(prediction, stages):
                 tally.add(kind, stage, values, objects)
                 if kind in CONTROLLED:
                     tally.add(f'{kind}, {CONTROL}', stage, _resized(values, before.ignored.shape), before)
@@ -140,12 +142,18 @@ def measure_alignment(config: str, weights: str, out: str | None = None, beside:
     return rows
 
 
+def _check_size(path: str, loaded: tuple[int, int], annotated: tuple[int, int]) -> None:
+    if loaded != annotated:
+        raise UsageError(f'image {path} is loaded with {loaded[1]}×{loaded[0]} pixels, and its annotations are for '
+                         f'{annotated[1]}×{annotated[0]}: correct them, or remove the EXIF orientation of the image')
+
+
 def _maps(prediction: Prediction, stages: Sequence[int] | None) -> Iterator[tuple[str, int, np.ndarray]]:
     model = prediction.model.model
     if maps.attentions(model):
         for shown in prediction.attentions(maps.choose(maps.attentions(model), stages)):
             yield 'total', shown.place.stage, shown.total
-            yield 'departure', shown.place.stage, np.abs(shown.total - np.median(shown.total))
+            yield 'departure', shown.place.stage, np.abs(shown.total - np.nanmedian(shown.total))
             yield 'spatial gate', shown.place.stage, shown.spatial
             yield 'activation', shown.place.stage, shown.activation
     for stage, values in prediction.grad_cam(maps.choose(maps.stage_ends(model), stages)).maps.items():

@@ -100,10 +100,11 @@ class Tally:
         Args:
             kind: kind of map, such as ``'total'``.
             stage: stage of the backbone.
-            values: the map, (H, W).
+            values: the map, (H, W); pixels that are NaN do not count.
             objects: objects to compare with, of the same size.
         """
-        for size, target, counted in objects.targets():
+        seen = objects._replace(ignored=objects.ignored | np.isnan(values))
+        for size, target, counted in seen.targets():
             self.scores.setdefault((kind, stage, size), []).append(score(values, target, counted))
 
     def summary(self) -> list[dict[str, Any]]:

@@ -22,12 +22,13 @@ activation    a final gate for each pixel, computed from the fused features
 total             the mean factor of a pixel's features, all gates combined"""
 
 
-def attention_figure(image: np.ndarray, picture: Image.Image, attentions: Sequence[Attention], title: str) -> Figure:
+def attention_figure(image: np.ndarray, picture: Image.Image | None, attentions: Sequence[Attention], title: str
+                     ) -> Figure:
     """Draw the maps of DMSCA modules for one image, one row for each module.
 
     Args:
         image: (H, W, 3), RGB, 0 to 255.
-        picture: the image with the predictions drawn on it.
+        picture: the image with the predictions drawn on it; None if they cannot be drawn.
         attentions: maps of the modules, at least one.
         title: title of the figure.
     """
@@ -35,7 +36,10 @@ def attention_figure(image: np.ndarray, picture: Image.Image, attentions: Sequen
     figure = titled_figure(15, (len(attentions) + 1) * (side + 0.75) + 0.5, title)
     above, below = figure.subfigures(2, 1, height_ratios=[1, len(attentions)])
     shown, key = above.subplots(1, 2, width_ratios=[1, 2])
-    panels.picture(shown, picture, 'what the model finds')
+    if picture is None:
+        panels.picture(shown, Image.fromarray(image), 'the image: predictions of this kind cannot be drawn')
+    else:
+        panels.picture(shown, picture, 'what the model finds')
     key.axis('off')
     key.text(0, 0.5, KEY, va='center', fontsize=11, linespacing=1.7, color=INK)
     grid = below.subplots(len(attentions), 5, squeeze=False)

@@ -21,7 +21,7 @@ class Cam(NamedTuple):
     Attributes:
         model: name of the model.
         picture: the image with the predictions drawn on it.
-        maps: map of each stage, (H, W), at least 0.
+        maps: map of each stage, (H, W), at least 0, NaN where the model does not see the image.
         note: what is explained if it differs from the picture, or why nothing is explained; otherwise empty.
     """
 

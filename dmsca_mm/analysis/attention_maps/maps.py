@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from ...attention import DMSCA, Explanation
 from ...errors import UsageError
+from ..view import View
 
 
 class Place(NamedTuple):
@@ -29,7 +30,7 @@ class Place(NamedTuple):
 
 
 class Attention(NamedTuple):
-    """The maps of one DMSCA module for one image, at the size of the image.
+    """The maps of one DMSCA module for one image, at the size of the image, NaN where the model does not see it.
 
     Attributes:
         place: place of the module.
@@ -50,7 +51,7 @@ class Attention(NamedTuple):
 
     def is_neutral(self, values: np.ndarray) -> bool:
         """Return True if a gate is neutral: 1 everywhere, up to rounding when it was resized."""
-        return self.ceiling == 2 and bool(np.abs(values - 1).max() < 1e-6)
+        return self.ceiling == 2 and bool(np.nanmax(np.abs(values - 1)) < 1e-6)
 
     @property
     def is_identity(self) -> bool:
@@ -120,15 +121,21 @@ def explain(model: nn.Module, places: Sequence[Place], inputs: Tensor) -> list[E
     return [module.explain(features[module]) for module in modules]
 
 
-def on_image(values: Tensor, padded: tuple[int, int], image: tuple[int, int], original: tuple[int, int]) -> Tensor:
-    """Resize a map to the model's input, crop it to the image, and resize that to the size of the image's file.
+def on_image(values: Tensor, padded: tuple[int, int], view: View) -> Tensor:
+    """Resize a map to the model's input, and put the part that shows the image where it is in the image.
+
+    Pixels of the image that the model does not see, for example outside of a centre crop, are NaN.
 
     Args:
-        values: (h, w), covers the padded image.
+        values: (h, w), covers the model's input.
         padded: height and width of the model's input, in pixels.
-        image: height and width of the image, at the top left of the input, in pixels.
-        original: height and width of the file, in pixels.
+        view: where the image is in the input.
     """
     resized = functional.interpolate(values[None, None].float(), padded, mode='bilinear', align_corners=False)
-    cropped = resized[:, :, :image[0], :image[1]]
-    return functional.interpolate(cropped, original, mode='bilinear', align_corners=False)[0, 0].cpu()
+    (top, left), (bottom, right) = view.inside.round().astype(int)
+    part = resized[:, :, top:bottom, left:right]
+    (top, left), (bottom, right) = view.seen.round().astype(int)
+    found = torch.full(view.size, torch.nan)
+    found[top:bottom, left:right] = functional.interpolate(
+        part, (int(bottom - top), int(right - left)), mode='bilinear', align_corners=False)[0, 0].cpu()
+    return found

@@ -1,4 +1,7 @@
-"""Panels of the figures: a picture, gate or map on matplotlib axes. Values are (H, W), images (H, W, 3), RGB."""
+"""Panels of the figures: a picture, gate or map on matplotlib axes. Values are (H, W), images (H, W, 3), RGB.
+
+Nothing is drawn where values are NaN.
+"""
 from __future__ import annotations
 
 import textwrap
@@ -48,7 +51,7 @@ def gate(axes: Axes, title: str, values: np.ndarray, attention: Attention, image
     elif attention.ceiling == 2:
         _map(axes, title, values, _around(values, 1.0), AROUND_ONE, image)
     else:
-        _map(axes, title, values, Normalize(0, max(values.max(), 1e-12)), HEAT, image)
+        _map(axes, title, values, Normalize(0, max(np.nanmax(values), 1e-12)), HEAT, image)
 
 
 def fusion_gate(axes: Axes, values: np.ndarray) -> None:
@@ -58,9 +61,9 @@ def fusion_gate(axes: Axes, values: np.ndarray) -> None:
 
 def heat(axes: Axes, title: str, values: np.ndarray, image: np.ndarray, without: str) -> None:
     """Draw Grad-CAM, at least 0, on its image, or a text if it is zero everywhere."""
-    if values.any():
-        bar = _map(axes, title, values, Normalize(0, values.max()), HEAT, image)
-        bar.set_ticks([0, values.max()], labels=['0', 'most'])
+    if highest := np.nanmax(values):
+        bar = _map(axes, title, values, Normalize(0, highest), HEAT, image)
+        bar.set_ticks([0, highest], labels=['0', 'most'])
     else:
         _pale_image(axes, title, image, without)
 
@@ -81,7 +84,7 @@ def _text(axes: Axes, height: float, text: str) -> None:
 
 
 def _around(values: np.ndarray, centre: float) -> Normalize:
-    reach = max(float(np.abs(values - centre).max()), 1e-3)
+    reach = max(float(np.nanmax(np.abs(values - centre))), 1e-3)
     return TwoSlopeNorm(centre, max(centre - reach, 0.0), centre + reach)
 
 

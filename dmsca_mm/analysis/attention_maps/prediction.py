@@ -11,10 +11,12 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
+from ...errors import UsageError
 from ...preflight import ignored_labels
 from .. import drawing
 from ..drawing import SCORE
 from ..inference import Images, open_model
+from ..view import View
 from . import grad_cam, maps
 
 
@@ -84,8 +86,13 @@ class Prediction:
 
     @cached_property
     def picture(self) -> Image.Image | None:
-        """The image with the predictions drawn on it."""
+        """The image with the predictions drawn on it; None if they are of a kind that cannot be drawn."""
         return self.model.draw(load_image(self.sample.img_path), self.sample, 'pred')
+
+    @cached_property
+    def view(self) -> View:
+        """The part of the image that the model sees."""
+        return self.model.images.view(self.sample.img_path)
 
     def attentions(self, places: Sequence[maps.Place]) -> list[maps.Attention]:
         """Compute the maps of DMSCA modules.
@@ -107,17 +114,22 @@ class Prediction:
 
         Args:
             places: places of blocks, at most one in each stage.
+
+        Raises:
+            UsageError: the model predicts neither boxes nor classes.
         """
+        if self.picture is None:
+            raise UsageError(f'Grad-CAM explains boxes or classes, and {type(self.model.model).__name__} predicts '
+                             'neither')
         if self.has_no_box:
-            found = {place.stage: np.zeros(self.sample.ori_shape[:2]) for place in places}
+            found = {place.stage: np.zeros(self.view.size) for place in places}
         else:
             found = {place.stage: self._on_image(
                 grad_cam.grad_cam(self.model.model, place, self._score(), self.inputs)[0]) for place in places}
         return grad_cam.Cam(self.model.name, self.picture, found, self.note)
 
     def _on_image(self, values: Tensor) -> np.ndarray:
-        return maps.on_image(values, tuple(self.inputs.shape[2:]), tuple(self.sample.img_shape[:2]),
-                             tuple(self.sample.ori_shape[:2])).numpy()
+        return maps.on_image(values, tuple(self.inputs.shape[2:]), self.view).numpy()
 
     def _score(self) -> Callable[[Tensor], Tensor]:
         model = self.model.model

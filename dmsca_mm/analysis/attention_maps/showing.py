@@ -35,8 +35,8 @@ def show_attention(config: str, weights: str, images: Sequence[str], out: str, s
         The paths of the figures.
 
     Raises:
-        UsageError: the model has no DMSCA or lacks a stage, the checkpoint is of another config, or an image cannot be
-            read. Nothing has been written then.
+        UsageError: the model has no DMSCA or lacks a stage, the checkpoint is of another config, an image cannot be
+            read, or the test pipeline has a geometric transform that is unknown here. Nothing has been written then.
     """
     models = [Model(config, weights, cfg_options, plugin), *(Model(*other) for other in beside)]
     number_equal_names(models)
@@ -51,7 +51,7 @@ def show_attention(config: str, weights: str, images: Sequence[str], out: str, s
                          'call the tool once for each')
     for path in files:  # before any figure; one at a time, because a folder may not fit into memory
         for model in models:
-            model.images.batch([path])
+            model.images.view(path)
     paths = []
     for path in files:
         image = np.asarray(load_image(path))

@@ -22,7 +22,10 @@ Chart = tuple[str, str]
 
 
 def curves(history: History) -> list[Chart]:
-    """Draw losses, learning rate, gradient norm and metrics; a metric with only one value is omitted."""
+    """Draw losses, learning rate, gradient norm and metrics; a metric with only one value is omitted.
+
+    A chart has at most one curve for each colour; its title reports how many there are.
+    """
     training, validations = history.of('training'), history.of('validation')
     chosen = [('Losses', training, [name for name in names(training) if 'loss' in name]),
               ('Learning rate', training, ['lr']), ('Norm of the gradient', training, ['grad_norm']),
@@ -31,9 +34,11 @@ def curves(history: History) -> list[Chart]:
     for title, lines, scalars in chosen:
         above = -1 if lines is validations else -math.inf  # COCO uses -1 for a missing value
         found = [Curve(name, *series(lines, name, above)) for name in scalars]
-        found = [curve for curve in found if len(curve.x) > (lines is validations)][:len(COLOURS)]
+        found = [curve for curve in found if len(curve.x) > (lines is validations)]
+        if len(found) > len(COLOURS):
+            title += f' (the first {len(COLOURS)} of {len(found)})'
         if found:
-            drawn.append((title, line_chart(title, found)))
+            drawn.append((title, line_chart(title, found[:len(COLOURS)])))
     return drawn
 
 

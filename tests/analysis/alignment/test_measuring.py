@@ -1,5 +1,6 @@
 """Objects come from the annotations, every kind of map is measured, and a mistake leaves no files behind."""
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +83,23 @@ def test_every_map_is_measured_at_every_stage(untrained, options, tmp_path):
     assert all(row[name] == pytest.approx(row['area']) for row in flat for name in ('pointing', 'energy', 'precision'))
     assert json.loads((tmp_path / 'out/alignment.json').read_text())['rows'] == rows
     assert Image.open(tmp_path / 'out/alignment.png').size[0] > 1000
+
+
+def test_image_that_its_exif_orientation_turns_to_another_size_is_named(untrained, digits, tmp_path):
+    data = tmp_path / 'digits'
+    shutil.copytree(digits, data)
+    annotations = data / 'annotations/instances_validation.json'
+    content = json.loads(annotations.read_text())
+    content['images'][0]['height'] = 120
+    annotations.write_text(json.dumps(content))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path = next(data.glob(f'images/validation/{content["images"][0]["file_name"]}'))
+    Image.new('RGB', (160, 120)).save(path, exif=exif)
+    with pytest.raises(UsageError, match=f'{path.name} is loaded with 120×160 pixels, .* for 160×120: .*EXIF'):
+        measuring.measure_alignment(*untrained('detector'), str(tmp_path / 'out'), images=2, cfg_options={
+            'test_dataloader.dataset.data_root': f'{data}/', 'test_evaluator.ann_file': str(annotations)})
+    assert not (tmp_path / 'out').exists()
 
 
 @pytest.mark.parametrize(('arguments', 'words'), [

@@ -92,6 +92,15 @@ def test_summary_means_over_images_and_takes_one_threshold_for_all():
     assert (row['iou'], row['threshold']) == (1, pytest.approx(0.52))
 
 
+def test_pixels_that_the_model_does_not_see_count_neither_way():
+    values = np.random.default_rng(0).random((4, 5))
+    values[:, 3:] = np.nan
+    whole, part = Tally(), Tally()
+    whole.add('total', 1, values, Objects(left(1)[None], np.zeros((4, 5), bool)))
+    part.add('total', 1, values[:, :3], Objects(left(1, (4, 3))[None], np.zeros((4, 3), bool)))
+    assert whole.summary() == part.summary()
+
+
 def test_image_without_objects_counts_nothing():
     tally = Tally()
     tally.add('total', 1, np.ones((4, 5)), Objects(np.zeros((0, 4, 5), bool), np.zeros((4, 5), bool)))

@@ -24,6 +24,12 @@ def test_attention_figure_shows_the_picture_and_every_map():
     assert 'channel gate, 40 channels' in found
 
 
+def test_image_is_shown_if_the_predictions_cannot_be_drawn():
+    found = panels(attention_figure(IMAGE, None, [attention()], 'title'))
+    shown = found['the image: predictions of this kind cannot be drawn'].images[-1]
+    assert np.array_equal(shown.get_array(), IMAGE)
+
+
 def test_total_is_drawn_alone_on_the_image():
     shown = attention()
     figure = total_figure(IMAGE, shown)

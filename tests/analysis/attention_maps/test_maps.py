@@ -1,4 +1,5 @@
 """Maps come from the modules of the model, at the chosen places, over the right part of the image."""
+import numpy as np
 import pytest
 import torch
 from net import Net
@@ -6,6 +7,7 @@ from torch.nn import functional
 
 from dmsca_mm.analysis.attention_maps import maps
 from dmsca_mm.analysis.attention_maps.maps import Place
+from dmsca_mm.analysis.view import View
 from dmsca_mm.errors import UsageError
 
 
@@ -39,12 +41,17 @@ def test_explanations_are_those_of_what_the_module_was_given(net):
     assert not any(module._forward_pre_hooks for module in net.modules())
 
 
+def view_of(size, inside):
+    whole = [np.array([(0, 0), box]) for box in (size, inside)]
+    return View(size, *whole)
+
+
 def test_map_is_cropped_to_the_image_and_resized_to_its_file():
     values = torch.zeros(4, 6)
     values[:, 3:] = 1.0  # the right half of the input is padding
-    found = maps.on_image(values, padded=(32, 48), image=(32, 20), original=(64, 40))
+    found = maps.on_image(values, (32, 48), view_of((64, 40), (32, 20)))
     assert found.shape == (64, 40)
     assert found.max() == 0
     smooth = torch.rand(4, 6)
-    same = maps.on_image(smooth, (4, 6), (4, 6), (8, 12))
+    same = maps.on_image(smooth, (4, 6), view_of((8, 12), (4, 6)))
     torch.testing.assert_close(same, functional.interpolate(smooth[None, None], (8, 12), mode='bilinear')[0, 0])

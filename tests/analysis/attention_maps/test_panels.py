@@ -76,3 +76,25 @@ def test_heat_that_is_zero_everywhere_is_replaced_by_a_text(axes):
     panels.heat(other := Figure().add_subplot(), 'Grad-CAM', ONES, IMAGE, 'nothing')
     assert text(other) == []
     assert np.array_equal(other.images[0].get_array(), IMAGE.mean(2))
+
+
+@pytest.mark.parametrize('ceiling', [1.0, 2.0])
+def test_nothing_is_drawn_where_the_model_does_not_see_the_image(ceiling):
+    values = np.linspace(0.2, 0.9, 600).reshape(20, 30)
+    values[:, 20:] = np.nan
+    drawn = [Figure().add_subplot() for _ in range(3)]
+    panels.gate(drawn[0], 'total', values, attention(ceiling))
+    panels.fusion_gate(drawn[1], values)
+    panels.heat(drawn[2], 'Grad-CAM', values, IMAGE, '')
+    for axes in drawn:
+        shown = axes.images[-1]
+        opacity = shown.to_rgba(shown.get_array())[..., 3]
+        assert (opacity[:, :20] > 0).all()
+        assert (opacity[:, 20:] == 0).all()
+
+
+def test_gate_is_neutral_if_it_is_where_the_model_sees_the_image(axes):
+    values = ONES.copy()
+    values[:, 20:] = np.nan
+    panels.gate(axes, 'spatial gate', values, attention(spatial=values))
+    assert text(axes) == ['1 everywhere']

@@ -2,11 +2,14 @@
 import numpy as np
 import pytest
 import torch
+from mmengine.structures import PixelData
 from PIL import Image
 
 from dmsca_mm.analysis.attention_maps import maps
 from dmsca_mm.analysis.attention_maps.prediction import Model, load_image, number_equal_names
 from dmsca_mm.analysis.drawing import SCORE, SIDE
+from dmsca_mm.analysis.inference import Images
+from dmsca_mm.errors import UsageError
 
 
 @pytest.mark.parametrize('kind', ['detector', 'segmenter', 'classifier'])
@@ -40,6 +43,27 @@ def test_grad_cam_without_a_box_is_zero(models, image, monkeypatch):
     assert list(cam.maps) == [1, 2, 3, 4]
     assert all(values.shape == (160, 160) and values.max() == 0 for values in cam.maps.values())
     assert cam.note == 'finds nothing: there is no score to explain'
+
+
+def test_grad_cam_of_a_model_without_boxes_or_classes_is_refused(models, image):
+    prediction = models['detector'].predict(image)
+    del prediction.sample.pred_instances
+    prediction.sample.pred_panoptic_seg = PixelData(sem_seg=torch.zeros(1, 160, 160))
+    assert prediction.picture is None
+    assert len(prediction.attentions(maps.attentions(models['detector'].model)[-1:])) == 1
+    with pytest.raises(UsageError, match='explains boxes or classes, and FasterRCNN predicts neither'):
+        prediction.grad_cam(maps.stage_ends(models['detector'].model))
+
+
+def test_padding_of_the_pipeline_is_no_part_of_the_image(untrained, image):
+    model = Model(*untrained('detector'))
+    pipeline = model.config.test_dataloader.dataset.pipeline
+    pipeline.insert(len(pipeline) - 1, dict(type='Pad', size=(320, 256)))
+    model.images = Images(model.config)
+    prediction = model.predict(image)
+    assert tuple(prediction.sample.img_shape[:2]) == (256, 320), 'mmcv reports the padded size'
+    columns = torch.arange(320.0).expand(256, 320)
+    assert prediction._on_image(columns).max() < 256, 'the square image is 256 pixels wide in the input'
 
 
 def test_note_names_what_grad_cam_explains_where_the_picture_does_not_show_it(models, image):

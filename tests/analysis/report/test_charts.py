@@ -15,6 +15,14 @@ def test_curves_are_those_that_the_log_has(history, write_run, tmp_path):
     assert [title for title, _ in charts.curves(history)] == ['Losses', 'Learning rate', 'Norm of the gradient']
 
 
+def test_title_reports_curves_that_have_no_colour(write_run, tmp_path):
+    metrics = {f'coco/metric_{number}': 0.1 * number for number in range(len(COLOURS) + 2)}
+    write_run('1', [trained(1), metrics | dict(step=1), trained(2), metrics | dict(step=2)])
+    drawn = dict(charts.curves(read_history(tmp_path / 'work')))
+    svg = drawn[f'Validation (the first {len(COLOURS)} of {len(metrics)})']
+    assert [f'metric_{number}:' in svg for number in range(len(metrics))] == [True] * len(COLOURS) + [False] * 2
+
+
 def test_attention_is_drawn_a_line_a_module_in_the_colour_of_its_stage(history):
     drawn = charts.attention(history)
     assert len(drawn) == len(charts.OF_MODULES)
