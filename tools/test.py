@@ -1,4 +1,6 @@
 """Test a checkpoint: ``python tools/test.py CONFIG CHECKPOINT``. Several processes: ``tools/dist_test.sh``."""
+import numpy as np
+
 from dmsca_mm.errors import exit_on_usage_error, is_first_process
 from dmsca_mm.runtime import cli, testing
 
@@ -14,7 +16,7 @@ def main() -> None:
     parser.add_argument('--tta', action='store_true', help='test-time augmentation')
     metrics = testing.test(**cli.parse(parser))
     if is_first_process():
-        figures = ', '.join(f'{name} {value:.4g}' for name, value in metrics.items() if isinstance(value, (int, float)))
+        figures = ', '.join(f'{name} {value:.4g}' for name, value in metrics.items() if np.ndim(value) == 0)
         print(f'tested: {figures or "the evaluator gave no metrics: nothing was detected, or format_only is set"}')
 
 

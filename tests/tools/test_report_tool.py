@@ -52,7 +52,7 @@ def test_report_opens_in_a_browser(width, scheme, report):
         assert all(size > 0 and words for size, words in pictures)
         charts = page.evaluate('[...document.querySelectorAll("svg")].map(e => [e.getBoundingClientRect().width, '
                                'e.getAttribute("aria-label").length])')
-        assert len(charts) == 6, 'losses, learning rate, gradient; temperature, gate, gradient'
+        assert len(charts) == 9, 'losses, learning rate, gradient; three spreads, gate, temperature, gradient'
         assert all(100 < size <= width and words > 20 for size, words in charts)
         ids = page.evaluate('[...document.querySelectorAll("section, nav")].map(e => e.id)')
         assert len(ids) == len(set(ids))
