@@ -3,8 +3,7 @@
 #   tools/demo.sh faster_rcnn_r50_dmsca_digits
 set -euo pipefail
 cd "$(dirname "$0")/.."
-PATH="$(cd "${VENV:-.venv}" && pwd)/bin:$PATH"
-export PATH
+export PATH="$(realpath "${VENV:-.venv}")/bin:$PATH"
 unset PYTHON  # "make setup" built the environment on it; tools/dist_train.sh would train with it
 
 name=$1

@@ -114,7 +114,7 @@ def _read(path: Path, images: Path, classes: Sequence[str], mend_boxes: bool, wa
         raise UsageError(f'{path} names image {name}, which is not in {images}: correct its filename, or add the image')
     try:
         with Image.open(images / name) as image:
-            turned = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
+            turned = image.getexif().get(ExifTags.Base.Orientation) in (5, 6, 7, 8)
             real = image.size[::-1] if turned else image.size  # as OpenCV loads it
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise UsageError(f'image {images / name} cannot be opened ({type(error).__name__}): replace it') from None

@@ -124,16 +124,6 @@ class Adapted(nn.Conv2d):
         return super().forward(x) + 1
 
 
-def test_a_child_of_another_class_is_called():
-    forms = literal, fast = pair(8, torch.float64)
-    plain = step(fast)[0]
-    for module in forms:
-        module.dff.gate.__class__ = Adapted
-    expected = step(literal)
-    assert_agree(step(fast), expected, 1e-12)
-    assert not torch.allclose(expected[0], plain)
-
-
 class Standardized(nn.Conv2d):
     """A layer that computes with other weights than its own, without a forward of its own."""
 
@@ -141,11 +131,12 @@ class Standardized(nn.Conv2d):
         return super()._conv_forward(x, weight / weight.norm(), bias)
 
 
-def test_a_convolution_that_overrides_only_its_computation_is_called():
+@pytest.mark.parametrize(('child', 'kind'), [('dff.gate', Adapted), ('gce.fc1', Standardized)])
+def test_a_child_of_another_class_is_called(child, kind):
     forms = literal, fast = pair(8, torch.float64)
     plain = step(fast)[0]
     for module in forms:
-        module.gce.fc1.__class__ = Standardized
+        module.get_submodule(child).__class__ = kind
     expected = step(literal)
     assert_agree(step(fast), expected, 1e-12)
     assert not torch.allclose(expected[0], plain)
