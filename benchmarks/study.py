@@ -15,9 +15,10 @@ from pathlib import Path
 import pandas as pd
 from runs import ROOT, Steps, work_through
 from studies import CORRUPTIONS, FULL, PLAIN, QUICK, SEVERITIES, START, STUDIES, Contender, Study
-from study_alignment import alignment, table_beside
+from study_alignment import MAP_KEY, alignment, table_beside
 from study_results import KEY, ORDER, row
 
+from dmsca_mm.checkpoint.writing import write_atomically
 from dmsca_mm.datasets.digit_classes import make_digit_classes
 from dmsca_mm.errors import UsageError, exit_on_usage_error
 
@@ -96,17 +97,17 @@ def batches(studies: dict[str, Study], contenders: list[str] | None, work: Path,
 def collect(runs: list[Run], path: Path) -> None:
     """Add the rows of the finished runs to the table, and those of their maps to ``NAME_alignment.csv`` beside it."""
     finished = [run for run in runs if run.contender.name != START and run.is_done()]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _append(pd.DataFrame(map(row, finished), columns=ORDER), path)
+    rows = pd.DataFrame(map(row, finished), columns=ORDER)
     maps = [alignment(run) for run in finished if run.alignment.exists()]
     if maps:
-        _append(pd.concat(maps), table_beside(path))
+        _append(pd.concat(maps), table_beside(path), MAP_KEY)
+    _append(rows, path, KEY)  # last: a run with a row in it is not collected again
 
 
-def _append(rows: pd.DataFrame, path: Path) -> None:
+def _append(rows: pd.DataFrame, path: Path, key: list[str]) -> None:
     if path.exists():
-        rows = pd.concat([pd.read_csv(path), rows])
-    rows.infer_objects().round(5).to_csv(path, index=False)
+        rows = pd.concat([pd.read_csv(path), rows]).drop_duplicates(key, keep='last')
+    write_atomically(rows.infer_objects().round(5).to_csv(index=False).encode(), path, 'run the same command again')
 
 
 def check(studies: dict[str, Study], contenders: list[str] | None) -> None:

@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
-from studies import STUDIES
+from studies import Study
 from study_results import KEY, student
 
 if TYPE_CHECKING:
     from study import Run
 
-COLUMNS = [*KEY, 'map', 'stage', 'precision', 'area']
+MAP_KEY = [*KEY, 'map', 'stage']
+"""Columns that identify a row."""
+COLUMNS = [*MAP_KEY, 'precision', 'area']
 """Columns of the table. ``precision`` is the average precision of the pixels as a score for being on an object;
 ``area``, the share of the pixels on objects, is the precision of a random map."""
 
@@ -34,18 +36,18 @@ def alignment(run: Run) -> pd.DataFrame:
     return rows[rows['size'] == 'all'].assign(study=run.study, contender=run.contender.name, seed=run.seed)[COLUMNS]
 
 
-def section(rows: pd.DataFrame) -> str:
+def section(rows: pd.DataFrame, plans: dict[str, Study]) -> str:
     """Return the page's section about alignment, with 95 % intervals over the seeds; empty without rows.
 
     Args:
         rows: the table of all runs that were measured.
+        plans: the studies by name.
     """
     lines = []
     for study, of_study in rows.groupby('study'):
         lines += ['## Do its maps follow the objects?',
-                  f"{STUDIES[study].title}: DMSCA's maps over the test images, {of_study.seed.nunique()} seeds. "
-                  'Precision is that of the pixels as a score for being on an object',
-                  '([definition](inspecting.md#whether-the-maps-fall-onto-the-objects)), with 95 % intervals; '
+                  f"{plans[study].title}: DMSCA's maps over the test images, {of_study.seed.nunique()} seeds. "
+                  'Precision is that of the pixels as a score for being on an object, with 95 % intervals;',
                   f'a random map has {of_study.area.mean():.3f}.', '']
         stages = sorted(of_study.stage.unique())
         lines += [f'| | {" | ".join(f"stage {stage}" for stage in stages)} |', '|' + ' --- |' * (1 + len(stages))]

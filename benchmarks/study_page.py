@@ -1,4 +1,7 @@
-"""Write the study's page and picture from the table of runs: ``python benchmarks/study_page.py``."""
+"""Write the study's page and picture from the table of runs: ``python benchmarks/study_page.py``.
+
+With ``--full`` it writes the answer, the picture and the tables of a study of the published networks.
+"""
 from __future__ import annotations
 
 import argparse
@@ -6,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 from runs import ROOT
-from studies import CORRUPTIONS, PLAIN, RECIPE, SEVERITIES, STUDIES, Study
+from studies import CORRUPTIONS, FULL, PLAIN, RECIPE, SEVERITIES, STUDIES, Study
 from study_alignment import read_maps, section
 from study_picture import picture
 from study_results import QUANTITIES, SPREADS, compare, costs, paired_differences, student
@@ -14,28 +17,44 @@ from study_results import QUANTITIES, SPREADS, compare, costs, paired_difference
 from dmsca_mm.errors import UsageError, exit_on_usage_error
 
 ALPHA = 0.05
+TEMPLATE = (ROOT / 'benchmarks' / 'study_page.md.template').read_text()
+"""Of the page in ``docs/``."""
+FULL_TEMPLATE = '''# Does it help? The published networks
+
+{verdict}
+
+{answer}
+
+![Each attention against the plain network, with 95 % intervals](study.png)
+
+{runs} runs; dates: {dates}; machines: {machines}. docs/study.md defines the figures.
+
+{tables}{maps}'''
+"""Of the page of ``study.py --full``. Advice and a history are for whoever has run it to write."""
 NONE = 'No difference of DMSCA can be given yet: fewer than two of its seeds are done in every study.'
 
 
-def page(rows: pd.DataFrame, differences: pd.DataFrame, maps: pd.DataFrame) -> str:
-    """Return the text of docs/study.md.
+def page(template: str, plans: dict[str, Study], rows: pd.DataFrame, differences: pd.DataFrame, maps: pd.DataFrame
+         ) -> str:
+    """Return the text of the page.
 
     Args:
+        template: ``TEMPLATE`` or ``FULL_TEMPLATE``.
+        plans: the studies by name.
         rows: the table of runs.
         differences: result of ``study_results.compare``.
         maps: the table of ``study_alignment.alignment``.
     """
-    template = (ROOT / 'benchmarks' / 'study_page.md.template').read_text()
     return template.format(
-        verdict=_verdict(differences), maps=section(maps),
-        answer='\n'.join(_answer(name, plan, rows, differences) for name, plan in STUDIES.items()
+        verdict=_verdict(differences), maps=section(maps, plans),
+        answer='\n'.join(_answer(name, plan, rows, differences) for name, plan in plans.items()
                          if name in set(differences.study)),
         runs=len(rows), dates=' to '.join(sorted({rows.date.min(), rows.date.max()})) if len(rows) else 'none yet',
         machines=', '.join(sorted({*rows.machine})) or 'none yet',
-        tables=''.join(_section(name, plan, rows, differences) for name, plan in STUDIES.items()),
-        plan='\n'.join(_planned(STUDIES)), corruptions=', '.join(CORRUPTIONS),
-        severities=', '.join(map(str, SEVERITIES)), ranges=_ranges(rows),
-        seeds='; '.join(f'{name} {plan.seeds}' for name, plan in STUDIES.items()))
+        tables=''.join(_section(name, plan, rows, differences) for name, plan in plans.items()),
+        plan='\n'.join(_planned(plans)), corruptions=', '.join(CORRUPTIONS),
+        severities=', '.join(map(str, SEVERITIES)), ranges=_ranges(rows, plans),
+        seeds='; '.join(f'{name} {plan.seeds}' for name, plan in plans.items()))
 
 
 def _verdict(differences: pd.DataFrame) -> str:
@@ -80,11 +99,11 @@ def _answer(study: str, plan: Study, rows: pd.DataFrame, differences: pd.DataFra
     return '\n  '.join(lines)
 
 
-def _ranges(rows: pd.DataFrame) -> str:
+def _ranges(rows: pd.DataFrame, plans: dict[str, Study]) -> str:
     """State how far the best and the worst seed of the plain network are apart on clean images, for each study."""
     plain = rows[rows.contender == PLAIN].groupby('study').clean
     apart = plain.max() - plain.min()
-    return ', '.join(f'{apart[name]:.1f} points of {plan.metric}' for name, plan in STUDIES.items()
+    return ', '.join(f'{apart[name]:.1f} points of {plan.metric}' for name, plan in plans.items()
                      if name in apart) or 'an amount that is not known yet'
 
 
@@ -116,7 +135,8 @@ def _section(study: str, plan: Study, rows: pd.DataFrame, differences: pd.DataFr
     rows, differences = rows[rows.study == study], differences[differences.study == study]
     if rows.empty:
         return f'## {plan.title}\nNot run yet.\n\n'
-    lines = [f'## {plan.title}', f'{plan.metric}, in points of a hundred.', '',
+    lines = [f'## {plan.title}',
+             f'{plan.metric}, in points of a hundred. Differences are over the seeds of both networks.', '',
              '| | seeds | ' + ' | '.join(f'{name} | difference | p, corrected' for name in QUANTITIES)
              + ' | lowest validation, against plain | spread of A_c; A_s; α | parameters | training step; inference |',
              '|' + ' --- |' * (6 + 3 * len(QUANTITIES))]
@@ -151,7 +171,7 @@ def _parameters(own: pd.DataFrame, plain: pd.DataFrame) -> str:
 
 def _recipes(study: str, plan: Study, rows: pd.DataFrame, differences: pd.DataFrame) -> list[str]:
     """Return a table of the recipes: against DMSCA without a change, and against the plain network."""
-    lines = []
+    lines, seeds = [], set()
     for contender in plan.contenders:
         own = differences[differences.contender == contender.name].set_index('quantity')
         if contender.family != RECIPE or own.empty:
@@ -162,33 +182,47 @@ def _recipes(study: str, plan: Study, rows: pd.DataFrame, differences: pd.DataFr
             plain = own.loc[quantity]
             cells += [f'{mean:+.2f} ± {half:.2f}', f'{plain["mean"]:+.2f} ± {plain.half:.2f}', f'{plain.corrected:.2g}']
         changed = rows[rows.contender == contender.name]
+        seeds |= set(changed.seed)
         cells += [_spread(changed), _parameters(changed, rows[rows.contender == PLAIN])]
         lines.append(f'| {" | ".join(cells)} |')
     if not lines:
         return []
     columns = ' | '.join(f'{name}, against DMSCA | against plain | p, corrected' for name in QUANTITIES)
-    return ['DMSCA with one thing changed, against DMSCA (not corrected) and the plain network, on the same seeds:', '',
+    return ['DMSCA with one thing changed, against DMSCA (not corrected) and the plain network, on the same seeds.',
+            _beside(paired_differences(rows, study, 'dmsca', 'clean'), seeds), '',
             f"| | seeds | {columns} | spread of A_c; A_s; α | parameters |", '|' + ' --- |' * (4 + 3 * len(QUANTITIES)),
             *lines, '']
 
 
+def _beside(differences: pd.Series, seeds: set[int]) -> str:
+    """State DMSCA's own difference on the seeds of the recipes, which all are compared with, and on the others."""
+    chosen = differences.index.isin(seeds)
+    parts = [f'{differences[mask].mean():+.2f} on {where}' for mask, where in (
+        (chosen, 'these seeds'), (~chosen, 'the others')) if mask.any()]
+    return f'DMSCA without a change, against the plain network: {", ".join(parts)} (clean).'
+
+
 def main() -> None:
     """Parse, write the page and the picture, print their paths."""
-    results = ROOT / 'benchmarks' / 'results'
     parser = argparse.ArgumentParser(description="Write the study's page and picture",
                                      formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    parser.add_argument('--results', type=Path, default=results / 'study.csv', help='the table of runs')
-    parser.add_argument('--picture', type=Path, default=results / 'study.png', help='the picture')
-    parser.add_argument('--page', type=Path, default=ROOT / 'docs' / 'study.md', help='the page')
+    parser.add_argument('--full', action='store_true', help='of the published networks; page and picture are written '
+                        'beside the table of runs')
+    parser.add_argument('--results', type=Path, help='the table of runs; default benchmarks/results/study.csv, with '
+                        '--full work_dirs/study_full/study.csv')
+    parser.add_argument('--page', type=Path, help='default docs/study.md, with --full study.md beside the table')
     chosen = parser.parse_args()
-    if not chosen.results.exists():
-        raise UsageError(f'{chosen.results} does not exist: python benchmarks/study.py makes it')
-    rows = pd.read_csv(chosen.results)
-    differences = compare(rows)
-    maps = read_maps(chosen.results)
-    picture(differences, chosen.picture)
-    chosen.page.write_text(page(rows, differences, maps))
-    print(f'{len(rows)} runs: {chosen.page}, {chosen.picture}')
+    template, plans = (FULL_TEMPLATE, FULL) if chosen.full else (TEMPLATE, STUDIES)
+    results = chosen.results or ROOT / ('work_dirs/study_full' if chosen.full else 'benchmarks/results') / 'study.csv'
+    if not results.exists():
+        raise UsageError(f'{results} does not exist: python benchmarks/study.py{" --full" * chosen.full} makes it')
+    path = chosen.page or (results.with_name('study.md') if chosen.full else ROOT / 'docs' / 'study.md')
+    rows = pd.read_csv(results)
+    differences = compare(rows, plans)
+    drawn = results.with_name('study.png')
+    picture(differences, plans, drawn)
+    path.write_text(page(template, plans, rows, differences, read_maps(results)))
+    print(f'{len(rows)} runs: {path}, {drawn}')
 
 
 if __name__ == '__main__':

@@ -5,26 +5,27 @@ from pathlib import Path
 
 import pandas as pd
 from draw import HIGHLIGHT, INK, OTHERS, STYLE, plt
-from studies import RECIPE, STUDIES
+from studies import RECIPE, Study
 from study_results import QUANTITIES, costs
 
 
-def picture(differences: pd.DataFrame, path: Path) -> None:
+def picture(differences: pd.DataFrame, plans: dict[str, Study], path: Path) -> None:
     """Draw a row of panels for each study with results: clean, corrupted, cost. DMSCA and its recipes are blue.
 
     Args:
         differences: of ``study_results.compare``.
+        plans: the studies by name.
         path: of the PNG.
     """
-    studies = [name for name in STUDIES if name in set(differences.study)]
+    studies = [name for name in plans if name in set(differences.study)]
     heights = [0.32 * differences[differences.study == name].contender.nunique() + 0.9 for name in studies]
     with plt.rc_context({**STYLE, 'font.size': 10, 'axes.titlesize': 10.5}):
         figure = plt.figure(figsize=(12, sum(heights) + 0.5 or 1), layout='constrained')
         rows = figure.subfigures(len(studies) or 1, 1, height_ratios=heights or None, squeeze=False)
         for part, study in zip(rows[:, 0], studies, strict=False):
-            part.suptitle(STUDIES[study].title, x=0.01, ha='left', fontweight='bold')
+            part.suptitle(plans[study].title, x=0.01, ha='left', fontweight='bold')
             _panels(part.subplots(1, len(QUANTITIES) + 1, sharey=True, width_ratios=[3] * len(QUANTITIES) + [2]),
-                    study, differences[differences.study == study])
+                    plans[study], differences[differences.study == study])
         figure.supxlabel('Difference to the plain network in points of a hundred: mean and 95 % interval over the '
                          "seeds; filled where it is found after Holm's correction.\nTraining step: of a ResNet-50, "
                          'relative to the plain one.', fontsize=9.5, color='#57606a')
@@ -32,8 +33,8 @@ def picture(differences: pd.DataFrame, path: Path) -> None:
         plt.close(figure)
 
 
-def _panels(axes: list[plt.Axes], study: str, found: pd.DataFrame) -> None:
-    contenders = [each for each in STUDIES[study].contenders if each.name in set(found.contender)]
+def _panels(axes: list[plt.Axes], plan: Study, found: pd.DataFrame) -> None:
+    contenders = [each for each in plan.contenders if each.name in set(found.contender)]
     places = {each.name: place for place, each in enumerate(contenders)}
     for panel, quantity in zip(axes, QUANTITIES, strict=False):
         for _, line in found[found.quantity == quantity].iterrows():
@@ -42,7 +43,7 @@ def _panels(axes: list[plt.Axes], study: str, found: pd.DataFrame) -> None:
                            markerfacecolor=colour if line.corrected < 0.05 else 'white')
         panel.locator_params(axis='x', nbins=6)
         panel.axvline(0, color='#8b949e', linewidth=1)
-        panel.set_title(f'{STUDIES[study].metric}, {quantity}')
+        panel.set_title(f'{plan.metric}, {quantity}')
         panel.tick_params(axis='y', length=0)
     axes[0].set_yticks(list(places.values()), [f'DMSCA, {each.label}' if each.family == RECIPE else each.label
                                                for each in contenders])

@@ -9,7 +9,7 @@ import pandas as pd
 from measure import processor
 from runs import ROOT
 from scipy import stats
-from studies import ATTENTIONS, PAPER, PLAIN, STUDIES
+from studies import ATTENTIONS, PAPER, PLAIN, Study
 
 from dmsca_mm import checkpoint
 from dmsca_mm.analysis.report.logs import ATTENTION, History, read_history
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 SPREADS = ['channel_spread', 'spatial_spread', 'activation_spread']
 ORDER = ['study', 'contender', 'seed', 'clean', 'corrupted', 'worst', *SPREADS, 'parameters', 'date', 'machine']
 """Columns of the table of runs. ``clean`` and ``corrupted`` are points of a hundred; ``corrupted`` is the mean over
-corruptions and severities; ``worst`` is the lowest validation; ``SPREADS`` are the standard deviations of A_c, A_s and
-α over an image at the end of the training, averaged over modules; 0 as long as DMSCA is the identity."""
+corruptions and severities; ``worst`` is the lowest validation, empty if one was interrupted; ``SPREADS`` are the
+standard deviations of A_c, A_s and α over an image at the end of the training, averaged over modules; 0 as long as
+DMSCA is the identity."""
 KEY = ORDER[:3]
 """Columns that identify a run."""
 QUANTITIES = ('clean', 'corrupted')
@@ -37,13 +38,14 @@ def row(run: Run) -> dict[str, Any]:
     history = read_history(run.folder)
     scale = run.plan.scale
     return dict(study=run.study, contender=run.contender.name, seed=run.seed, clean=scale * measured['clean'],
-                corrupted=scale * measured['mpc'], worst=scale * _worst(history, measured['metric']),
+                corrupted=scale * measured['mpc'],
+                worst=scale * _worst(history, measured['metric'], run.plan.validations),
                 **_spreads(history), parameters=_parameters(run), date=measured['date'], machine=processor())
 
 
-def _worst(history: History, metric: str) -> float:
+def _worst(history: History, metric: str, validations: int) -> float:
     values = [line.values[metric] for line in history.of('validation') if metric in line.values]
-    return min(values, default=np.nan)
+    return min(values) if len(values) == validations else np.nan
 
 
 def _spreads(history: History) -> dict[str, float]:
@@ -82,7 +84,7 @@ def student(values: pd.Series) -> tuple[float, float, float]:
     return values.mean(), (high - low) / 2, test.pvalue
 
 
-def compare(rows: pd.DataFrame) -> pd.DataFrame:
+def compare(rows: pd.DataFrame, plans: dict[str, Study]) -> pd.DataFrame:
     """Compare each contender with the plain network: mean difference, half-width of its interval, corrected p-value.
 
     The interval is Student's t interval of the paired differences. Holm's correction covers the contenders of a family
@@ -90,9 +92,10 @@ def compare(rows: pd.DataFrame) -> pd.DataFrame:
 
     Args:
         rows: of the table of runs.
+        plans: the studies by name.
     """
     found = []
-    for study, plan in STUDIES.items():
+    for study, plan in plans.items():
         for quantity in QUANTITIES:
             for contender in plan.contenders[1:]:
                 values = paired_differences(rows, study, contender.name, quantity)
@@ -103,7 +106,7 @@ def compare(rows: pd.DataFrame) -> pd.DataFrame:
                                   seeds=len(values), mean=mean, half=half, p=p))
     table = pd.DataFrame(found, columns=['study', 'family', 'contender', 'quantity', 'seeds', 'mean', 'half', 'p'])
     planned = {(study, family): sum(each.family == family for each in plan.contenders[1:])
-               for study, plan in STUDIES.items() for family in {each.family for each in plan.contenders}}
+               for study, plan in plans.items() for family in {each.family for each in plan.contenders}}
     table['corrected'] = table.groupby(['study', 'family', 'quantity']).p.transform(
         lambda p: holm(p, planned[tuple(table.loc[p.index[0], ['study', 'family']])]))
     return table

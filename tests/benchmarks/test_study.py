@@ -10,7 +10,7 @@ import runs
 import studies
 import study
 from measure import processor
-from study_examples import finish, run_of, table_of
+from study_examples import finish, run_of, table_of, write_alignment
 
 from dmsca_mm.errors import UsageError
 
@@ -168,6 +168,56 @@ def test_a_row_holds_what_a_run_left_behind_and_rows_of_other_runs_stay(tmp_path
     assert made == dict(study='detection', contender='none', seed=0, clean=40.0, corrupted=20.0, worst=20.0,
                         channel_spread=0.2, spatial_spread=0.5, activation_spread=0.7, parameters=20,
                         date='2026-11-25', machine=processor())
+
+
+def test_a_run_collected_twice_has_one_row(tmp_path):
+    run = finish(tmp_path, 'none', 0)
+    for _ in range(2):
+        study.collect([run], tmp_path / 'study.csv')
+    assert len(pd.read_csv(tmp_path / 'study.csv')) == 1
+
+
+def test_the_lowest_of_the_validations_is_unknown_if_one_was_interrupted(tmp_path):
+    run = finish(tmp_path, 'none', 0)
+    log, = run.folder.glob('*/vis_data/scalars.json')
+    log.write_text('\n'.join(log.read_text().splitlines()[:-1]))
+    study.collect([run], tmp_path / 'study.csv')
+    assert pd.read_csv(tmp_path / 'study.csv').worst.isna().all()
+
+
+def test_rows_of_finished_runs_stay_when_another_run_fails(tmp_path, monkeypatch):
+    def fail(every, *limits):
+        finish(tmp_path, 'none', 0)
+        raise UsageError('detection/none/1 failed')
+
+    every = [run_of('detection', 'none', seed, tmp_path) for seed in (0, 1)]
+    monkeypatch.setattr(study, 'batches', lambda *given: [every])
+    monkeypatch.setattr(study, 'check', lambda *given: None)
+    monkeypatch.setattr(study, 'work_through', fail)
+    monkeypatch.setattr(sys, 'argv', ['study', '--work-dir', str(tmp_path)])
+    with pytest.raises(UsageError, match='detection/none/1 failed'):
+        study.main()
+    assert pd.read_csv(tmp_path / 'study.csv').seed.tolist() == [0]
+
+
+def test_a_run_without_its_maps_in_the_table_is_not_in_the_table_of_runs(tmp_path, monkeypatch):
+    """A stop while the maps are written: the run is collected again, maps included."""
+    run = finish(tmp_path, 'dmsca', 0)
+    write_alignment(run, 0.5, 0.4)
+
+    def stopped(content, path, remedy):
+        if 'alignment' in path.name:
+            raise KeyboardInterrupt
+        path.write_bytes(content)
+
+    monkeypatch.setattr(study, 'write_atomically', stopped)
+    with pytest.raises(KeyboardInterrupt):
+        study.collect([run], tmp_path / 'study.csv')
+    assert not (tmp_path / 'study.csv').exists()
+    monkeypatch.undo()
+    study.collect([run], tmp_path / 'study.csv')
+    assert len(pd.read_csv(tmp_path / 'study.csv')) == 1
+    assert pd.read_csv(tmp_path / 'study_alignment.csv')['map'].tolist() == ['total', 'departure']
 
 
 @pytest.mark.parametrize(('arguments', 'message'), [

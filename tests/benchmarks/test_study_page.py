@@ -1,5 +1,4 @@
 """The study's page: verdict, tables of differences and recipes, and what the maps show."""
-import json
 import sys
 from dataclasses import replace
 
@@ -11,7 +10,7 @@ import study_alignment
 import study_page
 import study_results
 from scipy.stats import t as student
-from study_examples import finish, table_of
+from study_examples import finish, table_of, write_alignment
 
 from dmsca_mm.errors import UsageError
 
@@ -19,7 +18,7 @@ from dmsca_mm.errors import UsageError
 def write_page(folder, monkeypatch, rows):
     rows.to_csv(folder / 'study.csv', index=False)
     monkeypatch.setattr('sys.argv', ['study_page', '--results', str(folder / 'study.csv'),
-                                     '--picture', str(folder / 'study.png'), '--page', str(folder / 'page.md')])
+                                     '--page', str(folder / 'page.md')])
     study_page.main()
     return (folder / 'page.md').read_text()
 
@@ -70,24 +69,33 @@ def test_a_page_without_runs_shows_the_plan(tmp_path, monkeypatch):
     assert '12 epochs plain, then 4 epochs' in text
 
 
-def test_a_page_of_no_table_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(sys, 'argv', ['study_page', '--results', str(tmp_path / 'study.csv')])
-    with pytest.raises(UsageError, match=r'study.csv does not exist: python benchmarks/study.py makes it'):
+@pytest.mark.parametrize('options', [[], ['--full']])
+def test_a_page_of_no_table_is_refused(options, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, 'argv', ['study_page', '--results', str(tmp_path / 'study.csv'), *options])
+    command = ' '.join(['python benchmarks/study.py', *options])
+    with pytest.raises(UsageError, match=f'study.csv does not exist: {command} makes it'):
         study_page.main()
+
+
+def test_the_page_of_the_published_networks_names_their_data_and_leaves_docs_alone(tmp_path, monkeypatch, repository):
+    docs = (repository / 'docs/study.md').read_text()
+    table_of(none=[40, 50, 30], dmsca=[44, 50, 27]).to_csv(tmp_path / 'study.csv', index=False)
+    monkeypatch.setattr(sys, 'argv', ['study_page', '--full', '--results', str(tmp_path / 'study.csv')])
+    study_page.main()
+    text = (tmp_path / 'study.md').read_text()
+    assert '- **Detection: put into a trained Faster R-CNN, COCO.**\n  DMSCA +0.33 ±' in text
+    assert 'BCCD' not in text
+    assert '](study.png)' in text
+    assert (tmp_path / 'study.png').stat().st_size > 5000
+    assert (repository / 'docs/study.md').read_text() == docs
 
 
 def test_the_page_in_docs_is_that_of_the_table_of_runs(repository):
     rows = pd.read_csv(repository / 'benchmarks/results/study.csv')
     maps = study_alignment.read_maps(repository / 'benchmarks/results/study.csv')
-    assert study_page.page(rows, study_results.compare(rows), maps) == (repository / 'docs/study.md').read_text()
-
-
-def write_alignment(run, precision, area):
-    """Write what the tool leaves behind: two maps of one stage, over all objects and over the small ones."""
-    run.alignment.parent.mkdir(parents=True)
-    rows = [dict(map=kind, stage=1, size=size, precision=precision if size == 'all' else 0.0, area=area)
-            for kind in ('total', 'departure') for size in ('all', 'small')]
-    run.alignment.write_text(json.dumps(dict(rows=rows)))
+    differences = study_results.compare(rows, studies.STUDIES)
+    page = study_page.page(study_page.TEMPLATE, studies.STUDIES, rows, differences, maps)
+    assert page == (repository / 'docs/study.md').read_text()
 
 
 def test_the_page_compares_the_maps_over_all_objects_with_a_random_map(tmp_path, monkeypatch):
@@ -109,6 +117,7 @@ def test_a_recipe_is_compared_with_dmsca_and_the_plain_network(tmp_path, monkeyp
     own, plain = f'+1.50 ± {half:.2f}', f'+3.50 ± {3 * half:.2f}'
     assert f'| learning rate × 3 | 2 | {own} | {plain} |' in text
     assert text.count('| learning rate × 3 |') == 1, 'the attentions, of other seeds, have a table of their own'
+    assert 'against the plain network: +2.00 on these seeds, -3.00 on the others (clean).' in text
 
 
 @pytest.mark.parametrize(('seed_3', 'verdict'), [(46.1, 'a difference'), (60.0, 'no difference found')])

@@ -8,7 +8,7 @@ from study_examples import table_of
 
 
 def test_differences_are_paired_and_their_interval_is_students():
-    found = study_results.compare(table_of(none=[40, 50, 30], dmsca=[44, 52, 36], se=[41]))
+    found = study_results.compare(table_of(none=[40, 50, 30], dmsca=[44, 52, 36], se=[41]), studies.STUDIES)
     line = found[(found.contender == 'dmsca') & (found.quantity == 'clean')].iloc[0]
     assert line['mean'] == pytest.approx(4)
     assert line.half == pytest.approx(student.ppf(0.975, 2) * 2 / 3 ** 0.5)
@@ -23,6 +23,6 @@ def test_holm_multiplies_the_smallest_p_by_all_the_next_by_one_less():
 
 
 def test_contenders_that_have_not_run_count_in_the_correction():
-    found = study_results.compare(table_of(none=[40, 50, 30], dmsca=[44, 52, 36]))
+    found = study_results.compare(table_of(none=[40, 50, 30], dmsca=[44, 52, 36]), studies.STUDIES)
     family = len(studies.ATTENTIONS) - 1
     assert (found.corrected == (family * found.p).clip(upper=1)).all()

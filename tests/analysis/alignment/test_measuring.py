@@ -2,6 +2,7 @@
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -83,6 +84,28 @@ def test_every_map_is_measured_at_every_stage(untrained, options, tmp_path):
     assert all(row[name] == pytest.approx(row['area']) for row in flat for name in ('pointing', 'energy', 'precision'))
     assert json.loads((tmp_path / 'out/alignment.json').read_text())['rows'] == rows
     assert Image.open(tmp_path / 'out/alignment.png').size[0] > 1000
+
+
+def test_a_map_that_follows_the_objects_of_its_image_does_not_follow_those_of_the_other(untrained, options, monkeypatch,
+                                                                                          tmp_path):
+    data = annotated('detector', untrained, options)
+    masks = iter([data.image(place)[1].masks.any(0).astype('float32') for place in (0, 1)])
+    monkeypatch.setattr(measuring, '_maps', lambda *given: [('departure', 1, next(masks))])
+    rows = measuring.measure_alignment(*untrained('detector'), str(tmp_path), images=2, cfg_options=options)
+    own, other = (row['precision'] for row in rows if row['size'] == 'all')
+    assert own == 1
+    assert other < 0.7
+
+
+def test_the_departure_is_large_where_the_total_is_far_from_its_median_in_either_direction(monkeypatch):
+    total = np.array([[1, 1, 1], [1, 0.2, 1.6]])
+    shown = SimpleNamespace(place=SimpleNamespace(stage=2), total=total, spatial=total, activation=total)
+    prediction = SimpleNamespace(model=SimpleNamespace(model=None), attentions=lambda places: [shown],
+                                 grad_cam=lambda places: SimpleNamespace(maps={}))
+    monkeypatch.setattr(measuring, 'maps', SimpleNamespace(
+        attentions=lambda model: ['a module'], choose=lambda places, stages: places, stage_ends=lambda model: []))
+    maps = {kind: values for kind, _, values in measuring._maps(prediction, None)}
+    assert maps['departure'] == pytest.approx(np.array([[0, 0, 0], [0, 0.8, 0.6]]))
 
 
 def test_image_that_its_exif_orientation_turns_to_another_size_is_named(untrained, digits, tmp_path):
