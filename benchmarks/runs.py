@@ -51,7 +51,8 @@ class Steps:
                 return
             if result.exists():
                 continue
-            log = self.folder / f'{Path(command[0]).stem}.log'
+            script = next((part for part in command if part.endswith('.py')), command[0])  # may follow a launcher
+            log = self.folder / f'{Path(script).stem}.log'
             with log.open('ab') as file:
                 process = subprocess.Popen([sys.executable, *command], cwd=ROOT, stdout=file, stderr=file,
                                            env={**os.environ, 'OMP_NUM_THREADS': '1'}, start_new_session=True)
@@ -59,7 +60,7 @@ class Steps:
                 code = process.wait()
                 running.discard(process)
             if code != 0 and not stop.is_set():
-                raise UsageError(f'{self.name}: {command[0]} ended with {code}, see {log}; fix it and run the same '
+                raise UsageError(f'{self.name}: {script} ended with {code}, see {log}; fix it and run the same '
                                  'command to resume')
 
 

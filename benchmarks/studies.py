@@ -122,16 +122,20 @@ QUICK = {'quick': Study(
     (ATTENTIONS[0], ATTENTIONS[-1]), seeds=2, start=1,
     options=tuple(f'{split}_dataloader.dataset.indices=50' for split in ('train', 'val', 'test')))}
 """A study of minutes, to check that everything runs."""
+SCALED = 'auto_scale_lr.enable=True',
+"""The learning rate follows the number of images that the GPUs share."""
 FULL = {
     'detection': Study(
         'Detection: put into a trained Faster R-CNN, COCO', 'faster_rcnn_r50_dmsca.py', 'data/coco', 'box mAP', 100.0,
-        'epochs', 12, (*ATTENTIONS, *RECIPES), seeds=5, start=12, validations=4, aligned=True),
+        'epochs', 12, (*ATTENTIONS, *RECIPES), seeds=5, start=12, validations=4, aligned=True, options=SCALED),
     'segmentation': Study(
         'Segmentation: put into a trained UPerNet, ADE20K', 'upernet_r50_dmsca.py', 'data/ade/ADEChallengeData2016',
-        'mIoU', 1.0, 'iters', 40000, ATTENTIONS, seeds=5, start=80000, validations=4, decay=0),
+        'mIoU', 1.0, 'iters', 40000, ATTENTIONS, seeds=5, start=80000, validations=4, decay=0,
+        options=(*SCALED, 'auto_scale_lr.base_batch_size=16')),
     'classification': Study(
         'Classification: trained from random weights, CIFAR-10 (JPEG)', 'pretrain/resnet18_dmsca_cifar10_jpeg.py',
         'data/cifar10_jpeg', 'top-1 accuracy', 1.0, 'epochs', 200, (*ATTENTIONS, PAPER), seeds=5,
-        options=('model.backbone.base_channels=64', 'model.backbone.stem_channels=64', 'model.head.in_channels=512')),
+        options=(*SCALED, 'model.backbone.base_channels=64', 'model.backbone.stem_channels=64',
+                 'model.head.in_channels=512')),
 }
-"""The same studies with the published networks, for GPUs."""
+"""The same studies with the published networks, for GPUs; the classifier is the ResNet-18 of the published CIFAR-10."""

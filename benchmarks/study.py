@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
+import torch
 from runs import ROOT, Steps, work_through
 from studies import CORRUPTIONS, FULL, PLAIN, QUICK, SEVERITIES, START, STUDIES, Contender, Study
 from study_alignment import MAP_KEY, alignment, table_beside
@@ -32,11 +33,12 @@ class Run(Steps):
         contender: the network to train.
         seed: of the weights, the order of the images and their augmentation.
         work: folder of all runs.
+        gpus: that all share the training and the test; 0 is one process on what the machine has.
     """
 
-    def __init__(self, study: str, plan: Study, contender: Contender, seed: int, work: Path) -> None:
+    def __init__(self, study: str, plan: Study, contender: Contender, seed: int, work: Path, gpus: int = 0) -> None:
         super().__init__(f'{study}/{contender.name}/{seed}', work)
-        self.study, self.plan, self.contender, self.seed = study, plan, contender, seed
+        self.study, self.plan, self.contender, self.seed, self.gpus = study, plan, contender, seed, gpus
         self.begin = work / study / START / str(seed) / plan.weights(plan.start)
         self.weights = self.begin if contender.name == START else self.folder / plan.weights(plan.length)
         self.robustness = self.folder / 'robustness' / 'robustness.json'
@@ -49,7 +51,8 @@ class Run(Steps):
         training = [*self.contender.model(), '--work-dir', str(self.folder), '--resume', '--cfg-options',
                     f'randomness.seed={self.seed}', *plan.schedule(*schedule), *plan.options,
                     *self.contender.options]
-        train = self.weights, ['tools/train.py', config, *training]
+        launch, count = (['-m', 'dmsca_mm.runtime.launch'], [str(self.gpus)]) if self.gpus else ([], [])
+        train = self.weights, [*launch, 'tools/train.py', *count, config, *training]
         if self.contender.name == START:
             return [train]
         if plan.start:
@@ -59,7 +62,7 @@ class Run(Steps):
         if options:
             trained += ['--cfg-options', *options]
         steps = [train, (self.robustness, [
-            'tools/test_robustness.py', *trained, '--processes', '1', '--corruptions', *CORRUPTIONS,
+            'tools/test_robustness.py', *trained, '--processes', str(self.gpus or 1), '--corruptions', *CORRUPTIONS,
             '--severities', *map(str, SEVERITIES), '--out', str(self.robustness.parent)])]
         if plan.aligned and self.contender.name == 'dmsca':
             steps.append((self.alignment, ['tools/test_alignment.py', *trained, '--out', str(self.alignment.parent)]))
@@ -72,7 +75,7 @@ def recorded(path: Path) -> set[tuple[str, str, int]]:
 
 
 def batches(studies: dict[str, Study], contenders: list[str] | None, work: Path,
-            known: set[tuple[str, str, int]]) -> list[list[Run]]:
+            known: set[tuple[str, str, int]], gpus: int = 0) -> list[list[Run]]:
     """Return batches of runs in order; a run depends only on earlier batches.
 
     Seeds are the outer loop, so that all contenders have nearly the same number of runs at any time.
@@ -82,14 +85,17 @@ def batches(studies: dict[str, Study], contenders: list[str] | None, work: Path,
         contenders: names of those to run; None for all.
         work: folder of all runs.
         known: study, contender and seed of the runs to skip.
+        gpus: of each run, see :class:`Run`.
     """
     found = []
     for study, plan in studies.items():
-        runs = [Run(study, plan, contender, seed, work) for seed in range(plan.seeds) for contender in plan.contenders
+        runs = [Run(study, plan, contender, seed, work, gpus)
+                for seed in range(plan.seeds) for contender in plan.contenders
                 if (contenders is None or contender.name in contenders) and (study, contender.name, seed) not in known
                 and seed < (contender.seeds or plan.seeds)]
         begin = Contender(START, 'start', PLAIN)
-        starts = [Run(study, plan, begin, seed, work) for seed in dict.fromkeys(run.seed for run in runs) if plan.start]
+        starts = [Run(study, plan, begin, seed, work, gpus) for seed in dict.fromkeys(run.seed for run in runs)
+                  if plan.start]
         found += [part for part in (starts, runs) if part]
     return found
 
@@ -135,12 +141,16 @@ def main() -> None:
     kinds = parser.add_mutually_exclusive_group()
     kinds.add_argument('--quick', action='store_true', help='a study of minutes on the built-in digits, to try this')
     kinds.add_argument('--full', action='store_true', help='the published networks, which need GPUs and days')
-    parser.add_argument('--processes', type=int, default=os.cpu_count(), help='runs at a time, a thread each')
+    parser.add_argument('--processes', type=int, help='runs at a time, a thread each; default the number of '
+                        'cores, with --full 1, which all GPUs share')
     parser.add_argument('--hours', type=float, default=12, help='after which it saves and stops; run again to continue')
     parser.add_argument('--work-dir', type=Path, help='folder of all runs; default work_dirs/study[_quick|_full]')
     parser.add_argument('--results', type=Path, help='the table of all runs; runs in it are skipped; default '
                         'study.csv in that folder')
     chosen = parser.parse_args()
+    gpus = torch.cuda.device_count() if chosen.full else 0
+    if chosen.full and not gpus:
+        raise UsageError('--full needs a GPU, and this machine has none: leave it out for the thin networks')
     for name in ('seeds', 'processes', 'hours'):
         value = getattr(chosen, name)
         if value is not None and not value > 0:
@@ -157,12 +167,13 @@ def main() -> None:
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     end = time.monotonic() + 3600 * chosen.hours
-    every = batches(studies, chosen.contenders, work, recorded(results))
+    every = batches(studies, chosen.contenders, work, recorded(results), gpus)
+    processes = chosen.processes or (1 if gpus else os.cpu_count())
     done, count = 0, sum(map(len, every))
     print(f'{count} runs that {results} does not hold', flush=True)
     for runs in every:
         try:
-            finished = work_through(runs, chosen.processes, end - time.monotonic())
+            finished = work_through(runs, processes, end - time.monotonic())
         finally:
             collect(runs, results)
         done += finished

@@ -49,6 +49,31 @@ def test_a_recipe_is_the_config_with_one_entry_changed(tmp_path):
     assert not any(entry.startswith('load_from') for entry in train), 'it starts with random weights'
 
 
+def test_the_published_networks_train_on_all_gpus_with_the_learning_rate_of_their_images(tmp_path):
+    plan = replace(studies.FULL['segmentation'], seeds=1)
+    (start,), runs_ = study.batches({'segmentation': plan}, ['none'], tmp_path, set(), gpus=4)
+    for run in (start, *runs_):
+        (_, train), *tests = run.steps()
+        assert train[:5] == ['-m', 'dmsca_mm.runtime.launch', 'tools/train.py', '4', 'configs/upernet_r50_dmsca.py']
+        assert {'auto_scale_lr.enable=True', 'auto_scale_lr.base_batch_size=16'} < {*train}
+    (_, test), = tests
+    assert test[test.index('--processes') + 1] == '4'
+
+
+def test_the_log_of_a_launched_tool_bears_its_name(tmp_path, monkeypatch):
+    run = run_of('detection', 'se', 0, tmp_path)
+    monkeypatch.setattr(run, 'steps', lambda: [(tmp_path / 'never', ['-m', 'dmsca_mm.lost', 'tools/train.py', '2'])])
+    with pytest.raises(UsageError, match=r'detection/se/0: tools/train.py ended with 1, see .*/train.log'):
+        run.go(threading.Event(), set())
+
+
+def test_the_published_networks_need_a_gpu(tmp_path, monkeypatch):
+    monkeypatch.setattr(study.torch.cuda, 'device_count', lambda: 0)
+    monkeypatch.setattr(sys, 'argv', ['study', '--full', '--work-dir', str(tmp_path)])
+    with pytest.raises(UsageError, match='--full needs a GPU, and this machine has none: leave it out'):
+        study.main()
+
+
 def test_a_contender_with_fewer_seeds_than_its_study_runs_those(tmp_path):
     plan = replace(studies.STUDIES['detection'], seeds=7)
     _, every = study.batches({'detection': plan}, ['se', 'rate_3'], tmp_path, set())
@@ -67,6 +92,7 @@ def test_every_entry_that_a_study_sets_is_one_of_its_config(name, table, reposit
         (_, command), *_ = run_of(name, contender.name, 0, tmp_path, table).steps()
         chosen = parser.parse_args(command[1:])
         config = load_config(str(repository / chosen.config), chosen.cfg_options, plugin=chosen.plugin)
+        assert table is studies.STUDIES or config.auto_scale_lr.base_batch_size >= 16
         loop = config.train_cfg
         assert loop.get('max_epochs', loop.get('max_iters')) == table[name].length
         assert len(config.model.backbone.get('plugins') or []) == (contender.name != 'none')
