@@ -60,8 +60,10 @@ def check_backbone(backbone: dict[str, Any], default_scope: str | None = None) -
                          f'{", ".join(map(str, depths))}')
     entries = plugin_entries(backbone)
     if entries and not takes_argument(kind, 'plugins'):
-        raise UsageError(f'backbone {kind.__name__} takes no plugins: use a ResNet of mmdet or mmseg, or one of its '
-                         'relatives that does')
+        way = ("in a classifier, use type='PluginResNet', base='mmdet.ResNet', norm_eval=False"
+               if kind.__module__.startswith('mmpretrain.') else
+               'use a ResNet of mmdet or mmseg, or one of its relatives that does')
+        raise UsageError(f'backbone {kind.__name__} takes no plugins: {way}')
     for entry in entries:
         check_entry(entry, kind.__name__, backbone.get('num_stages', 4))
     name_apart(entries, backbone.get('num_stages', 4))
@@ -69,15 +71,20 @@ def check_backbone(backbone: dict[str, Any], default_scope: str | None = None) -
 
 def takes_argument(kind: type, name: str) -> bool:
     """Return whether a constructor, or one that its ``**kwargs`` reach, has the argument."""
+    return argument(kind, name) is not None
+
+
+def argument(kind: type, name: str) -> inspect.Parameter | None:
+    """Return the argument of a constructor, or of one that its ``**kwargs`` reach; None if they lack it."""
     for base in kind.__mro__:
         if '__init__' not in vars(base):
             continue
         parameters = inspect.signature(base.__init__).parameters
         if name in parameters:
-            return True
+            return parameters[name]
         if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
-            return False
-    return False
+            return None
+    return None
 
 
 @MODELS.register_module(name='PluginResNet')

@@ -197,7 +197,7 @@ def test_class_in_place_of_its_name(tmp_path):
 @pytest.mark.parametrize(('arguments', 'words'), [
     (dict(depth=18), ['ResNet', 'registered nowhere', 'mmdet.ResNet']),
     (dict(base='mmdet.ResNet', depth=20), ['no depth 20', '18, 34, 50, 101, 152']),
-    (dict(base='mmdet.HRNet', plugins=[EVERYWHERE]), ['HRNet', 'takes no plugins']),
+    (dict(base='mmdet.HRNet', plugins=[EVERYWHERE]), ['HRNet', 'takes no plugins: use a ResNet of mmdet']),
     (dict(base='mmdet.ResNet', depth=18, plugins=[dict(dmsca, stages=(True,))]), ['1 entries', '4 stages']),
     (dict(base='mmdet.ResNet', depth=18, plugins=[dict(dmsca, position='before_conv1')]),
      ['before_conv1', 'after_conv2'])])

@@ -82,7 +82,9 @@ def test_shallow_resnet_does_so_through_ours(kind, position):
 def test_other_backbones_refuse_by_name(kind):
     requirements.require(kind.split('.')[0])
     init_default_scope(kind.split('.')[0])
-    with pytest.raises(UsageError, match=f"{kind.split('.')[1]} takes no plugins"):
+    library, name = kind.split('.')
+    way = "in a classifier, use type='PluginResNet'" if library == 'mmpretrain' else 'use a ResNet of mmdet or mmseg'
+    with pytest.raises(UsageError, match=f'{name} takes no plugins: {way}'):
         check_backbone(dict(type=kind, plugins=[dmsca]))
 
 

@@ -45,6 +45,17 @@ def test_classifiers_build_with_the_plugin_in_every_block(config):
         assert model(image).shape == (2, classes)
 
 
+def test_the_documented_example_of_another_classifier_has_the_plugin_in_every_block_and_trains_its_norms(repository,
+                                                                                                          tmp_path):
+    page = (repository / 'docs/pretraining.md').read_text()
+    example = page.partition('## Your own classifier')[2].partition('```python\n')[2].partition('```')[0]
+    (tmp_path / 'mine.py').write_text(example)
+    backbone = check_build(load_config(str(tmp_path / 'mine.py'))).backbone
+    backbone.train()
+    assert sum(isinstance(module, DMSCA) for module in backbone.modules()) == DEPTHS[50][0]
+    assert all(module.training for module in backbone.modules())
+
+
 @pytest.mark.parametrize('config', named(DEPTHS, DATA), indirect=True)
 def test_hyperparameters_are_the_papers(config):
     imagenet = 'imagenet' in config.filename

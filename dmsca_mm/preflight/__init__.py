@@ -13,7 +13,7 @@ from .model import check_model, frozen_plugins
 from .place import check_checkpoint_folder, check_room, check_writable, checkpoint_folders
 from .settings import advice, check_settings, switch_on_amp
 from .training_state import check_training_state
-from .weights import check_weights, local_weights
+from .weights import check_weights, initial_statistics, local_weights
 
 __all__ = ['check_build', 'check_checkpoint_folder', 'check_loaders', 'check_model', 'check_room', 'check_test',
            'check_train', 'check_training_state', 'check_writable', 'checkpoint_folders', 'ignored_labels',
@@ -39,7 +39,8 @@ def check_train(config: Config, processes: int | None, skip_bad_images: bool = F
     with _reported_by_each_machine():
         found = check_data(config, ('train_dataloader', 'val_dataloader'), skip_bad_images) if data else []
     check_weights(config)
-    return [*found, *check_agreement(config), *frozen_plugins(config), *advice(config, processes)]
+    return [*found, *check_agreement(config), *frozen_plugins(config), *initial_statistics(config),
+            *advice(config, processes)]
 
 
 def check_test(config: Config, measured: bool = True, data: bool = True) -> list[str]:

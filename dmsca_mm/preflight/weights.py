@@ -10,7 +10,7 @@ from mmengine.model import BaseModule
 from torch import nn
 
 from .. import checkpoint
-from ..backbones import backbone_class, takes_argument
+from ..backbones import argument, backbone_class, takes_argument
 from ..checkpoint import model_zoo, stored_config
 from ..config_tree import backbones, walk
 from ..errors import UsageError
@@ -49,6 +49,27 @@ def check_weights(config: Config) -> None:
         checkpoint.read(config.load_from)
         if config.model.get('backbone'):
             _check_fit(config.model.backbone, config.load_from, 'backbone.', config.get('default_scope'))
+
+
+def initial_statistics(config: Config) -> list[str]:
+    """Return warnings about backbones whose batch norms would keep their initial statistics throughout training.
+
+    ``norm_eval=True``, the default of mmdet's ResNets, is meant for the statistics of pretrained weights.
+
+    Args:
+        config: as for :func:`check_weights`.
+    """
+    if config.get('load_from') or any(_pretrained(config.model)):
+        return []
+    found = []
+    for backbone in backbones(config):
+        kind = backbone_class(backbone, config.get('default_scope'))
+        default = argument(kind, 'norm_eval')
+        norm = backbone.get('norm_cfg') or {'type': 'BN'}
+        if default is not None and backbone.get('norm_eval', default.default) is True and 'BN' in str(norm['type']):
+            found.append(f'the batch norms of backbone {kind.__name__} keep their initial statistics: norm_eval is '
+                         'True and the config names no weights: set norm_eval=False, or init_cfg or load_from')
+    return found
 
 
 def local_weights(config: Config) -> list[str]:

@@ -214,3 +214,16 @@ def test_config_beside_weights_is_not_executed(saved, tmp_path):
     path = trained(tmp_path, saved(depth=18), f'open({str(tmp_path / "touched")!r}, "w")')
     weights.check_weights(thin_model(18, path, plugins=[dmsca]))
     assert not (tmp_path / 'touched').exists()
+
+
+@pytest.mark.parametrize(('backbone', 'others', 'warned'), [
+    (dict(type='mmdet.ResNet'), {}, True), (dict(type='mmdet.ResNeXt'), {}, True),
+    (dict(type='PluginResNet', base='mmdet.ResNet'), {}, True), (dict(type='mmseg.ResNet'), {}, False),
+    (dict(type='mmdet.ResNet', norm_eval=False), {}, False),
+    (dict(type='mmdet.ResNet', norm_cfg=dict(type='GN', num_groups=32)), {}, False),
+    (dict(type='mmdet.ResNet', init_cfg=dict(type='Pretrained', checkpoint='torchvision://resnet50')), {}, False),
+    (dict(type='mmdet.ResNet'), dict(load_from='plain.pth'), False)])
+def test_batch_norms_that_keep_their_initial_statistics_are_warned_of(backbone, others, warned):
+    found = weights.initial_statistics(Config(dict(model=dict(backbone=dict(backbone, depth=50)), **others)))
+    assert bool(found) == warned
+    assert all('set norm_eval=False, or init_cfg or load_from' in line for line in found)
