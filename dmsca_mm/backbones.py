@@ -5,7 +5,9 @@ with a BasicBlock that accepts them; the rest is the library's. mmcv is imported
 """
 from __future__ import annotations
 
+import copyreg
 import inspect
+from abc import ABCMeta
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
@@ -28,7 +30,7 @@ def backbone_class(backbone: dict[str, Any], default_scope: str | None = None) -
     Raises:
         UsageError: the class is not registered.
     """
-    kind = backbone.get('base', 'ResNet') if backbone['type'] == 'PluginResNet' else backbone['type']
+    kind = backbone.get('base', 'ResNet') if is_plugin_resnet(backbone) else backbone['type']
     if inspect.isclass(kind):
         return kind
     if default_scope:
@@ -39,6 +41,12 @@ def backbone_class(backbone: dict[str, Any], default_scope: str | None = None) -
             raise UsageError(f'backbone {kind!r} is registered nowhere: check its name and default_scope '
                              f'{default_scope or registry.scope!r}, or name the library, as in type=\'mmdet.ResNet\'')
     return found
+
+
+def is_plugin_resnet(backbone: dict[str, Any]) -> bool:
+    """Return whether the ``type`` of a backbone is ``PluginResNet``, by a name or as the function that builds it."""
+    return backbone['type'] in ('PluginResNet', f'{MODELS.scope}.PluginResNet', plugin_resnet,
+                                f'{__name__}.{plugin_resnet.__name__}')
 
 
 def check_backbone(backbone: dict[str, Any], default_scope: str | None = None) -> None:
@@ -117,9 +125,16 @@ def plugin_resnet(base: str | type[nn.Module] = 'ResNet', small_stem: bool = Fal
     return _mixed(_ResNet, backbone_class(dict(type=base)))(small_stem=small_stem, **arguments)
 
 
+class _Mixed(ABCMeta):
+    """Metaclass of the classes that :func:`_mixed` makes: no module holds them, so they are pickled by their bases."""
+
+
 @cache
 def _mixed(mixin: type, base: type[nn.Module]) -> type[nn.Module]:
-    return type(base.__name__, (mixin, base), {})
+    return _Mixed(base.__name__, (mixin, base), {})
+
+
+copyreg.pickle(_Mixed, lambda kind: (_mixed, kind.__bases__))
 
 
 class _ResNet:

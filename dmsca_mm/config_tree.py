@@ -7,7 +7,7 @@ from typing import Any
 
 from mmengine.config import Config, ConfigDict
 
-from .backbones import backbone_class, check_backbone
+from .backbones import backbone_class, check_backbone, is_plugin_resnet
 from .errors import UsageError
 from .plugin_spec import plugins_of
 from .plugins import name_apart, plugin_entries
@@ -92,7 +92,7 @@ def use_plugin_resnet(config: Config) -> None:
         if not backbone.get('plugins'):
             continue
         backbone['plugins'] = name_apart(plugin_entries(backbone), backbone.get('num_stages', 4))
-        if backbone.type != 'PluginResNet':
+        if not is_plugin_resnet(backbone):
             stages = getattr(backbone_class(backbone, config.get('default_scope')), 'arch_settings', {})
             block = stages.get(backbone.get('depth'), [None])[0]
             if getattr(block, 'expansion', None) == 1:

@@ -1,4 +1,6 @@
 """ResNets that support plugins at every depth: the libraries' function and parameter names, with the plugins inside."""
+import pickle
+
 import pytest
 import torch
 from mmengine.config import Config
@@ -7,7 +9,9 @@ from mmengine.registry import MODELS, DefaultScope
 from torch import nn
 
 from dmsca_mm import DMSCA, dmsca
+from dmsca_mm.backbones import check_backbone
 from dmsca_mm.errors import UsageError
+from dmsca_mm.preflight.model import check_model
 from dmsca_mm.runtime.config import load_config
 
 THIN = dict(base_channels=8, stem_channels=8)
@@ -192,6 +196,34 @@ def test_class_in_place_of_its_name(tmp_path):
     load_config(str(tmp_path / 'mine.py')).dump(tmp_path / 'dumped.py')
     for config in (load_config(str(tmp_path / 'mine.py')), Config.fromfile(tmp_path / 'dumped.py')):
         assert hasattr(MODELS.build(config.model.backbone).layer2[0], 'dmsca')
+
+
+def test_plugin_resnet_by_its_function_in_a_python_style_config(tmp_path):
+    (tmp_path / 'mine.py').write_text(
+        'from dmsca_mm.backbones import plugin_resnet\nfrom dmsca_mm import dmsca\nfrom mmengine.config import read_base\n'
+        'with read_base():\n    from .baseline import *\n'
+        "model = dict(backbone=dict(type=plugin_resnet, depth=18, plugins=[dmsca]))\ndefault_scope = 'mmdet'\n")
+    (tmp_path / 'baseline.py').write_text('nothing = 0\n')
+    load_config(str(tmp_path / 'mine.py')).dump(tmp_path / 'dumped.py')
+    for name in ('mine.py', 'dumped.py'):
+        config = load_config(str(tmp_path / name))
+        check_model(config)
+        assert hasattr(MODELS.build(config.model.backbone).layer2[0], 'dmsca')
+
+
+def test_plugin_resnet_with_the_scope_in_its_name():
+    arguments = dict(type='mmengine.PluginResNet', base='mmdet.ResNet', depth=18, plugins=[dmsca])
+    check_backbone(arguments)
+    assert hasattr(MODELS.build(arguments).layer2[0], 'dmsca')
+
+
+@pytest.mark.parametrize('depth', [18, 50])
+def test_a_pickled_backbone_is_of_the_same_class_and_computes_the_same(depth):
+    model = scrambled(built(base='mmdet.ResNet', depth=depth, plugins=[dmsca], **THIN)).eval()
+    other = pickle.loads(pickle.dumps(model))
+    assert type(other) is type(model)
+    x = torch.randn(1, 3, 32, 32)
+    assert all(map(torch.equal, other(x), model(x)))
 
 
 @pytest.mark.parametrize(('arguments', 'words'), [

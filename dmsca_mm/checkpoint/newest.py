@@ -1,4 +1,4 @@
-"""The newest complete checkpoint of a work directory."""
+"""The newest complete checkpoint of a run."""
 from __future__ import annotations
 
 from pathlib import Path
@@ -7,22 +7,25 @@ from ..errors import UsageError
 from .reading import read
 
 
-def newest(directory: Path) -> tuple[str | None, list[str]]:
-    """Return the newest complete checkpoint of a work directory, and why newer ones were skipped.
+def newest(directory: Path, *others: Path) -> tuple[str | None, list[str]]:
+    """Return the newest complete checkpoint of a run, and why newer ones were skipped.
 
     Args:
         directory: work directory of an earlier run; it may have been moved since.
+        others: further folders in which that run saved.
 
     Raises:
         UsageError: there are checkpoints, but none is complete.
     """
-    found = sorted((path for path in directory.glob('*.pth') if not path.name.startswith('best_')),
+    folders = directory, *others
+    found = sorted((path for folder in folders for path in folder.glob('*.pth') if not path.name.startswith('best_')),
                    key=lambda path: path.stat().st_mtime_ns, reverse=True)
     pointer = directory / 'last_checkpoint'
     if pointer.is_file():
         named = Path(pointer.read_text().strip())
-        inside = directory / named.name  # first, as the directory may be a copy of one that is still in use
-        named = inside if inside.is_file() else named
+        if named.resolve().parent not in map(Path.resolve, folders):
+            # The folders' own file first, as they may be copies of some that are still in use.
+            named = next((path for path in found if path.name == named.name), named)
         if named.is_file():
             found = [named, *(path for path in found if path.resolve() != named.resolve())]
     passed_over = []
@@ -34,5 +37,6 @@ def newest(directory: Path) -> tuple[str | None, list[str]]:
         else:
             return str(path), passed_over
     if passed_over:
-        raise UsageError(f'no complete checkpoint in {directory}: {passed_over[0]}; start anew with --overwrite')
+        raise UsageError(f'no complete checkpoint in {" or ".join(map(str, folders))}: {passed_over[0]}; start anew '
+                         'with --overwrite')
     return None, []

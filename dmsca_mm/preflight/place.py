@@ -31,7 +31,7 @@ def check_checkpoint_folder(path: Path, resume: bool, overwrite: bool) -> None:
 
     Args:
         path: one of :func:`checkpoint_folders`.
-        resume: whether the run resumes from a checkpoint.
+        resume: whether the run continues the one whose checkpoints these are.
         overwrite: whether the old checkpoints may be deleted.
 
     Raises:

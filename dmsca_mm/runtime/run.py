@@ -54,7 +54,10 @@ def train(config: str, work_dir: str | None = None, resume: str | None = None, o
         if not {'enable', 'base_batch_size'} <= set(cfg.get('auto_scale_lr') or {}):
             raise UsageError(f'--auto-scale-lr needs auto_scale_lr=dict(enable=False, base_batch_size=...) in {config}')
         cfg.auto_scale_lr.enable = True
-    begun = _newest(Path(cfg.work_dir)) if resume == 'auto' else resume
+    directory, folders = Path(cfg.work_dir), preflight.checkpoint_folders(cfg)
+    begun = _newest(folders) if resume == 'auto' else resume
+    continues = resume == 'auto' or (begun is not None and Path(begun).expanduser().resolve().parent
+                                     in map(Path.resolve, folders))
     from . import safeguards, tracking
     from .transforms import images  # they need mmcv, which load_config has checked
     safeguards.install(cfg, skip_bad_images)
@@ -66,10 +69,9 @@ def train(config: str, work_dir: str | None = None, resume: str | None = None, o
         # without a checkpoint to resume from, the config's own load_from applies
         hints = [] if begun is None else go_on(cfg, begun, processes)
         hints += preflight.check_train(cfg, processes, skip_bad_images, distributed.checks_data(launcher))
-    directory, folders = Path(cfg.work_dir), preflight.checkpoint_folders(cfg)
     for folder in folders:
-        preflight.check_checkpoint_folder(folder, resume is not None, overwrite)
-    for weights in preflight.local_weights(cfg) if overwrite and resume is None else ():
+        preflight.check_checkpoint_folder(folder, continues, overwrite)
+    for weights in preflight.local_weights(cfg) if overwrite and not continues else ():
         if Path(weights).expanduser().resolve().parent in map(Path.resolve, folders):
             raise UsageError(f'--overwrite would drop {weights}, from which this run starts: choose another --work-dir')
     model = preflight.check_build(cfg, ('train', 'val'))
@@ -81,7 +83,7 @@ def train(config: str, work_dir: str | None = None, resume: str | None = None, o
     distributed.prepare(cfg)
     if is_first_process():
         _drop(path for folder in folders for path in folder.glob(f'*{PART}'))
-        if overwrite and resume is None:
+        if overwrite and not continues:
             _drop([path for folder in folders for path in folder.glob('*.pth')])
             _drop([directory / 'last_checkpoint', directory / images.SKIPPED])
     with readable_errors(cfg):
@@ -154,9 +156,9 @@ def prepared(name: str, options: dict[str, Any] | None, plugin: str | None, work
     return config
 
 
-def _newest(directory: Path) -> str | None:
-    """Return the newest complete checkpoint of a work directory, or None. Warn about newer broken ones."""
-    path, passed_over = newest(directory)
+def _newest(folders: list[Path]) -> str | None:
+    """Return the newest complete checkpoint in the folders of a run, or None. Warn about newer broken ones."""
+    path, passed_over = newest(*folders)
     warn(f'passed over: {reason}' for reason in passed_over)
     return path
 

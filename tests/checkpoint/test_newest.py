@@ -39,6 +39,24 @@ def test_pointer_comes_before_time_and_may_name_a_folder_that_moved(tmp_path):
     assert newest(tmp_path)[0] == str(tmp_path / 'epoch_1.pth')
 
 
+def test_newest_of_several_folders_is_found_past_broken_ones(tmp_path):
+    """A run whose checkpoint hook saves elsewhere."""
+    work, out = tmp_path / 'work', tmp_path / 'out'
+    for folder in (work, out):
+        folder.mkdir()
+    save(out / 'epoch_2.pth', 2)
+    save(out / 'epoch_3.pth', 3)
+    (work / 'last_checkpoint').write_text('/before/it/moved/epoch_3.pth')
+    assert newest(work, out)[0] == str(out / 'epoch_3.pth')
+    (out / 'epoch_3.pth').write_bytes(b'PK')
+    (work / 'last_checkpoint').write_text(str(out / 'epoch_3.pth'))
+    assert newest(work, out)[0] == str(out / 'epoch_2.pth')
+    save(work / 'epoch_3.pth', 3)
+    save(out / 'epoch_3.pth', 3)
+    save(work / 'epoch_1.pth', 1)
+    assert newest(work, out)[0] == str(out / 'epoch_3.pth'), 'the one that was named, not its namesake'
+
+
 def test_no_checkpoint_is_none_and_only_broken_ones_are_an_error(tmp_path):
     assert newest(tmp_path) == (None, [])
     (tmp_path / 'epoch_1.pth').write_bytes(b'half')

@@ -27,6 +27,28 @@ def test_resume_with_nothing_there_starts_as_the_config_says(kept, tmp_path):
     assert (config.load_from, config.resume) == ('start.pth', False)
 
 
+def test_a_run_that_saves_elsewhere_is_resumed_from_there(kept, tmp_path):
+    (tmp_path / 'out/work').mkdir(parents=True)
+    torch.save(TRAINING, tmp_path / 'out/work/epoch_3.pth')
+    config = kept(run.train, RETINANET, work_dir=str(tmp_path / 'work'), resume='auto',
+                  cfg_options={'default_hooks.checkpoint.out_dir': str(tmp_path / 'out')})
+    assert config.load_from == str(tmp_path / 'out/work/epoch_3.pth')
+
+
+def test_resuming_another_runs_checkpoint_leaves_the_checkpoints_of_the_folder_alone(kept, tmp_path):
+    work, start = tmp_path / 'work', tmp_path / 'other/epoch_1.pth'
+    for path in (work / 'epoch_3.pth', start):
+        path.parent.mkdir()
+        torch.save(TRAINING, path)
+    with pytest.raises(UsageError, match=r'work holds 1 checkpoint\(s\) of an earlier run.*--work-dir'):
+        run.train(RETINANET, work_dir=str(work), resume=str(start))
+    assert kept(run.train, RETINANET, work_dir=str(work), resume=str(work / 'epoch_3.pth')).resume
+    assert kept(run.train, RETINANET, work_dir=str(start.parent), resume=str(start)).resume
+    assert (work / 'epoch_3.pth').exists()
+    assert kept(run.train, RETINANET, work_dir=str(work), resume=str(start), overwrite=True).load_from == str(start)
+    assert not (work / 'epoch_3.pth').exists()
+
+
 def test_broken_checkpoints_are_told_and_passed_over(kept, tmp_path, capsys):
     torch.save(TRAINING, tmp_path / 'epoch_3.pth')
     (tmp_path / 'epoch_4.pth').write_bytes(b'PK')
