@@ -200,7 +200,8 @@ def test_class_in_place_of_its_name(tmp_path):
 
 def test_plugin_resnet_by_its_function_in_a_python_style_config(tmp_path):
     (tmp_path / 'mine.py').write_text(
-        'from dmsca_mm.backbones import plugin_resnet\nfrom dmsca_mm import dmsca\nfrom mmengine.config import read_base\n'
+        'from dmsca_mm.backbones import plugin_resnet\nfrom dmsca_mm import dmsca\n'
+        'from mmengine.config import read_base\n'
         'with read_base():\n    from .baseline import *\n'
         "model = dict(backbone=dict(type=plugin_resnet, depth=18, plugins=[dmsca]))\ndefault_scope = 'mmdet'\n")
     (tmp_path / 'baseline.py').write_text('nothing = 0\n')
@@ -219,7 +220,8 @@ def test_plugin_resnet_with_the_scope_in_its_name():
 
 @pytest.mark.parametrize('depth', [18, 50])
 def test_a_pickled_backbone_is_of_the_same_class_and_computes_the_same(depth):
-    model = scrambled(built(base='mmdet.ResNet', depth=depth, plugins=[dmsca], **THIN)).eval()
+    model = scrambled(built(base='mmdet.ResNet', depth=depth, plugins=[dmsca], **THIN))
+    model.eval()
     other = pickle.loads(pickle.dumps(model))
     assert type(other) is type(model)
     x = torch.randn(1, 3, 32, 32)

@@ -10,16 +10,31 @@ FORWARDS = (nn.Conv2d.forward, parts.GlobalContextEncoder.forward, parts.Tempera
             parts.MultiScaleSpatialEncoder.forward, parts.DirectionalInteraction.forward,
             parts.DynamicFeatureFusion.forward, parts.AdaptiveActivation.forward)
 """The forward methods of the children that DMSCA builds. A parametrized layer keeps the forward of its class."""
+Size = tuple[tuple[int, ...], bool]
 
 
-def are_plain(dmsca: nn.Module) -> bool:
+def sizes(dmsca: nn.Module) -> list[Size]:
+    """Return the sizes of all convolutions, in the order of :func:`are_plain`.
+
+    Args:
+        dmsca: as built.
+    """
+    return [_size(layer) for layer in dmsca.modules() if isinstance(layer, nn.Conv2d)]
+
+
+def are_plain(dmsca: nn.Module, built: list[Size]) -> bool:
     """Return whether all children have their standard forward and no hooks, so that their parameters define Y.
 
     False if a child has a hook, if a hook is installed for all modules, if a convolution has no bias, or has groups, a
-    stride, a dilation or another padding than in DMSCA, or if a child has another class, such as a layer with a
-    low-rank adapter, simulated quantization or standardized weights. Every forward calls this function, so it walks
-    the three levels of modules itself: ``modules()`` takes several times as long.
+    stride, a dilation, another padding or another size than in DMSCA, or if a child has another class, such as a layer
+    with a low-rank adapter, simulated quantization or standardized weights. Every forward calls this function, so it
+    walks the three levels of modules itself: ``modules()`` takes several times as long.
+
+    Args:
+        dmsca: the module.
+        built: its :func:`sizes` when it was built.
     """
+    expected = iter(built)
     if (hooks._global_forward_hooks or hooks._global_forward_pre_hooks or hooks._global_backward_hooks
             or hooks._global_backward_pre_hooks):
         return False
@@ -28,9 +43,14 @@ def are_plain(dmsca: nn.Module) -> bool:
             return False
         for layer in part._modules.values():
             for module in layer._modules.values() if type(layer) is nn.ModuleList else (layer,):
-                if not _is_plain(module):
+                if not _is_plain(module) or _size(module) != next(expected, None):
                     return False
     return True
+
+
+def _size(layer: nn.Conv2d) -> Size:
+    """Return the kernel size and whether there is one output; other widths may change, as structured pruning does."""
+    return layer.kernel_size, layer.out_channels == 1
 
 
 def _is_plain(module: nn.Module) -> bool:

@@ -62,13 +62,15 @@ def watching(model: nn.Module) -> Iterator[Watch]:
     """
     watch, handles = Watch(model), []
     for name, module in watch.modules.items():
-        def keep_input(module: nn.Module, inputs: tuple[Tensor, ...], name: str = name) -> None:
-            watch.inputs[name] = inputs[0][:1].detach()
+        def keep_input(module: nn.Module, inputs: tuple[Tensor, ...], named: dict[str, Tensor],
+                       name: str = name) -> None:
+            # A clone, as a view would keep the whole batch, which activation checkpointing frees.
+            watch.inputs[name] = (*inputs, *named.values())[0][:1].detach().clone()
 
         def add_square(gradient: Tensor, name: str = name) -> None:
             square = gradient.detach().float().square().sum()
             watch.squares[name] = watch.squares.get(name, torch.zeros_like(square)) + square
-        handles.append(module.register_forward_pre_hook(keep_input))
+        handles.append(module.register_forward_pre_hook(keep_input, with_kwargs=True))
         # Not the accumulated parameter.grad, but this pass's gradient, summed over all uses of the parameter.
         handles += [parameter.register_hook(add_square) for parameter in module.parameters() if parameter.requires_grad]
     try:

@@ -64,7 +64,7 @@ def test_a_hook_on_the_module_itself_keeps_the_fast_form():
     fast.register_forward_hook(lambda *_: calls.append('called'))
     fast(torch.ones(1, 8, 3, 4))
     assert calls == ['called']
-    assert children.are_plain(fast)
+    assert children.are_plain(fast, fast.sizes)
 
 
 class Half(nn.Module):
@@ -101,7 +101,7 @@ def test_a_weight_that_is_computed_or_masked_is_used_as_such_and_trains(change):
 def test_a_parametrized_convolution_keeps_the_fast_form(name):
     fast = pair(8)[1]
     parametrize.register_parametrization(fast.gce.fc1, name, Half())
-    assert children.are_plain(fast)
+    assert children.are_plain(fast, fast.sizes)
 
 
 @pytest.mark.parametrize('change', [
@@ -115,6 +115,31 @@ def test_other_settings_of_a_convolution_are_used(change):
     expected = step(literal)
     assert_agree(step(fast), expected, 1e-12)
     assert not torch.allclose(expected[0], plain)
+
+
+@pytest.mark.parametrize(('name', 'layer'), [
+    ('aa.conv', lambda: nn.Conv2d(8, 1, 3, padding=1)), ('aa.conv', lambda: nn.Conv2d(8, 8, 1)),
+    ('dff.gate', lambda: nn.Conv2d(16, 8, 1)), ('gce.fc1', lambda: nn.Conv2d(8, 4, 3, padding=1)),
+    ('dii.conv_w', lambda: nn.Conv2d(2, 1, (1, 5), padding=(0, 2))),
+    ('msce.convs.0', lambda: nn.Conv2d(2, 1, (3, 5), padding=(1, 2))),
+    ('msce.fuse', lambda: nn.Conv2d(4, 1, 3, padding=1))])
+def test_a_convolution_of_another_size_is_used(name, layer):
+    forms = literal, fast = pair(8, torch.float64)
+    for module in forms:
+        torch.manual_seed(3)
+        part, _, child = name.rpartition('.')
+        setattr(module.get_submodule(part), child, layer().double())
+    assert_agree(step(fast), step(literal), 1e-12)
+
+
+def test_a_narrower_hidden_layer_keeps_the_fast_form():
+    """As structured pruning leaves it."""
+    forms = literal, fast = pair(8, torch.float64)
+    for module in forms:
+        torch.manual_seed(3)
+        module.gce.fc1, module.gce.fc2 = nn.Conv2d(8, 2, 1).double(), nn.Conv2d(2, 8, 1).double()
+    assert children.are_plain(fast, fast.sizes)
+    assert_agree(step(fast), step(literal), 1e-12)
 
 
 class Adapted(nn.Conv2d):

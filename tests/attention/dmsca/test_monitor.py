@@ -100,3 +100,12 @@ def test_frozen_module_has_no_gradient_and_a_model_without_the_plugin_no_numbers
     with watching(nn.Conv2d(3, 3, 1)) as watch:
         pass
     assert watch.statistics() == {}
+
+
+def test_an_input_given_by_name_is_watched_and_the_batch_is_not_kept():
+    module = DMSCA(8)
+    with watching(module) as watch:
+        module(x=torch.ones(4, 8, 3, 3))
+    kept, = watch.inputs.values()
+    assert kept.shape == (1, 8, 3, 3)
+    assert kept.untyped_storage().nbytes() == kept.numel() * kept.element_size()
