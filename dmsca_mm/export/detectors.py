@@ -65,9 +65,11 @@ class TwoStage(nn.Module):
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
+        from mmcv.ops import RoIAlign
         from mmdet.models.dense_heads import RPNHead
         from mmdet.models.roi_heads import StandardRoIHead
         from mmdet.models.roi_heads.bbox_heads import BBoxHead
+        from mmdet.models.roi_heads.roi_extractors import SingleRoIExtractor
         _check_head(model.rpn_head, RPNHead)
         head = model.roi_head
         if type(head) is not StandardRoIHead or head.with_mask or head.with_shared_head:
@@ -77,7 +79,11 @@ class TwoStage(nn.Module):
             raise UsageError(f'{type(head.bbox_head).__name__} cannot be exported: it has a post-processing of its own')
         _check_loss(head.bbox_head)
         _check_suppression(model.test_cfg.rcnn)
-        layer = head.bbox_roi_extractor.roi_layers[0]
+        extractor = head.bbox_roi_extractor
+        layer = extractor.roi_layers[0]
+        if type(extractor) is not SingleRoIExtractor or type(layer) is not RoIAlign:
+            raise UsageError(f'{type(extractor).__name__} with {type(layer).__name__} cannot be exported: '
+                             'SingleRoIExtractor with RoIAlign can')
         if (layer.pool_mode, layer.aligned) != ('avg', True):
             raise UsageError(f'{type(layer).__name__} with pool_mode={layer.pool_mode!r}, aligned={layer.aligned} '
                              "cannot be exported: RoIAlign with 'avg', True can")

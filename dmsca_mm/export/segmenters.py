@@ -17,14 +17,22 @@ class Segmenter(nn.Module):
         model: an mmseg model.
 
     Raises:
-        UsageError: the model is tested with sliding windows, or has one output for two classes.
+        UsageError: the model is tested with sliding windows or padding, has one output for two classes, or a head with
+            a post-processing of its own.
     """
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
+        from mmseg.models.decode_heads.decode_head import BaseDecodeHead
         if model.test_cfg.mode != 'whole':
             raise UsageError(f'test_cfg.mode={model.test_cfg.mode!r} cannot be exported: a graph takes whole images; '
                              'give --cfg-options model.test_cfg.mode=whole')
+        if padded := getattr(model.data_preprocessor, 'test_cfg', None):
+            raise UsageError(f'data_preprocessor.test_cfg={dict(padded)} cannot be exported: a graph does not pad '
+                             'images; give --cfg-options model.data_preprocessor.test_cfg=None')
+        if type(model.decode_head).predict is not BaseDecodeHead.predict:
+            raise UsageError(f'{type(model.decode_head).__name__} cannot be exported: it has a post-processing of its '
+                             'own')
         if model.decode_head.out_channels == 1:
             raise UsageError('a decode head with out_channels=1 cannot be exported: give two output channels')
         self.prepare = Prepare(model.data_preprocessor)

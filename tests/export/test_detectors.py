@@ -61,6 +61,10 @@ def test_where_nothing_is_found_no_row_is_a_box(untrained):
     ('one-stage', {'model.test_cfg.nms_pre': -1}, 'nms_pre=-1 of RetinaHead cannot be exported'),
     ('detector', {'model.test_cfg.rcnn.max_per_img': -1}, 'max_per_img=-1 cannot be exported'),
     ('detector', {'model.roi_head.bbox_roi_extractor.roi_layer.aligned': False}, 'aligned=False cannot be exported'),
+    ('detector', {'model.roi_head.bbox_roi_extractor.roi_layer': dict(_delete_=True, type='RoIPool', output_size=7)},
+     'SingleRoIExtractor with RoIPool cannot be exported'),
+    ('detector', {'model.roi_head.bbox_roi_extractor.type': 'GenericRoIExtractor'},
+     'GenericRoIExtractor with RoIAlign cannot be exported'),
     ('detector', {'model.roi_head.type': 'DoubleHeadRoIHead', 'model.roi_head.reg_roi_scale_factor': 1.3},
      'DoubleHeadRoIHead with its parts cannot be exported')])
 def test_what_has_no_such_function_is_refused(kind, options, words, untrained):

@@ -24,6 +24,9 @@ def test_labels_are_those_of_mmseg(untrained, digits):
 
 @pytest.mark.parametrize(('options', 'words'), [
     ({'model.test_cfg': dict(_delete_=True, mode='slide', crop_size=(64, 64), stride=(32, 32))}, 'mode=whole'),
+    ({'model.data_preprocessor.test_cfg': dict(size_divisor=32)}, 'model.data_preprocessor.test_cfg=None'),
+    ({'model.decode_head': dict(_delete_=True, type='DAHead', in_channels=128, in_index=3, channels=8, pam_channels=8,
+                                num_classes=11)}, 'DAHead cannot be exported: it has a post-processing of its own'),
     ({'model.decode_head.num_classes': 2, 'model.decode_head.out_channels': 1}, 'two output channels')])
 def test_what_has_no_such_function_is_refused(options, words, untrained):
     config, _ = open_model(*untrained('segmenter'))
