@@ -14,11 +14,13 @@ from mmengine.device import get_device
 from mmengine.hooks import EMAHook, Hook
 from mmengine.optim import OptimWrapperDict
 from mmengine.registry import HOOKS
-from mmengine.runner import Runner
+from mmengine.runner import IterBasedTrainLoop, Runner
 
 from ...checkpoint.writing import INTERRUPTED, write_atomically
 from ...errors import Stopped, is_first_process
 
+DUE = 'validation_due'
+"""Entry of the message hub: whether a loop over iterations was stopped where a validation comes next."""
 SAME = 3
 """Seconds within which a second signal is ignored; shell and launcher both send it. A later one ends the process."""
 
@@ -40,9 +42,11 @@ class SaveOnSignal(Hook):
         self.validated = -1
 
     def before_train(self, runner: Runner) -> None:
-        """Install the signal handlers."""
+        """Install the signal handlers, and validate if the earlier run was stopped before it could."""
         for number in (signal.SIGTERM, signal.SIGINT):
             self.before[number] = signal.signal(number, self._receive)
+        if runner.message_hub.runtime_info.pop(DUE, False) and runner.val_loop is not None:
+            runner.val_loop.run()
 
     def after_train(self, runner: Runner) -> None:
         """Restore the previous handlers."""
@@ -65,6 +69,7 @@ class SaveOnSignal(Hook):
         wrapper = runner.optim_wrapper
         wrappers = wrapper.values() if isinstance(wrapper, OptimWrapperDict) else [wrapper]
         if self._any_received(runner) and all(each.should_update() for each in wrappers):
+            runner.message_hub.update_info(DUE, _validation_is_due(runner, runner.iter + 1))
             self._save(runner, dict(epoch=runner.epoch, iter=runner.iter + 1))
             if runner.distributed:
                 dist.barrier()  # otherwise a process that exits early makes the launcher end the one that saves
@@ -108,3 +113,10 @@ class SaveOnSignal(Hook):
     def _stopped(self, runner: Runner, iteration: int) -> Stopped:
         path = Path(runner.work_dir) / INTERRUPTED
         return Stopped(f'stopped after iteration {iteration}, saved in {path}: continue with --resume', self.received)
+
+
+def _validation_is_due(runner: Runner, done: int) -> bool:
+    """Return whether a loop over iterations validates after this many; a loop over epochs does so when it resumes."""
+    loop = runner.train_loop
+    return (isinstance(loop, IterBasedTrainLoop) and done >= loop.val_begin
+            and (done % loop.val_interval == 0 or done == loop.max_iters))

@@ -6,7 +6,7 @@ import time
 import noisy
 import pytest
 import torch
-from mmengine.hooks import EMAHook
+from mmengine.hooks import EMAHook, Hook
 from processes import finished, started, wait_for
 
 from dmsca_mm import checkpoint
@@ -95,6 +95,36 @@ def test_signal_in_validation_saves_the_weights_and_not_their_average_that_is_va
     content = checkpoint.read(tmp_path / 'interrupted.pth')
     for kind in ('state_dict', 'ema_state_dict'):
         assert all(torch.equal(value, before[f'{kind}/{name}']) for name, value in content[kind].items())
+
+
+@pytest.mark.parametrize('loop', ['SameEpochLoop', 'SameIterLoop'])
+@pytest.mark.parametrize('reached', [24, 30, 48])
+def test_a_validation_that_was_due_when_the_signal_came_is_made_up_for(reached, loop, tmp_path):
+    class Watch(Hook):
+        priority = 'VERY_LOW'  # before SaveOnSignal
+
+        def after_train_iter(self, run, **given):
+            if run.iter + 1 == reached:
+                stopping(run).received = signal.SIGTERM
+
+        def after_val_epoch(self, run, metrics=None):
+            validated.append(run.iter)
+
+    def stopping(run):
+        return next(hook for hook in run.hooks if isinstance(hook, SaveOnSignal))
+
+    def begin(resume):
+        run = noisy.runner(tmp_path, resume, loop=loop, validate=True)
+        run._train_loop['val_interval'] = 1 if loop == 'SameEpochLoop' else noisy.PER_EPOCH
+        run.register_hook(Watch())
+        return run
+
+    validated = []
+    with pytest.raises(Stopped, match=f'stopped after iteration {reached},'):
+        begin(None).train()
+    assert validated == list(range(12, reached, 12))
+    begin(str(tmp_path / 'interrupted.pth')).train()
+    assert validated == [12, 24, 36, 48]
 
 
 def test_stop_waits_until_no_gradient_is_half_accumulated(tmp_path):
