@@ -168,7 +168,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     end = time.monotonic() + 3600 * chosen.hours
     every = batches(studies, chosen.contenders, work, recorded(results), gpus)
-    processes = chosen.processes or (1 if gpus else os.cpu_count())
+    processes = chosen.processes or (1 if gpus else len(os.sched_getaffinity(0)))
     done, count = 0, sum(map(len, every))
     print(f'{count} runs that {results} does not hold', flush=True)
     for runs in every:

@@ -135,7 +135,9 @@ def _library(name: str) -> Finding:
     except (ImportError, AssertionError, RuntimeError, AttributeError) as error:  # they assert the version of mmcv
         reason = ' '.join(str(error).split()) or type(error).__name__
         return Finding(what, found, reason, requirements.installing(*dict.fromkeys(('mmcv', name))))
-    return Finding(what, f'{found}, with its operators' if name == 'mmcv' else found)
+    if name == 'mmcv':
+        found += ', with its operators' + (', for the CPU alone' if requirements.lacks_gpu_operators() else '')
+    return Finding(what, found)
 
 
 def _opencv() -> Finding:

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import logging
 import os
 import signal
@@ -54,10 +55,15 @@ def is_first_process() -> bool:
     return os.environ.get('RANK', '0') == '0'
 
 
+def is_first_of_machine() -> bool:
+    """Return whether this process is the first of its job on this machine; each machine may lack other files."""
+    return is_first_process() or os.environ.get('LOCAL_RANK') == '0'
+
+
 def exit_on_usage_error(main: Callable[[], None]) -> None:
     """Run a command; on :class:`UsageError`, :class:`Stopped` or a system error, exit with one line on stderr.
 
-    In a distributed job every process finds the same usage error, and only the first prints it. A
+    In a distributed job every process finds the same usage error, and the first of each machine prints it. A
     :class:`ProcessError` or a system error, such as a file without write permission, is printed by every process in
     which it occurs. A failed write to a log does not end the run.
 
@@ -69,14 +75,14 @@ def exit_on_usage_error(main: Callable[[], None]) -> None:
             SIGPIPE if the reader of the output has closed it.
     """
     logging.raiseExceptions = False
-    if sys.stdout is not None:
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a notebook's is not
         sys.stdout.reconfigure(errors='backslashreplace')
     try:
         main()
         if sys.stdout is not None:
             sys.stdout.flush()
     except UsageError as error:
-        if is_first_process() or isinstance(error, ProcessError):
+        if is_first_of_machine() or isinstance(error, ProcessError):
             _print(f'error: {error}')
         raise SystemExit(2) from None
     except Stopped as stop:

@@ -1,5 +1,7 @@
 """A user's mistake ends as one line on stderr and exit code 2; a bug keeps its traceback."""
+import contextlib
 import errno
+import io
 import os
 import signal
 import subprocess
@@ -31,6 +33,25 @@ def test_only_the_first_process_speaks(capsys, monkeypatch):
     with pytest.raises(SystemExit):
         exit_on_usage_error(raises(ProcessError('met here alone')))
     assert capsys.readouterr().err == 'error: met here alone\n'
+
+
+def test_the_first_process_of_another_machine_speaks_too(capsys, monkeypatch):
+    for name, value in dict(RANK='8', LOCAL_RANK='0').items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit):
+        exit_on_usage_error(raises(UsageError('a file that this machine lacks')))
+    assert capsys.readouterr().err == 'error: a file that this machine lacks\n'
+    monkeypatch.setenv('LOCAL_RANK', '1')
+    monkeypatch.setenv('RANK', '9')
+    with pytest.raises(SystemExit):
+        exit_on_usage_error(raises(UsageError('a file that this machine lacks')))
+    assert capsys.readouterr().err == ''
+
+
+def test_output_of_a_notebook_is_written():
+    with contextlib.redirect_stdout(io.StringIO()) as output:
+        exit_on_usage_error(lambda: print('x'))
+    assert output.getvalue() == 'x\n'
 
 
 def test_other_errors_pass_through():

@@ -126,6 +126,26 @@ def test_a_signal_ends_the_installer_too(setup, making, tmp_path):
     assert subprocess.run(['pgrep', '-f', f'{tmp_path}/commands/uv'], check=False).returncode == 1
 
 
+def test_a_signal_while_the_environment_is_made_leaves_none(setup, ready, tmp_path):
+    """Half of one would be taken for a folder that set-up has not made."""
+    venv = f'venv) mkdir -p .venv/bin; touch .venv/bin/x {tmp_path}/began; sleep 2 ;;'
+    checkout, _ = setup(ready | {'py': ready['py'].replace('case "$2" in', f'case "$2" in {venv}')}, PYTHON='none-such')
+    with subprocess.Popen([checkout / 'tools/setup.sh'], stdout=subprocess.DEVNULL, env=dict(
+            PATH=f'{tmp_path}/commands:/usr/bin:/bin', PYTHON='py', CXX='cc1')) as process:
+        assert wait_for((tmp_path / 'began').exists, process)
+        process.terminate()
+    assert process.returncode == 130
+    assert not (checkout / '.venv').exists()
+
+
+def test_the_disk_is_that_of_the_environment(setup, ready, tmp_path):
+    df = f'[ "${{@: -1}}" = {tmp_path} ] && n=99999999 || n=1048576; printf "head\\nx 1 1 $n 1 /\\n"'
+    _, finished = setup(ready | {'df': df}, PYTHON='py', CXX='cc1')
+    assert 'too little disk: 1 GiB free in .,' in finished.stderr
+    _, finished = setup(ready | {'df': df}, PYTHON='py', CXX='cc1', VENV=str(tmp_path / 'new/venv'))
+    assert finished.returncode == 7, finished.stderr
+
+
 @pytest.mark.parametrize(('version', 'asked', 'stack', 'reason'), [
     ('3.10', {}, 'upstream', 'mmcv builds on Python 3.10'), ('3.12', {}, 'upstream', 'mmcv builds on Python 3.12'),
     ('3.13', {}, 'forks', 'does not build on Python 3.13'), ('3.11', {'STACK': 'forks'}, 'forks', 'STACK=forks'),
@@ -159,6 +179,21 @@ def test_second_call_keeps_the_environment_that_was_asked_for(setup, asked, does
                         CXX='none-such')
     assert finished.returncode == (0 if does_nothing else 2), finished.stderr
     assert finished.stdout == ''
+
+
+def test_an_environment_that_lacks_the_operators_of_the_gpu_is_made_again(setup):
+    """As one that was made on a login node."""
+    checkout, _ = setup(PYTHON='none-such')
+    stamp(checkout, checkout)
+    stand_ins = {'py': python(3.12), 'nvidia-smi': 'exit 0'}
+    _, finished = setup(stand_ins, PYTHON='py', CXX='none-such')
+    assert (finished.returncode, finished.stderr) == (0, '')
+    (checkout / '.venv/bin/python').unlink()
+    (checkout / '.venv/bin/python').symlink_to('/bin/false')
+    _, finished = setup(stand_ins, PYTHON='py', CXX='none-such')
+    assert 'no C++ compiler' in finished.stderr
+    _, finished = setup(stand_ins, PYTHON='py', CXX='none-such', CUDA_VISIBLE_DEVICES='')
+    assert finished.returncode == 0, 'the GPU is hidden'
 
 
 def test_an_environment_of_another_place_is_made_again(setup):

@@ -15,6 +15,14 @@ fail() {
 
 version_of() { "$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])'; }
 
+has_gpu() { [ -n "${CUDA_VISIBLE_DEVICES-all}" ] && command -v nvidia-smi > /dev/null && nvidia-smi -L > /dev/null 2>&1; }
+
+# mmcv's operators load, and include those for the GPU if there is one.
+operators_fit() {
+    "$venv/bin/python" -W ignore -c 'import sys, torch, mmcv._ext as operators
+sys.exit(torch.cuda.is_available() and operators.get_compiling_cuda_version() == "not available")'
+}
+
 venv=${VENV:-.venv}
 stamp="$venv/complete"
 wanted=$(cat requirements.txt requirements/*.txt pyproject.toml tools/setup.sh | sha256sum | cut -d ' ' -f 1)
@@ -23,7 +31,8 @@ kernels=dmsca_mm/attention/dmsca/cpu/compile_kernels.py
 if [ -x "$venv/bin/python" ] && [ -f "$stamp" ] && read -r made made_version made_stack place < "$stamp" &&
     [ "$made" = "$wanted" ] && [ "$place" = "$(pwd -P)" ] &&
     [ "${STACK:-$made_stack}" = "$made_stack" ] &&
-    { [ -z "${PYTHON:-}" ] || [ "$(version_of "$PYTHON")" = "$made_version" ]; }; then
+    { [ -z "${PYTHON:-}" ] || [ "$(version_of "$PYTHON")" = "$made_version" ]; } &&
+    { ! has_gpu || operators_fit 2> /dev/null; }; then  # a login node, which may have made it, has none
     "$venv/bin/python" "$kernels" --quiet || true  # anew where their sources have changed
     exit 0
 fi
@@ -52,12 +61,14 @@ read -ra compiler <<< "${CXX:-c++}"  # it may have a launcher before it and flag
 command -v "${compiler[0]}" > /dev/null || fail "no C++ compiler (${compiler[0]}): mmcv's operators have to be compiled; install one, on Debian: apt-get install g++"
 headers=$("$python" -c 'import sysconfig; print(sysconfig.get_paths()["include"])')
 [ -f "$headers/Python.h" ] || fail "Python's headers are missing ($headers/Python.h): install them, on Debian: apt-get install python$version-dev"
-if [ -n "${CUDA_VISIBLE_DEVICES-all}" ] && command -v nvidia-smi > /dev/null && nvidia-smi -L > /dev/null 2>&1; then
+if has_gpu; then
     needed_gib=20
     command -v nvcc > /dev/null || fail "there is a GPU but no nvcc: mmcv's CUDA operators need the CUDA toolkit; install it, or hide the GPU: CUDA_VISIBLE_DEVICES= make setup"
 fi
-free_gib=$(($(df -Pk . | awk 'NR == 2 { print $4 }') / 1048576))
-[ "$free_gib" -ge "$needed_gib" ] || fail "too little disk: $free_gib GiB free here, $needed_gib GiB needed; make room, or check out elsewhere"
+place=$venv
+until [ -e "$place" ]; do place=$(dirname "$place"); done
+free_gib=$(($(df -Pk "$place" | awk 'NR == 2 { print $4 }') / 1048576))
+[ "$free_gib" -ge "$needed_gib" ] || fail "too little disk: $free_gib GiB free in $place, $needed_gib GiB needed; make room, or name a folder elsewhere: VENV=FOLDER make setup"
 
 if [ -n "$(ls -A "$venv" 2> /dev/null)" ] && [ ! -f "$venv/setup.log" ]; then
     fail "$venv holds something that this set-up has not made: remove it, or name another folder: VENV=FOLDER make setup"
@@ -72,12 +83,14 @@ say() { echo "setup: $1 ($((SECONDS - started)) s)"; }
 say "making $venv with Python $version and the $stack packages ($reason)"
 rm -f "$stamp"
 log="$venv/setup.log"
+trap 'rm -rf "$venv"; exit 130' INT TERM HUP  # without its log it would be taken for someone else's
 "$python" -m venv --clear "$venv" || {
     code=$?
     rm -rf "$venv"
     exit "$code"
 }
 : > "$log"
+trap - INT TERM HUP
 install=("$venv/bin/python" -m pip --disable-pip-version-check install --no-build-isolation)
 again=(--no-cache-dir --force-reinstall)
 if uv --version > /dev/null 2>&1; then  # it does not read pip's settings
@@ -135,10 +148,10 @@ logged "installing the rest" "${install[@]}" -r "$requirements"
 if ! reason=$("$venv/bin/python" -c 'import cv2' 2>&1); then
     fail "OpenCV does not load (${reason##*$'\n'}): install the library that it lacks, on Debian: apt-get install libgl1 libglib2.0-0"
 fi
-if ! "$venv/bin/python" -W ignore -c 'import torch, mmcv._ext' >> "$log" 2>&1; then
-    logged "building $mmcv again: the wheel that pip had kept does not fit this torch" \
+if ! operators_fit >> "$log" 2>&1; then
+    logged "building $mmcv again: the wheel that pip had kept does not fit this torch, or lacks the GPU's operators" \
         "${install[@]}" -v --no-deps "${again[@]}" "$mmcv"
-    "$venv/bin/python" -W ignore -c 'import torch, mmcv._ext' >> "$log" 2>&1 || fail "mmcv's operators do not load; the log is in $log"
+    operators_fit >> "$log" 2>&1 || fail "mmcv's operators do not load; the log is in $log"
 fi
 logged "installing dmsca_mm" "${install[@]}" --no-deps -e .
 say "building the CPU kernels"

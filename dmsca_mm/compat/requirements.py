@@ -6,6 +6,7 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
+import torch
 from mmengine.config.utils import MODULE2PACKAGE
 
 from ..errors import UsageError
@@ -48,8 +49,8 @@ def require(*libraries: str) -> None:
             checked, and mmpretrain is imported, with or without torchvision.
 
     Raises:
-        BrokenLibraryError: a library or distutils is missing, OpenCV or mmpretrain cannot be imported, or mmcv has no
-            compiled operators.
+        BrokenLibraryError: a library or distutils is missing, OpenCV or mmpretrain cannot be imported, mmcv has no
+            compiled operators, or, for mmdet, none for the GPU that is there.
     """
     for library in ('mmcv', *libraries):
         if find_spec(library) is None:
@@ -65,8 +66,16 @@ def require(*libraries: str) -> None:
         import_module('mmcv._ext')
     except ImportError as error:
         raise BrokenLibraryError(f'mmcv has no usable compiled operators ({error})', building_mmcv()) from None
+    if 'mmdet' in libraries and lacks_gpu_operators():
+        raise BrokenLibraryError('mmcv was compiled without CUDA, and detectors need its operators on the GPU',
+                                 building_mmcv(), ', or hide the GPU: CUDA_VISIBLE_DEVICES=')
     if 'mmpretrain' in libraries:
         _import_mmpretrain()
+
+
+def lacks_gpu_operators() -> bool:
+    """Return whether there is a GPU and mmcv, which must be usable, was compiled without CUDA."""
+    return torch.cuda.is_available() and import_module('mmcv._ext').get_compiling_cuda_version() == 'not available'
 
 
 def installing(*libraries: str) -> str:

@@ -68,6 +68,8 @@ def make(root: Path, manifest: str, write: Callable[[Path], None], missing: Call
         partial.mkdir(parents=True)
         write(partial)
         (partial / MANIFEST).write_text(manifest)
+        if _is_made(root, manifest, missing, overwrite):  # by another process, meanwhile
+            return False
         if (root / MANIFEST).exists():
             shutil.rmtree(root)
         partial.rename(root)

@@ -122,6 +122,8 @@ def _read(path: Path, images: Path, classes: Sequence[str], mend_boxes: bool, wa
         loaded = ' as its EXIF orientation turns it' if turned else ''
         raise UsageError(f'{path} has size {size[0]}x{size[1]}, its image {name} is {real[0]}x{real[1]}{loaded}: '
                          'correct the size if the boxes fit the image, else give it the image that they were drawn on')
+    if Path(name).stem != path.stem:
+        warnings.append(f'{path} names image {name}: its boxes go to that one, not to one of its own name')
     objects = top.findall('object')
     if not objects:
         warnings.append(f'{path} has no objects: its image is kept, without boxes')

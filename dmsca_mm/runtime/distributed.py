@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ import torch.distributed as dist
 from mmengine.config import Config
 from mmengine.dist import init_dist
 
+from .. import checkpoint
 from ..config_tree import walk
 from ..errors import ProcessError, UsageError
 
@@ -83,7 +85,7 @@ def prepare(config: Config) -> None:
 
     Raises:
         UsageError: the launcher's environment variables are missing.
-        ProcessError: a variable is not a number, or gloo cannot connect the processes.
+        ProcessError: a variable is not a number, or the processes cannot connect.
     """
     if config.launcher == 'none':
         return
@@ -96,12 +98,13 @@ def prepare(config: Config) -> None:
                          'tools/dist_train.sh, tools/dist_test.sh or their Slurm counterparts')
     for name in ('RANK', 'WORLD_SIZE', 'MASTER_PORT'):
         _number(name)
-    if torch.cuda.is_available():
-        init_dist(config.launcher, **{'backend': 'nccl', **settings})  # as the Runner does, but before it makes folders
-        dist.barrier()
-        return
     seconds = settings.get('timeout')
     try:
+        if torch.cuda.is_available():
+            # As the Runner does, but before it makes folders.
+            init_dist(config.launcher, **{'backend': 'nccl', **settings})
+            dist.barrier()
+            return
         dist.init_process_group('gloo', timeout=seconds and timedelta(seconds=seconds))
     except (ValueError, RuntimeError) as error:
         raise ProcessError(f'process {os.environ["RANK"]} cannot connect to the others at {os.environ["MASTER_ADDR"]}:'
@@ -112,6 +115,27 @@ def prepare(config: Config) -> None:
                     find_unused_parameters=config.get('find_unused_parameters', False))
     config.model_wrapper_cfg = {**defaults, **wrapper}
     replace_sync_batch_norm(config.model)
+
+
+def check_same_beginning(begun: str | None) -> None:
+    """Refuse processes that would begin at different checkpoints, as on machines without a common work directory.
+
+    Args:
+        begun: the checkpoint that this process resumes from; None to begin anew.
+
+    Raises:
+        ProcessError: the first process has another one.
+    """
+    if not dist.is_initialized():
+        return
+    own = begun or 'no checkpoint'
+    if begun and '://' not in begun:
+        own = f'{Path(begun).name} (iteration {checkpoint.read(begun)["meta"]["iter"]})'
+    every = [''] * dist.get_world_size()
+    dist.all_gather_object(every, own)
+    if own != every[0]:
+        raise ProcessError(f'process {dist.get_rank()} would resume from {own}, process 0 from {every[0]}: copy the '
+                           'work directory of the first machine to the others, or use a common one')
 
 
 def replace_sync_batch_norm(node: Any) -> None:

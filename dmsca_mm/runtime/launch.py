@@ -36,7 +36,7 @@ def launch(script: str, processes: int, arguments: list[str]) -> None:
         raise UsageError(f'{processes} processes asked for, but this machine has {gpus} GPU(s): give at most {gpus}, '
                          'or hide the GPUs with CUDA_VISIBLE_DEVICES= to run on the CPU')
     if not gpus:
-        os.environ.setdefault('OMP_NUM_THREADS', str(max(1, (os.cpu_count() or 1) // processes)))
+        os.environ.setdefault('OMP_NUM_THREADS', str(max(1, len(os.sched_getaffinity(0)) // processes)))
     # Torch's own report of a failed process takes over forty lines; _describe takes one.
     logging.getLogger('torch.distributed.elastic').setLevel(logging.CRITICAL)
     options = [f'--nproc-per-node={processes}', *rendezvous(), script, *arguments, '--launcher', 'pytorch']

@@ -81,6 +81,7 @@ def train(config: str, work_dir: str | None = None, resume: str | None = None, o
     del model
     distributed.end_with_launcher()
     distributed.prepare(cfg)
+    distributed.check_same_beginning(begun)
     if is_first_process():
         _drop(path for folder in folders for path in folder.glob(f'*{PART}'))
         if overwrite and not continues:

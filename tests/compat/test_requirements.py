@@ -52,6 +52,18 @@ def test_a_library_that_opencv_lacks_is_no_fault_of_mmcv(monkeypatch):
         requirements.require('mmdet')
 
 
+def test_detectors_need_the_operators_of_the_gpu_that_is_there(monkeypatch):
+    from mmcv import _ext
+    requirements.require('mmdet')
+    monkeypatch.setattr(requirements.torch.cuda, 'is_available', lambda: True)
+    monkeypatch.setattr(_ext, 'get_compiling_cuda_version', lambda: '12.4')
+    requirements.require('mmdet')
+    monkeypatch.setattr(_ext, 'get_compiling_cuda_version', lambda: 'not available')
+    requirements.require('mmseg')
+    with pytest.raises(UsageError, match=r'compiled without CUDA.*run "pip install .*CUDA_VISIBLE_DEVICES='):
+        requirements.require('mmdet')
+
+
 def test_versions_are_of_what_is_installed():
     found = requirements.versions('torch', 'no-such-package')
     assert 'no-such-package' not in found

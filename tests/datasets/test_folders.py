@@ -68,6 +68,16 @@ def test_an_interrupted_run_leaves_nothing_and_the_old_one(tmp_path):
     assert files(tmp_path) == {f'set/{MANIFEST}': 'one', 'set/part/file.txt': '1'}
 
 
+def test_a_data_set_that_another_process_made_meanwhile_stays(tmp_path):
+    def slowly(folder):
+        make(tmp_path / 'set', 'one', write, missing, overwrite=False)
+        write(folder)
+    with pytest.raises(UsageError, match='other parameters: pass --overwrite'):
+        make(tmp_path / 'set', 'two', slowly, missing, overwrite=False)
+    assert make(tmp_path / 'set', 'one', slowly, missing, overwrite=False) is False
+    assert files(tmp_path) == {f'set/{MANIFEST}': 'one', 'set/part/file.txt': '1'}
+
+
 def test_a_disk_that_refuses_is_said(tmp_path):
     (tmp_path / 'file').write_text('')
     with pytest.raises(UsageError, match=r'cannot write the digits data set to .*file/set'):

@@ -57,6 +57,14 @@ def test_pycocotools_finds_every_box_with_both_of_its_corners(voc, out):
     assert len({box['id'] for box in coco.loadAnns(coco.getAnnIds())}) == 4
 
 
+def test_a_file_that_names_an_image_of_another_name_is_warned_of(voc, out):
+    """As one that was copied, with the list of a part of the data, so that nothing else shows it."""
+    xml(voc, 1).write_text(annotation('0.jpg', objects(DOG)))
+    (voc / 'part.txt').write_text('1\n')
+    warning, = convert_voc(voc, out, CLASSES, voc / 'part.txt').warnings
+    assert '1.xml names image 0.jpg: its boxes go to that one' in warning
+
+
 def test_mmdet_trains_on_what_was_written(voc, out):
     from mmdet.datasets import CocoDataset
     convert_voc(voc, out, CLASSES)

@@ -2,9 +2,10 @@
 import os
 
 import pytest
+import torch
 from mmengine.config import Config
 
-from dmsca_mm.errors import UsageError
+from dmsca_mm.errors import ProcessError, UsageError
 from dmsca_mm.runtime import distributed
 
 
@@ -82,3 +83,32 @@ def test_with_a_gpu_the_processes_meet_before_the_runner_makes_folders(monkeypat
     several.env_cfg = dict(dist_cfg=dict(backend='nccl', timeout=60))
     distributed.prepare(several)
     assert called == [('pytorch', dict(backend='nccl', timeout=60)), 'barrier']
+
+
+def test_processes_that_cannot_meet_end_in_one_line_with_a_gpu_too(monkeypatch):
+    def taken(launcher, **options):
+        raise torch.distributed.DistNetworkError('EADDRINUSE')
+    monkeypatch.setattr(distributed.torch.cuda, 'is_available', lambda: True)
+    monkeypatch.setattr(distributed, 'init_dist', taken)
+    for name, value in dict(RANK='1', WORLD_SIZE='2', MASTER_ADDR='node7', MASTER_PORT='29500').items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ProcessError, match=r'process 1 cannot connect to the others at node7:29500 \(EADDRINUSE\)'):
+        distributed.prepare(config('pytorch'))
+
+
+def test_processes_that_would_resume_from_different_checkpoints_are_refused(monkeypatch, tmp_path):
+    """As on machines without a common work directory."""
+    def gather(every, own):
+        every[:] = [of_first or own, own]
+    monkeypatch.setattr(distributed.dist, 'is_initialized', lambda: True)
+    monkeypatch.setattr(distributed.dist, 'get_world_size', lambda: 2)
+    monkeypatch.setattr(distributed.dist, 'get_rank', lambda: 1)
+    monkeypatch.setattr(distributed.dist, 'all_gather_object', gather)
+    torch.save(dict(meta=dict(iter=30)), tmp_path / 'epoch_3.pth')
+    of_first = None
+    for begun in (None, str(tmp_path / 'epoch_3.pth'), 'https://some.where/epoch_3.pth'):
+        distributed.check_same_beginning(begun)
+    of_first = 'epoch_3.pth (iteration 30)'
+    distributed.check_same_beginning(str(tmp_path / 'epoch_3.pth'))
+    with pytest.raises(ProcessError, match=r'process 1 would resume from no checkpoint, process 0 from epoch_3.pth'):
+        distributed.check_same_beginning(None)

@@ -27,6 +27,17 @@ def test_no_more_processes_than_gpus(monkeypatch):
         launch.launch('train.py', 3, [])
 
 
+def test_processes_share_the_cores_that_the_job_may_use(monkeypatch):
+    """A job of a cluster may use some of the machine's."""
+    monkeypatch.setattr(launch.os, 'sched_getaffinity', lambda process: {0, 1, 8, 9})
+    monkeypatch.setattr(torch.cuda, 'device_count', lambda: 0)
+    monkeypatch.setattr(launch, 'run', lambda options: None)
+    monkeypatch.setenv('OMP_NUM_THREADS', '')  # restored after the test
+    monkeypatch.delenv('OMP_NUM_THREADS')
+    launch.launch('train.py', 2, [])
+    assert launch.os.environ['OMP_NUM_THREADS'] == '2'
+
+
 def test_one_node_finds_a_free_port_by_itself():
     assert launch.rendezvous() == ['--standalone']
 
