@@ -44,6 +44,7 @@ def open_model(name: str, weights: str, options: dict[str, Any] | None = None, p
     preflight.check_model(config)
     content = checkpoint.read(weights)
     sources.forget_pretrained(config.model)  # the checkpoint replaces those weights, so do not fetch them
+    config.load_from = None  # such as the checkpoint that the training was resumed from, which may be gone
     if not torch.cuda.is_available():
         replace_sync_batch_norm(config.model)
     if config.get('default_scope'):
@@ -67,7 +68,16 @@ def _dataset_meta(config: Config, content: dict[str, Any]) -> dict[str, tuple[An
     dataset = (config.get('test_dataloader') or {}).get('dataset') or {}
     classes = stored.get('classes') or classes_of(dataset, config.get('default_scope')) or ()
     palette = stored.get('palette') or (dataset.get('metainfo') or {}).get('palette') or ()
-    return dict(classes=tuple(classes), palette=tuple(map(tuple, palette)))
+    return dict(classes=tuple(classes), palette=_colours(palette, len(classes)))
+
+
+def _colours(palette: Any, classes: int) -> tuple[tuple[int, ...], ...]:
+    """Return a colour for each class; mmdet also takes one colour for all, or a name, for which there are none here."""
+    if isinstance(palette, str):
+        return ()
+    if all(isinstance(value, int) for value in palette):
+        return (tuple(palette),) * classes if len(palette) == 3 else ()
+    return tuple(map(tuple, palette))
 
 
 def _check_fit(model: nn.Module, state: dict[str, Any], weights: str, config: str) -> None:

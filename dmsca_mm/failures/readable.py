@@ -17,7 +17,7 @@ _LOST = re.compile(r'connection (closed|reset)|connect|socket|broken pipe|timed 
 
 
 @contextmanager
-def readable_errors(config: Any = None, log_dir: str | Path | None = None) -> Iterator[None]:
+def readable_errors(config: Any = None, log_dir: str | Path | None = None, split: str = 'train') -> Iterator[None]:
     """Turn known failures of a job, and library errors that its config causes, into one-line errors.
 
     Unexpected errors in this package's own code are bugs and propagate unchanged. So do errors in a user's own module,
@@ -26,6 +26,7 @@ def readable_errors(config: Any = None, log_dir: str | Path | None = None) -> It
     Args:
         config: config of the job, to look up the part at fault; with None, the message does not name its path.
         log_dir: log folder of a running job, where the traceback is saved; None for a job that is being built.
+        split: ``'train'`` or ``'test'``: which data loader the job reads, and whether it can be resumed.
 
     Raises:
         UsageError: a library cannot build or use a part of the config.
@@ -36,33 +37,34 @@ def readable_errors(config: Any = None, log_dir: str | Path | None = None) -> It
         yield
     except MemoryError as error:
         reason = f' ({_first(error)})' if str(error) else ''
-        raise ProcessError(f'the memory is full{reason}: lower train_dataloader.batch_size, num_workers, '
-                           'or the size of the images') from error
+        raise ProcessError(f'the memory is full{reason}: lower {split}_dataloader.batch_size, '
+                           'num_workers, or the size of the images') from error
     except torch.OutOfMemoryError as error:
-        raise ProcessError(f'the GPU memory is full ({_first(error)}): lower train_dataloader.batch_size, or use '
-                           '--amp') from error
+        way = ', or use --amp' if split == 'train' else ''
+        raise ProcessError(f'the GPU memory is full ({_first(error)}): lower {split}_dataloader.batch_size{way}'
+                           ) from error
     except (UsageError, Stopped):
         raise
     except Exception as error:
         if isinstance(error, OSError) and error.errno in OF_THE_MACHINE:
             raise
-        known = _known(error) if isinstance(error, RuntimeError) else None
+        known = _known(error, split) if isinstance(error, RuntimeError) else None
         known = known or _of_config(error, config, log_dir)
         if known is None:
             raise
         raise known from error
 
 
-def _known(error: RuntimeError) -> ProcessError | None:
-    text = str(error)
+def _known(error: RuntimeError, split: str) -> ProcessError | None:
+    text, resumes = str(error), split == 'train'
     if re.search(r'DataLoader worker \(pid', text):
         cause = error.__cause__ if 'DataLoader worker' in str(error.__cause__) else error  # names the signal
         return ProcessError(f'a data worker ended ({_first(cause)}): usually the memory or shared memory is full; '
-                            'lower train_dataloader.num_workers, then continue with --resume')
+                            f'lower {split}_dataloader.num_workers{", then continue with --resume" * resumes}')
     is_network = isinstance(error, dist.DistError) or 'gloo' in text or 'NCCL' in text
     if dist.is_initialized() and is_network and _LOST.search(text):
         return ProcessError(f'process {dist.get_rank()} lost the others ({_first(error)}): one of them, or its '
-                            'machine, is gone; see their output, then restart all with --resume')
+                            f'machine, is gone; see their output, then restart all{" with --resume" * resumes}')
     return None
 
 

@@ -35,7 +35,8 @@ _FIELDS: dict[str, tuple[Field, ...]] = dict(
     categories=(('id', 'a number', _is_id), ('name', 'a name', lambda value: isinstance(value, str))),
     annotations=(('id', 'a number', _is_id), ('image_id', 'a number', _is_id), ('category_id', 'a number', _is_id),
                  ('bbox', 'four numbers, x, y, width and height', _is_box), ('area', 'a number', _is_number)))
-_FOR_METRICS = (('iscrowd', '0 or 1', lambda value: value in (0, 1)),)
+_FOR_METRICS: tuple[Field, ...] = (('iscrowd', '0 or 1', lambda value: value in (0, 1)), ('id', 'a number', _is_number))
+"""What pycocotools needs, and mmdet does not."""
 
 
 def check_coco(content: Coco, named: str, for_metrics: bool) -> list[str]:
@@ -44,7 +45,7 @@ def check_coco(content: Coco, named: str, for_metrics: bool) -> list[str]:
     Args:
         content: contents of the file.
         named: name of the file in messages.
-        for_metrics: whether pycocotools evaluates with the file, which requires ``iscrowd``.
+        for_metrics: whether pycocotools evaluates with the file, which requires ``iscrowd`` and ids that are numbers.
 
     Returns:
         A warning about different images that share an id; mmdet keeps the last one.

@@ -10,6 +10,9 @@ from mmengine.registry import Registry
 from ..config_tree import walk
 from ..errors import UsageError
 
+FOLDERS = ('output_dir', 'outfile_prefix', 'save_dir')
+"""Arguments of metrics that name folders, which some metrics create in their constructor."""
+
 
 def registered(kind: Any, path: str, registry: Registry, scope: str | None) -> Any:
     """Return the class or function registered under a name.

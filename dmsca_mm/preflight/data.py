@@ -79,7 +79,7 @@ def check_data(config: Config, loaders: tuple[str, ...], skip_bad_images: bool =
                 raise UsageError(f'{loader}: annotation file {listed} does not exist; {_source(dataset)}')
             if listed and 'CocoDataset' in family:
                 found += check_detection(listed, dataset, data_set_class(dataset, scope), scope, loader, bad_ones_pass,
-                                         _measured(listed, config, loader))
+                                         *_measured(listed, config, loader))
                 files.append(listed)
             elif listed and _VIDEOS in family:
                 read_coco(listed, f'{loader}: annotation file {listed}', annotations=False)
@@ -109,10 +109,11 @@ def _folders(dataset: dict[str, Any], loader: str) -> list[Path]:
             for key, folder in prefix.items() if key != _LABEL_MAPS or reads_labels(dataset)]
 
 
-def _measured(path: Path, config: Config, loader: str) -> bool:
-    """Return whether a metric reads an annotation file."""
-    named = (metric.get('ann_file') for metric in metrics(config, loader))
-    return any(isinstance(file, str) and Path(file) == path for file in named)
+def _measured(path: Path, config: Config, loader: str) -> tuple[bool, bool]:
+    """Return whether a metric reads an annotation file, and whether one reads its masks."""
+    readers = [metric for metric in metrics(config, loader) if isinstance(metric.get('ann_file'), str)
+               and Path(metric['ann_file']).is_file() and path.samefile(metric['ann_file'])]
+    return bool(readers), any('segm' in (metric.get('metric') or ()) for metric in readers)
 
 
 def _check_folder(path: Path, dataset: dict[str, Any], loader: str) -> None:

@@ -11,14 +11,14 @@ from .annotations import check_coco
 from .categories import check_categories
 from .classes import classes_of, named_classes
 from .coco import Coco, Image, read_coco
-from .kept import check_left, usable
-from .masks import check_masks
+from .kept import category_ids, check_left, usable
+from .masks import check_masks, check_measured_masks
 from .presence import check_present
 from .samples import check_images, size_of, spread
 
 
 def check_detection(path: Path, dataset: dict[str, Any], kind: Any, scope: str | None, loader: str,
-                    bad_ones_pass: bool, measured: bool) -> list[str]:
+                    bad_ones_pass: bool, measured: bool, measured_masks: bool) -> list[str]:
     """Check an annotation file and the images it lists.
 
     Args:
@@ -30,6 +30,7 @@ def check_detection(path: Path, dataset: dict[str, Any], kind: Any, scope: str |
         loader: the key of the data loader that reads it.
         bad_ones_pass: whether the run skips images that are missing or cannot be opened.
         measured: whether a metric reads the file with pycocotools.
+        measured_masks: whether it reads the masks, too.
 
     Returns:
         Warnings about annotations and images that mmdet drops, and images whose size differs from the listed one.
@@ -51,6 +52,8 @@ def check_detection(path: Path, dataset: dict[str, Any], kind: Any, scope: str |
     found = check_coco(content, named, for_metrics=measured) if plain else []
     if classes and (plain or chosen):
         found += check_categories(content, classes, chosen, named)
+    if measured_masks and plain:
+        check_measured_masks(content, category_ids(content, classes), named)
     if plain:
         kept, left_out = usable(content, classes, chosen, named)
         found += [*left_out, *check_masks(content, kept, dataset.get('pipeline'), named)]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError
+from .annotations import check_coco
 from .categories import check_categories
 from .coco import Coco, Image, read_coco
 from .config_parts import name_of
@@ -25,7 +26,7 @@ def check_evaluators(evaluators: list[dict[str, Any]], key: str, files: Sequence
         Warnings.
 
     Raises:
-        UsageError: a file is missing or is not JSON, lacks a class, or lacks images of the data, on which pycocotools
+        UsageError: a file is missing or invalid, lacks a class, or lacks images of the data, on which pycocotools
             fails with "Results do not correspond to current coco set" after the first epoch.
     """
     found = []
@@ -35,7 +36,8 @@ def check_evaluators(evaluators: list[dict[str, Any]], key: str, files: Sequence
         if any(path.samefile(file) for file in files):
             continue
         named = f'{key}: annotation file {path}'
-        content = read_coco(path, named, annotations=False)
+        content = read_coco(path, named)
+        found += check_coco(content, named, for_metrics=True)
         if classes:
             found += check_categories(content, classes, True, named)
         listed = {*_image_ids(content)}

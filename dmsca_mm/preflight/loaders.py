@@ -16,11 +16,8 @@ from mmengine.runner import Runner
 
 from ..errors import UsageError
 from .classes import argument_of, classes_of, data_set_class
-from .config_parts import datasets, is_remote, metrics, name_of
+from .config_parts import FOLDERS, datasets, is_remote, metrics, name_of
 from .detection import reads_as_mmdet
-
-_FOLDERS = ('output_dir', 'outfile_prefix', 'save_dir')
-"""Arguments of metrics that name folders, which some metrics create in their constructor."""
 
 
 def check_loaders(config: Config) -> None:
@@ -78,7 +75,7 @@ def _check_metrics(config: Config, loader: str) -> None:
     """Build the metrics of a data loader, with temporary folders for those that create any."""
     with tempfile.TemporaryDirectory() as folder:
         for metric in copy.deepcopy(metrics(config, loader)):
-            metric.update({key: f'{folder}/{key}' for key in _FOLDERS if metric.get(key)})
+            metric.update({key: f'{folder}/{key}' for key in FOLDERS if metric.get(key)})
             try:
                 with redirect_stdout(StringIO()):
                     METRICS.build(metric)

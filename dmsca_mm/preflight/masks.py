@@ -1,4 +1,4 @@
-"""Check the masks in a COCO annotation file as mmdet's LoadAnnotations reads them."""
+"""Check the masks in a COCO annotation file as mmdet's LoadAnnotations and pycocotools read them."""
 from __future__ import annotations
 
 from typing import Any
@@ -47,6 +47,25 @@ def check_masks(content: Coco, kept: list[Annotation], pipeline: Any, named: str
         return [f'{named}: {len(left_out)} of {len(kept)} masks (the first is that of id {left_out[0].id!r}) are '
                 'neither polygons of three points or more nor run-length encodings: mmdet leaves them out']
     return []
+
+
+def check_measured_masks(content: Coco, used: set[Any], named: str) -> None:
+    """Check the masks of a file with which pycocotools measures masks: all, also those that mmdet does not keep.
+
+    Args:
+        content: contents of the file.
+        used: ids of the categories that are measured.
+        named: name of the file in messages.
+
+    Raises:
+        UsageError: an annotation has no mask, on which pycocotools fails after the first epoch.
+    """
+    without = [entry for entry in content.annotations if entry.category_id in used
+               and not has_polygon(entry.segmentation) and not is_code(entry.segmentation)]
+    if without:
+        raise UsageError(f'{named}: {len(without)} of {len(content.annotations)} annotations have no mask, and the '
+                         f'metric measures masks; the first is that of id {without[0].id!r}, whose segmentation is '
+                         f"{without[0].segmentation!r:.40}: give polygons of three points, or metric='bbox'")
 
 
 def _is_there(mask: Any) -> bool:

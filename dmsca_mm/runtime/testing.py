@@ -69,7 +69,7 @@ def test(config: str, checkpoint: str, work_dir: str | None = None, out: str | N
     images.install(cfg, ('test',))
     logger.write_in_one_process()
     sources.forget_pretrained(cfg.model)  # the checkpoint replaces these weights: do not download them
-    with readable_errors(cfg):
+    with readable_errors(cfg, split='test'):
         warn(preflight.check_test(cfg, data=distributed.checks_data(launcher)))
     for folder in (cfg.work_dir, show_dir, out and (out if segments else Path(out).parent)):
         if folder is not None:
@@ -79,11 +79,11 @@ def test(config: str, checkpoint: str, work_dir: str | None = None, out: str | N
     distributed.prepare(cfg)
     if out is not None and segments:
         Path(out).mkdir(parents=True, exist_ok=True)  # in mmseg only rank 0 creates it, maybe after another rank writes
-    with readable_errors(cfg):
+    with readable_errors(cfg, split='test'):
         runner = Runner.from_cfg(cfg)
     if out is not None and not segments:
         runner.test_evaluator.metrics.append(_dump(scope)(out_file_path=out))
-    with readable_errors(cfg, runner.log_dir):
+    with readable_errors(cfg, runner.log_dir, 'test'):
         metrics = runner.test()
     figures = [metrics[name] for name in MAIN_METRICS if name in metrics]
     tested = len(runner.test_dataloader.dataset)

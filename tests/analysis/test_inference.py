@@ -45,6 +45,20 @@ def test_checkpoint_of_another_width_is_refused(untrained):
         open_model(name, weights, {'model.rpn_head.feat_channels': 32})
 
 
+def test_the_checkpoint_that_the_training_began_with_may_be_gone(untrained):
+    config, _ = open_model(*untrained('detector'), {'load_from': 'interrupted.pth'})
+    assert config.load_from is None
+
+
+@pytest.mark.parametrize(('palette', 'expected'), [
+    ((220, 20, 60), ((220, 20, 60),) * 10), ('random', ()), ([[1, 2, 3]] * 10, ((1, 2, 3),) * 10), ((), ())])
+def test_colours_are_one_for_each_class_or_none(palette, expected, untrained, tmp_path):
+    config, weights = untrained('detector')
+    meta = dict(dataset_meta=dict(classes=tuple('0123456789'), palette=palette))
+    torch.save(dict(torch.load(weights), meta=meta), tmp_path / 'other.pth')
+    assert open_model(config, str(tmp_path / 'other.pth'))[1].dataset_meta['palette'] == expected
+
+
 def test_image_that_cannot_be_read_is_named(untrained, tmp_path):
     config, _ = open_model(*untrained('detector'))
     (tmp_path / 'half.jpg').write_bytes(b'\xff\xd8\xff\xda')

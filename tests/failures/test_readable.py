@@ -51,6 +51,14 @@ def test_full_gpu_memory_names_the_way_out():
         raise torch.OutOfMemoryError('CUDA out of memory. Tried to allocate 2.00 GiB.')
 
 
+@pytest.mark.parametrize('error', [
+    torch.OutOfMemoryError('CUDA out of memory.'), MemoryError(), RuntimeError('DataLoader worker (pid 3) is killed')])
+def test_a_test_is_given_a_way_out_that_it_has(error):
+    with pytest.raises(ProcessError, match=r'lower test_dataloader\.') as caught, readable_errors(split='test'):
+        raise error
+    assert '--' not in str(caught.value)
+
+
 @pytest.mark.parametrize('error', [RuntimeError('shapes do not match'), RuntimeError(GLOO), ValueError('gloo')])
 def test_what_is_not_known_stays_as_it_came(error):
     with pytest.raises(type(error)) as caught, readable_errors():

@@ -20,7 +20,7 @@ def check(tmp_path, repository):
         dataset = dict(type=kind, metainfo=dict(classes=own_data.CLASSES), data_root=str(tmp_path),
                        ann_file='train.json', data_prefix=dict(img='images'))
         return check_detection(tmp_path / 'train.json', {**dataset, **options}, kind, 'mmdet', 'train_dataloader',
-                               False, False)
+                               False, False, False)
     return run
 
 

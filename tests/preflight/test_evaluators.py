@@ -42,3 +42,17 @@ def test_a_missing_file_is_named_unless_it_is_elsewhere(files):
 def test_a_file_that_is_no_text_is_named(files):
     with pytest.raises(UsageError, match=r"val_evaluator\.ann_file is \('x',\), must be a string"):
         check_evaluators([dict(type='CocoMetric', ann_file=('x',))], 'val_evaluator', [files / 'val.json'], None)
+
+
+def test_another_file_is_checked_as_pycocotools_reads_it(files):
+    own_data.change(files / 'train.json', annotations=lambda entries: [
+        {key: value for key, value in entry.items() if key != 'iscrowd'} for entry in entries])
+    with pytest.raises(UsageError, match=r'val_evaluator: .*train.json: annotations\[0\].iscrowd is missing'):
+        check(files, 'train.json')
+
+
+def test_ids_that_are_text_are_refused_for_a_metric(files):
+    own_data.change(files / 'train.json', annotations=lambda entries: [
+        dict(entry, id=f'a{entry["id"]}') for entry in entries])
+    with pytest.raises(UsageError, match=r"annotations\[0\].id is 'a1'; must be a number"):
+        check(files, 'train.json')

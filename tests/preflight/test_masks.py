@@ -3,7 +3,7 @@ import coco_file
 import pytest
 
 from dmsca_mm.errors import UsageError
-from dmsca_mm.preflight.masks import check_masks
+from dmsca_mm.preflight.masks import check_masks, check_measured_masks
 
 PIPELINE = [dict(type='LoadAnnotations', with_bbox=True, with_mask=True)]
 CONTENT = dict(images=[dict(id=1, width=40, height=30)])
@@ -44,3 +44,15 @@ def test_codes_are_left_out_where_polygons_are_wanted():
     wanted = [dict(type='LoadAnnotations', with_mask=True, poly2mask=False)]
     assert check(TRIANGLE, pipeline=wanted) == []
     assert '1 of 1 masks' in check(CODE, pipeline=wanted)[0]
+
+
+@pytest.mark.parametrize('mask', [None, [], [[1, 1]]])
+def test_no_mask_is_named_where_masks_are_measured(mask):
+    """Also that of an annotation which mmdet drops, but not that of a category which is not measured."""
+    annotations = [dict(id=1, image_id=1, category_id=7, segmentation=TRIANGLE),
+                   dict(id=2, image_id=1, category_id=7, segmentation=CODE),
+                   dict(id=3, image_id=1, category_id=8, segmentation=mask)]
+    content = coco_file.read(dict(CONTENT, annotations=annotations))
+    check_measured_masks(content, {7}, 'x')
+    with pytest.raises(UsageError, match=r'x: 1 of 3 annotations have no mask.* of id 3, .*metric='):
+        check_measured_masks(content, {7, 8}, 'x')

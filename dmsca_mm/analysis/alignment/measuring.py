@@ -66,7 +66,7 @@ class Annotated:
         return info['img_path'], self._areas(info) if self.load else self._boxes(info)
 
     def _boxes(self, info: dict[str, Any]) -> Objects:
-        masks, ignored = [], np.zeros((info['height'], info['width']), bool)
+        masks, ignored = [], np.zeros((int(info['height']), int(info['width'])), bool)
         for instance in info['instances']:
             left, top, right, bottom = (max(round(edge), 0) for edge in instance['bbox'])
             mask = np.zeros_like(ignored)
@@ -79,6 +79,10 @@ class Annotated:
 
     def _areas(self, info: dict[str, Any]) -> Objects:
         from scipy.ndimage import label
+        path = info.get('seg_map_path')
+        if path is None or not Path(path).is_file():
+            raise UsageError(f'image {info["img_path"]} has no label map ({path}): the alignment needs those of the '
+                             'test data, see data_prefix.seg_map_path')
         labels, masks = self.load(info)['gt_seg_map'], []
         ignored = np.isin(labels, self.ignored)
         for number in self.numbers:

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
-from ...errors import UsageError
+from ...errors import ImageError, UsageError
 from ...preflight import ignored_labels
 from .. import drawing
 from ..drawing import SCORE
@@ -99,7 +99,11 @@ class Prediction:
 
         Args:
             places: places of the modules.
+
+        Raises:
+            UsageError: the model is tested in windows.
         """
+        self._refuse_windows()
         found = []
         for place, shown in zip(places, maps.explain(self.model.model, places, self.inputs), strict=True):
             spatial, gate, activation, total = (
@@ -116,8 +120,9 @@ class Prediction:
             places: places of blocks, at most one in each stage.
 
         Raises:
-            UsageError: the model predicts neither boxes nor classes.
+            UsageError: the model is tested in windows, or predicts neither boxes nor classes.
         """
+        self._refuse_windows()
         if self.picture is None:
             raise UsageError(f'Grad-CAM explains boxes or classes, and {type(self.model.model).__name__} predicts '
                              'neither')
@@ -127,6 +132,12 @@ class Prediction:
             found = {place.stage: self._on_image(
                 grad_cam.grad_cam(self.model.model, place, self._score(), self.inputs)[0]) for place in places}
         return grad_cam.Cam(self.model.name, self.picture, found, self.note)
+
+    def _refuse_windows(self) -> None:
+        """Refuse a segmenter whose predictions are averages over windows: no window has the maps of the image."""
+        if (getattr(self.model.model, 'test_cfg', None) or {}).get('mode') == 'slide':
+            raise UsageError("test_cfg.mode='slide' predicts windows, and the maps are those of whole images: give "
+                             '--cfg-options model.test_cfg.mode=whole')
 
     def _on_image(self, values: Tensor) -> np.ndarray:
         return maps.on_image(values, tuple(self.inputs.shape[2:]), self.view).numpy()
@@ -167,6 +178,12 @@ def load_image(path: str | Path) -> Image.Image:
 
     Args:
         path: path of the file.
+
+    Raises:
+        ImageError: Pillow cannot open it, as some TIFFs that OpenCV reads.
     """
-    with Image.open(path) as file:
-        return ImageOps.exif_transpose(file).convert('RGB')
+    try:
+        with Image.open(path) as file:
+            return ImageOps.exif_transpose(file).convert('RGB')
+    except UnidentifiedImageError:
+        raise ImageError(f'image {path} cannot be drawn: Pillow does not know its format; save it as PNG') from None

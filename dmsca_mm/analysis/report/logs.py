@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...checkpoint.stored_config import parse
 from ...errors import UsageError
 
 ATTENTION = 'attention/'
@@ -82,7 +83,7 @@ def read_history(directory: Path) -> History:
         broken += bad
         steps = [step for kind, step, _ in entries if kind != 'validation']
         if steps:
-            lines = [line for line in lines if line.iteration < min(steps)]
+            lines = [line for line in lines if line.iteration < min(steps)] if _is_resumed(path) else []
         iteration = lines[-1].iteration if lines else 0
         for kind, step, values in entries:
             iteration = iteration if kind == 'validation' else step
@@ -92,6 +93,13 @@ def read_history(directory: Path) -> History:
                          'the first after default_hooks.logger.interval iterations')
     runs = [directory / run for run in dict.fromkeys(line.run for line in lines)]
     return History(lines, runs, broken)
+
+
+def _is_resumed(log: Path) -> bool:
+    """Return whether the run of a log continued an earlier one, according to the config that mmengine stores beside it;
+    True without one."""
+    config = log.with_name('config.py')
+    return not config.is_file() or parse(config.read_text(errors='replace')).get('resume') is True
 
 
 def _entries(path: Path) -> tuple[list[tuple[str, int, dict[str, float]]], int]:

@@ -3,15 +3,18 @@ from __future__ import annotations
 
 import copy
 import math
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import cv2
 import torch
 from mmengine.evaluator import Evaluator
+from mmengine.registry import EVALUATOR
 from mmengine.runner import Runner, autocast
 
 from ...errors import ProcessError
 from ...failures import readable_errors
+from ...preflight.config_parts import FOLDERS, metrics
 from ...runtime.transforms import images
 from ..inference import open_model
 from .cells import CLEAN, Cell, Metrics
@@ -46,11 +49,14 @@ class Evaluation:
         if not alone and not torch.cuda.is_available():
             self.loader.update(num_workers=0, persistent_workers=False)
         images.replace_loaders(self.loader, {})
-        evaluators = self.config.test_evaluator
-        for one in evaluators if isinstance(evaluators, (list, tuple)) else [evaluators]:
-            one.pop('outfile_prefix', None)  # mmdet reads this file back, and all processes would write to the same one
+        self.folder = TemporaryDirectory()
+        # Some metrics read back what they wrote, and all processes would write to the user's folder.
+        for number, metric in enumerate(metrics(self.config, 'test_dataloader')):
+            metric.update({name: f'{self.folder.name}/{number}' for name in FOLDERS if metric.get(name)})
+        evaluator = self.config.test_evaluator
         with readable_errors():
-            self.evaluator = Evaluator(evaluators)
+            self.evaluator = (EVALUATOR.build({'type': 'Evaluator', **evaluator})
+                              if isinstance(evaluator, dict) and 'metrics' in evaluator else Evaluator(evaluator))
 
     @torch.no_grad()
     def __call__(self, cell: Cell) -> Metrics:
@@ -71,7 +77,7 @@ class Evaluation:
             corruption, severity = cell
             insert(loader, dict(type=CorruptImage, corruption=corruption, severity=severity))
         try:
-            with readable_errors():
+            with readable_errors(split='test'):
                 return self._metrics(loader)
         except ProcessError as error:
             if not isinstance(error.__cause__, torch.OutOfMemoryError):

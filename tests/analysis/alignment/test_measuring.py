@@ -55,6 +55,25 @@ def test_connected_areas_of_a_label_map_are_objects(untrained, options, digits):
         assert all(len(np.unique(labels[mask])) == 1 for mask in objects.masks)
 
 
+def test_sizes_of_images_may_be_written_as_decimals(untrained, options, digits, tmp_path):
+    data = shutil.copytree(digits, tmp_path / 'digits')
+    annotations = data / 'annotations/instances_validation.json'
+    content = json.loads(annotations.read_text())
+    for image in content['images']:
+        image.update(width=float(image['width']), height=float(image['height']))
+    annotations.write_text(json.dumps(content))
+    _, objects = annotated('detector', untrained, {'test_dataloader.dataset.data_root': f'{data}/',
+                                                   'test_evaluator.ann_file': str(annotations)}).image(0)
+    assert objects.ignored.shape == (160, 160)
+
+
+def test_image_without_a_label_map_is_named(untrained, options):
+    loaded = {'test_dataloader.dataset.data_prefix.seg_map_path': 'none', 'test_dataloader.dataset.pipeline': [
+        dict(type='LoadImageFromFile'), dict(type='Resize', scale=(160, 160)), dict(type='PackSegInputs')]}
+    with pytest.raises(UsageError, match=r'image .* has no label map'):
+        annotated('segmenter', untrained, {**options, **loaded}).image(0)
+
+
 def test_classes_that_are_not_chosen_count_neither_way(untrained, options, digits):
     every = annotated('detector', untrained, options)
     content = json.loads((digits / 'annotations/instances_validation.json').read_text())

@@ -1,4 +1,5 @@
 """Predictions of each kind of model with the maps that explain them."""
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -9,7 +10,7 @@ from dmsca_mm.analysis.attention_maps import maps
 from dmsca_mm.analysis.attention_maps.prediction import Model, load_image, number_equal_names
 from dmsca_mm.analysis.drawing import SCORE, SIDE
 from dmsca_mm.analysis.inference import Images
-from dmsca_mm.errors import UsageError
+from dmsca_mm.errors import ImageError, UsageError
 
 
 @pytest.mark.parametrize('kind', ['detector', 'segmenter', 'classifier'])
@@ -32,6 +33,22 @@ def test_grad_cam_falls_where_the_score_depends_on_the_image(kind, models, image
     assert all(values.shape == (160, 160) and values.min() >= 0 for values in cam.maps.values())
     assert max(values.max() for values in cam.maps.values()) > 0
     assert all(parameter.grad is None for parameter in models[kind].model.parameters())
+
+
+def test_maps_of_a_segmenter_that_is_tested_in_windows_are_refused(untrained, image):
+    windows = dict(_delete_=True, mode='slide', crop_size=(64, 64), stride=(32, 32))
+    model = Model(*untrained('segmenter'), {'model.test_cfg': windows})
+    prediction = model.predict(image)
+    with pytest.raises(UsageError, match=r'give --cfg-options model\.test_cfg\.mode=whole'):
+        prediction.attentions(maps.attentions(model.model))
+    with pytest.raises(UsageError, match=r'give --cfg-options model\.test_cfg\.mode=whole'):
+        prediction.grad_cam(maps.stage_ends(model.model))
+
+
+def test_an_image_that_pillow_does_not_know_is_named(tmp_path):
+    cv2.imwrite(str(tmp_path / 'floats.tif'), np.zeros((8, 8, 4), np.float32))
+    with pytest.raises(ImageError, match=r'floats\.tif cannot be drawn'):
+        load_image(tmp_path / 'floats.tif')
 
 
 def test_grad_cam_without_a_box_is_zero(models, image, monkeypatch):

@@ -35,6 +35,14 @@ def test_run_that_began_anew_replaces_the_earlier_one(write_run, tmp_path):
     assert names(history.lines) == ['loss', 'iter', 'epoch']
 
 
+def test_run_that_began_anew_with_another_interval_replaces_the_earlier_one(write_run, tmp_path):
+    write_run('20260101_000000', [line(5, 9.0), line(10, 9.0)], config='resume = False\n')
+    write_run('20260102_000000', [line(50, 1.0)], config='resume = False\n')
+    assert series(read_history(tmp_path / 'work').lines, 'loss') == ([50], [1.0])
+    write_run('20260103_000000', [line(100, 2.0)], config='resume = True\n')
+    assert series(read_history(tmp_path / 'work').lines, 'loss') == ([50, 100], [1.0, 2.0])
+
+
 def test_broken_lines_are_left_out_and_counted(write_run, tmp_path):
     cut = json.dumps(line(30))[:12]
     write_run('20260101_000000', [line(10), '3', '{"loss": 1}', '{"step": "x"}', 'null', line(20), cut])

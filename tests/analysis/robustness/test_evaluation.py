@@ -59,6 +59,21 @@ def test_size_without_an_object_has_no_value_and_a_broken_image_is_named(untrain
         evaluation(CLEAN)
 
 
+def test_predictions_of_corrupted_images_do_not_replace_the_users(untrained, digits, tmp_path):
+    options = {'test_dataloader.dataset.data_root': f'{digits}/', 'test_evaluator.output_dir': str(tmp_path / 'kept')}
+    evaluation = Evaluation(*untrained('segmenter'), options, None, True, 0)
+    assert evaluation(('contrast', 5))['mIoU'] >= 0
+    assert not (tmp_path / 'kept').exists()
+
+
+def test_an_evaluator_with_a_list_of_metrics_is_that_of_the_ordinary_test(untrained, digits, tmp_path):
+    def options():
+        return {'test_dataloader.dataset.data_root': f'{digits}/',
+                'test_evaluator': dict(_delete_=True, metrics=[dict(type='IoUMetric', iou_metrics=['mDice'])])}
+    found = Evaluation(*untrained('segmenter'), options(), None, True, 0)(CLEAN)
+    assert found == pytest.approx(testing.test(*untrained('segmenter'), work_dir=str(tmp_path), cfg_options=options()))
+
+
 def test_metrics_that_are_lists_or_matrices_are_left_out(untrained, digit_classes):
     metrics = [dict(type='Accuracy'), dict(type='SingleLabelMetric', average=None), dict(type='ConfusionMatrix')]
     options = {'test_dataloader.dataset.data_root': f'{digit_classes}/', 'test_evaluator': metrics}
