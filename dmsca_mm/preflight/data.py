@@ -81,12 +81,16 @@ def check_data(config: Config, loaders: tuple[str, ...], skip_bad_images: bool =
                 found += check_detection(listed, dataset, data_set_class(dataset, scope), scope, loader, bad_ones_pass,
                                          *_measured(listed, config, loader))
                 files.append(listed)
+                if measured and not loader.startswith('train') and dataset.get('pipeline'):
+                    found += _check_resize(dataset.pipeline, loader)
             elif listed and _VIDEOS in family:
                 read_coco(listed, f'{loader}: annotation file {listed}', annotations=False)
             elif _SEGMENTATION in family:
                 of_files, labels = check_segmentation(dataset, data_set_class(dataset, scope), scope,
                                                       set(ignored_labels(config)), loader, bad_ones_pass)
                 found += of_files
+                if measured and not reads_labels(dataset):
+                    _check_needs_no_labels(config, loader)
             found += _check_classes(config, dataset, labels, loader)
         if files and measured:
             key = loader.replace('dataloader', 'evaluator')
@@ -114,6 +118,20 @@ def _measured(path: Path, config: Config, loader: str) -> tuple[bool, bool]:
     readers = [metric for metric in metrics(config, loader) if isinstance(metric.get('ann_file'), str)
                and Path(metric['ann_file']).is_file() and path.samefile(metric['ann_file'])]
     return bool(readers), any('segm' in (metric.get('metric') or ()) for metric in readers)
+
+
+def _check_resize(steps: list[Any], loader: str) -> list[str]:
+    if any(word in str(steps) for word in ('Resize', 'Scale', 'CropPad')):  # the last is CenterNet's, which needs none
+        return []
+    return [f"{loader}: no step of its pipeline resizes, and mmdet's heads need the scale_factor that a resize sets: "
+            "add dict(type='Resize', scale=(width, height), keep_ratio=True)"]
+
+
+def _check_needs_no_labels(config: Config, loader: str) -> None:
+    for metric in metrics(config, loader):
+        if name_of(metric) == 'IoUMetric' and not metric.get('format_only'):
+            raise UsageError(f'{loader}: no step of its pipeline loads label maps, and IoUMetric needs them: add '
+                             "dict(type='LoadAnnotations') after the resize, or set format_only=True")
 
 
 def _check_folder(path: Path, dataset: dict[str, Any], loader: str) -> None:

@@ -2,12 +2,14 @@
 import json
 import shutil
 
+import own_data
 import pytest
 from mmengine.config import Config
 from PIL import Image
 
 from dmsca_mm.errors import UsageError
 from dmsca_mm.preflight import data as preflight
+from dmsca_mm.runtime.config import load_config
 
 
 def data(root, ann_file='annotations/instances_train2017.json', folder='train2017'):
@@ -157,6 +159,11 @@ def test_label_maps_that_no_step_loads_need_not_be_there(tiny_ade):
     steps = [dict(type='LoadImageFromFile'), dict(type='PackSegInputs')]
     config = Config(dict(default_scope='mmseg', test_dataloader=dict(dataset=dict(ade, pipeline=steps))))
     assert preflight.check_data(config, ('test_dataloader',)) == []
+    config.test_evaluator = dict(type='IoUMetric', format_only=True)
+    assert preflight.check_data(config, ('test_dataloader',)) == []
+    config.test_evaluator.format_only = False
+    with pytest.raises(UsageError, match='no step of its pipeline loads label maps, and IoUMetric needs them'):
+        preflight.check_data(config, ('test_dataloader',))
     config.test_dataloader.dataset.pipeline.insert(1, dict(type='LoadAnnotations'))
     with pytest.raises(UsageError, match='none does not exist'):
         preflight.check_data(config, ('test_dataloader',))
@@ -182,6 +189,16 @@ def test_heads_of_a_data_set_with_more_classes_than_boxes_have_fewer(kind, heads
     loader.dataset.dataset.type = kind
     config = Config(dict(default_scope='mmdet', model=dict(bbox_head=dict(num_classes=heads)), train_dataloader=loader))
     assert preflight.check_data(config, ('train_dataloader',)) == []
+
+
+def test_a_detectors_test_without_a_resize_is_warned_of(tmp_path, repository):
+    """Its heads assert that the images have a scale_factor, at the first validation."""
+    steps = "[dict(type='LoadImageFromFile'), dict(type='LoadAnnotations', with_bbox=True), dict(type='PackDetInputs')]"
+    extra = f"val_dataloader = dict(loader, dataset=dict(loader['dataset'], pipeline={steps}))"
+    config = load_config(str(own_data.detector(tmp_path, repository, extra)))
+    line, = preflight.check_data(config, ('val_dataloader',))
+    assert 'val_dataloader: no step of its pipeline resizes' in line
+    assert preflight.check_data(config, ('train_dataloader', 'test_dataloader')) == []
 
 
 @pytest.mark.parametrize('reads_the_file', [True, False])
