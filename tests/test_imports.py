@@ -16,7 +16,7 @@ MODULES = {
     'plugin_spec': {'mmengine', 'mmcv'},
     'backbones': {'torch', 'mmengine', 'mmcv'},
     'config_tree': {'mmengine'},
-    'compat': {'mmengine', 'mmdet'},
+    'compat': {'torch', 'mmengine', 'mmdet'},
     'doctor': {'torch'},
     'commands': set(),
     '__main__': set(),
@@ -26,7 +26,7 @@ MODULES = {
     'runtime': {'torch', 'numpy', 'cv2', 'PIL', 'mmengine', 'mmcv', 'mmdet', 'mlflow'},
     'analysis': {'torch', 'numpy', 'scipy', 'cv2', 'PIL', 'matplotlib', 'captum', 'sklearn', 'imagecorruptions', 'tqdm',
                  'jinja2', 'markupsafe', 'mmengine', 'mmcv', 'mmdet'},
-    'export': {'torch', 'numpy', 'mmcv', 'mmdet', 'onnxscript', 'onnxruntime'},
+    'export': {'torch', 'numpy', 'mmcv', 'mmdet', 'mmseg', 'onnxscript', 'onnxruntime'},
     'registry': set(),
     '__init__': set(),
 }
