@@ -138,4 +138,4 @@ FULL = {
         options=(*SCALED, 'model.backbone.base_channels=64', 'model.backbone.stem_channels=64',
                  'model.head.in_channels=512')),
 }
-"""The same studies with the published networks, for GPUs; the classifier is the ResNet-18 of the published CIFAR-10."""
+"""The same studies with the published networks, for GPUs; the classifier is a ResNet-18 of full width."""

@@ -51,8 +51,10 @@ class Run(Steps):
         training = [*self.contender.model(), '--work-dir', str(self.folder), '--resume', '--cfg-options',
                     f'randomness.seed={self.seed}', *plan.schedule(*schedule), *plan.options,
                     *self.contender.options]
-        launch, count = (['-m', 'dmsca_mm.runtime.launch'], [str(self.gpus)]) if self.gpus else ([], [])
-        train = self.weights, [*launch, 'tools/train.py', *count, config, *training]
+        script = ['tools/train.py']
+        if self.gpus:
+            script = ['-m', 'dmsca_mm.runtime.launch', *script, str(self.gpus)]
+        train = self.weights, [*script, config, *training]
         if self.contender.name == START:
             return [train]
         if plan.start:

@@ -57,7 +57,7 @@ def is_first_process() -> bool:
 
 def is_first_of_machine() -> bool:
     """Return whether this process is the first of its job on this machine; each machine may lack other files."""
-    return is_first_process() or os.environ.get('LOCAL_RANK') == '0'
+    return os.environ.get('LOCAL_RANK', os.environ.get('RANK', '0')) == '0'
 
 
 def exit_on_usage_error(main: Callable[[], None]) -> None:

@@ -12,7 +12,7 @@ from mmengine.runner import CheckpointLoader
 from mmengine.runner.checkpoint import get_torchvision_models
 
 from ..config_tree import walk
-from ..errors import UsageError
+from ..errors import UsageError, is_first_of_machine
 from . import model_zoo, reading
 
 PATIENCE = 60
@@ -50,7 +50,7 @@ def _local(filename: str, map_location: Any = None) -> Any:
 def _remote(filename: str, map_location: Any = None) -> Any:
     path = Path(torch.hub.get_dir()) / 'checkpoints' / filename.split('?')[0].rsplit('/', 1)[-1]
     together = dist.is_initialized()
-    if not together or os.environ.get('LOCAL_RANK', '0') == '0':  # one process of each machine
+    if not together or is_first_of_machine():
         _fetch(filename, path)
     if together:
         dist.barrier()

@@ -90,7 +90,7 @@ def check_data(config: Config, loaders: tuple[str, ...], skip_bad_images: bool =
                                                       set(ignored_labels(config)), loader, bad_ones_pass)
                 found += of_files
                 if measured and not reads_labels(dataset):
-                    _check_needs_no_labels(config, loader)
+                    _refuse_unloaded_labels(config, loader)
             found += _check_classes(config, dataset, labels, loader)
         if files and measured:
             key = loader.replace('dataloader', 'evaluator')
@@ -127,7 +127,7 @@ def _check_resize(steps: list[Any], loader: str) -> list[str]:
             "add dict(type='Resize', scale=(width, height), keep_ratio=True)"]
 
 
-def _check_needs_no_labels(config: Config, loader: str) -> None:
+def _refuse_unloaded_labels(config: Config, loader: str) -> None:
     for metric in metrics(config, loader):
         if name_of(metric) == 'IoUMetric' and not metric.get('format_only'):
             raise UsageError(f'{loader}: no step of its pipeline loads label maps, and IoUMetric needs them: add '

@@ -22,7 +22,7 @@ def sizes(dmsca: nn.Module) -> list[Size]:
     return [_size(layer) for layer in dmsca.modules() if isinstance(layer, nn.Conv2d)]
 
 
-def are_plain(dmsca: nn.Module, built: list[Size]) -> bool:
+def are_plain(dmsca: nn.Module) -> bool:
     """Return whether all children have their standard forward and no hooks, so that their parameters define Y.
 
     False if a child has a hook, if a hook is installed for all modules, if a convolution has no bias, or has groups, a
@@ -31,13 +31,12 @@ def are_plain(dmsca: nn.Module, built: list[Size]) -> bool:
     walks the three levels of modules itself: ``modules()`` takes several times as long.
 
     Args:
-        dmsca: the module.
-        built: its :func:`sizes` when it was built.
+        dmsca: the module, with its :func:`sizes` when it was built in ``sizes``.
     """
-    expected = iter(built)
     if (hooks._global_forward_hooks or hooks._global_forward_pre_hooks or hooks._global_backward_hooks
             or hooks._global_backward_pre_hooks):
         return False
+    expected = iter(dmsca.sizes)
     for part in dmsca._modules.values():
         if not _is_plain(part):
             return False

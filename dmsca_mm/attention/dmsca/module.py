@@ -111,7 +111,7 @@ class DMSCA(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Y of the same shape, dtype, device and memory format as X."""
         checks.feature_map(x, self.in_channels)
-        if self.form == 'literal' or not children.are_plain(self, self.sizes) or (
+        if self.form == 'literal' or not children.are_plain(self) or (
                 torch.jit.is_tracing() and torch.onnx.is_in_onnx_export()):  # it cannot infer the folded kernel's shape
             return reference.attend(x, self).y
         return op.attend(x, self.operator_arguments(), self.scale)

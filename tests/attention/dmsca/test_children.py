@@ -64,7 +64,7 @@ def test_a_hook_on_the_module_itself_keeps_the_fast_form():
     fast.register_forward_hook(lambda *_: calls.append('called'))
     fast(torch.ones(1, 8, 3, 4))
     assert calls == ['called']
-    assert children.are_plain(fast, fast.sizes)
+    assert children.are_plain(fast)
 
 
 class Half(nn.Module):
@@ -101,7 +101,7 @@ def test_a_weight_that_is_computed_or_masked_is_used_as_such_and_trains(change):
 def test_a_parametrized_convolution_keeps_the_fast_form(name):
     fast = pair(8)[1]
     parametrize.register_parametrization(fast.gce.fc1, name, Half())
-    assert children.are_plain(fast, fast.sizes)
+    assert children.are_plain(fast)
 
 
 @pytest.mark.parametrize('change', [
@@ -138,7 +138,7 @@ def test_a_narrower_hidden_layer_keeps_the_fast_form():
     for module in forms:
         torch.manual_seed(3)
         module.gce.fc1, module.gce.fc2 = nn.Conv2d(8, 2, 1).double(), nn.Conv2d(2, 8, 1).double()
-    assert children.are_plain(fast, fast.sizes)
+    assert children.are_plain(fast)
     assert_agree(step(fast), step(literal), 1e-12)
 
 
