@@ -87,8 +87,8 @@ def _answer(study: str, plan: Study, rows: pd.DataFrame, differences: pd.DataFra
         if len(against[0]) > 1:
             clean, under = (f'{mean:+.2f} ± {half:.2f}' for mean, half, _ in map(student, against))
             lines.append(f'Against SE {clean}, under corruption {under} (not corrected).')
-        fresh = against[1][against[1].index >= plan.hint]
-        if plan.hint and len(fresh) > 1:
+        fresh = against[1][against[1].index.isin(plan.hint)]
+        if len(fresh) > 1:
             mean, half, p = student(fresh)
             lines.append(f'Of these, {len(fresh)} seeds were run to test the latter: {mean:+.2f} ± {half:.2f} '
                          f'(p {p:.2g}): {_found(p)}.')
