@@ -37,6 +37,21 @@ class Contender:
 
 
 @dataclass(frozen=True)
+class Hint:
+    """A difference of DMSCA that some seeds hinted at, and that other seeds alone test.
+
+    Attributes:
+        baseline: name of the contender that it differs from.
+        quantity: a column of the table of runs.
+        seeds: that test it. Those that the study does not have are run for it, and are in no other comparison.
+    """
+
+    baseline: str
+    quantity: str
+    seeds: range
+
+
+@dataclass(frozen=True)
 class Study:
     """Networks with different attentions, trained the same way.
 
@@ -53,7 +68,7 @@ class Study:
         start: length of the plain training before attention is added; 0 trains from random weights.
         validations: number of validations in each contender's training.
         aligned: whether DMSCA's maps are compared with the annotated objects.
-        hint: seeds that test whether DMSCA and SE differ under corruption, as those before them hinted.
+        hint: a difference that seeds of its own test.
         decay: index in ``param_scheduler`` of the schedule that lasts to the end.
         options: entries of the config that all runs share.
     """
@@ -71,13 +86,22 @@ class Study:
     validations: int = 1
     decay: int = 1
     aligned: bool = False
-    hint: range = range(0)
+    hint: Hint | None = None
     options: tuple[str, ...] = ()
 
     def schedule(self, length: int, validations: int) -> list[str]:
         """Return config entries for a training of ``length`` with this many validations and one final checkpoint."""
         return [f'train_cfg.max_{self.unit}={length}', f'train_cfg.val_interval={length // validations}',
                 f'param_scheduler.{self.decay}.end={length}', f'default_hooks.checkpoint.interval={length}']
+
+    def seeds_of(self, contender: Contender) -> list[int]:
+        """Return the seeds of a contender's runs."""
+        return [*range(min(contender.seeds or self.seeds, self.seeds)),
+                *(self.reserved() if self.hint and contender.name in ('dmsca', self.hint.baseline) else ())]
+
+    def reserved(self) -> list[int]:
+        """Return the seeds that only test the hint."""
+        return [seed for seed in self.hint.seeds if seed >= self.seeds] if self.hint else []
 
     def weights(self, length: int) -> str:
         """Return the name of the last checkpoint."""
@@ -109,7 +133,8 @@ NARROWED = PLAIN, 'se', 'dmsca'
 STUDIES = {
     'detection': Study(
         'Detection: put into a trained Faster R-CNN, BCCD', 'bccd/faster_rcnn_r50_dmsca_bccd.py', 'data/bccd',
-        'box mAP', 100.0, 'epochs', 4, (*ATTENTIONS, *RECIPES), seeds=10, start=12, validations=4, aligned=True),
+        'box mAP', 100.0, 'epochs', 4, (*ATTENTIONS, *RECIPES), seeds=10, start=12, validations=4, aligned=True,
+        hint=Hint(PLAIN, 'clean', range(10, 25))),
     'segmentation': Study(
         'Segmentation: put into a trained UPerNet, CamVid', 'camvid/upernet_r50_dmsca_camvid.py', 'data/camvid',
         'mIoU', 1.0, 'iters', 200, ATTENTIONS, seeds=10, start=800, validations=4),
@@ -117,7 +142,7 @@ STUDIES = {
         'Classification: trained from random weights, CIFAR-10 (JPEG)', 'pretrain/resnet18_dmsca_cifar10_jpeg.py',
         'data/cifar10_jpeg', 'top-1 accuracy', 1.0, 'epochs', 6,
         (*(each if each.name in NARROWED else replace(each, seeds=5) for each in (*ATTENTIONS, PAPER)), STEEP),
-        seeds=20, hint=range(5, 10),
+        seeds=20, hint=Hint('se', 'corrupted', range(5, 10)),
         options=('model.backbone.strides=(2,2,2,1)', 'train_dataloader.batch_size=64',
                  'optim_wrapper.optimizer.lr=0.1')),
 }

@@ -10,6 +10,7 @@ import os
 import signal
 import time
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 import pandas as pd
@@ -91,10 +92,11 @@ def batches(studies: dict[str, Study], contenders: list[str] | None, work: Path,
     """
     found = []
     for study, plan in studies.items():
+        seeds = {contender: plan.seeds_of(contender) for contender in plan.contenders}
         runs = [Run(study, plan, contender, seed, work, gpus)
-                for seed in range(plan.seeds) for contender in plan.contenders
+                for seed in sorted({*chain(*seeds.values())}) for contender in plan.contenders
                 if (contenders is None or contender.name in contenders) and (study, contender.name, seed) not in known
-                and seed < (contender.seeds or plan.seeds)]
+                and seed in seeds[contender]]
         begin = Contender(START, 'start', PLAIN)
         starts = [Run(study, plan, begin, seed, work, gpus) for seed in dict.fromkeys(run.seed for run in runs)
                   if plan.start]
@@ -161,8 +163,8 @@ def main() -> None:
     work = (chosen.work_dir or ROOT / f'work_dirs/study{kind}').resolve()
     results = chosen.results or work / 'study.csv'
     table = QUICK if chosen.quick else FULL if chosen.full else STUDIES
-    studies = {name: replace(plan, seeds=chosen.seeds or plan.seeds) for name, plan in table.items()
-               if chosen.quick or name in chosen.studies}
+    studies = {name: replace(plan, seeds=chosen.seeds, hint=None) if chosen.seeds else plan
+               for name, plan in table.items() if chosen.quick or name in chosen.studies}
     if chosen.quick:
         make_digit_classes(ROOT / QUICK['quick'].data)
     check(studies, chosen.contenders)

@@ -46,12 +46,14 @@ def section(rows: pd.DataFrame, plans: dict[str, Study]) -> str:
     lines = []
     for study, of_study in rows.groupby('study'):
         lines += ['## Do its maps follow the objects?',
-                  f"{plans[study].title}: DMSCA's maps over the test images, {of_study.seed.nunique()} seeds. "
-                  'Precision is that of the pixels as a score for being on an object, with 95 % intervals;',
-                  f'a random map has {of_study.area.mean():.3f}.', '']
+                  f"{plans[study].title}: DMSCA's maps over the test images.",
+                  'Precision is that of the pixels as a score for being on an object,',
+                  f'with 95 % intervals over the seeds; a random map has {of_study.area.mean():.3f}.', '']
         stages = sorted(of_study.stage.unique())
-        lines += [f'| | {" | ".join(f"stage {stage}" for stage in stages)} |', '|' + ' --- |' * (1 + len(stages))]
+        lines += [f'| | seeds | {" | ".join(f"stage {stage}" for stage in stages)} |',
+                  '|' + ' --- |' * (2 + len(stages))]
         for kind, of_kind in of_study.groupby('map', sort=False):
             cells = [student(of_kind[of_kind.stage == stage].precision) for stage in stages]
-            lines.append(f'| {kind} | {" | ".join(f"{mean:.2f} ± {half:.2f}" for mean, half, _ in cells)} |')
+            values = ' | '.join(f'{mean:.2f} ± {half:.2f}' for mean, half, _ in cells)
+            lines.append(f'| {kind} | {of_kind.seed.nunique()} | {values} |')
     return '\n'.join([*lines, '', '']) if lines else ''

@@ -12,7 +12,7 @@ from runs import ROOT
 from studies import CORRUPTIONS, FULL, PLAIN, RECIPE, SEVERITIES, STUDIES, Study
 from study_alignment import read_maps, section
 from study_picture import picture
-from study_results import QUANTITIES, SPREADS, compare, costs, paired_differences, student
+from study_results import QUANTITIES, SPREADS, compare, costs, counted, paired_differences, student
 
 from dmsca_mm.errors import UsageError, exit_on_usage_error
 
@@ -45,12 +45,14 @@ def page(template: str, plans: dict[str, Study], rows: pd.DataFrame, differences
         differences: result of ``study_results.compare``.
         maps: the table of ``study_alignment.alignment``.
     """
+    hints = {name: _hint(rows, name, plan) for name, plan in plans.items()}
+    every, rows = rows, counted(rows, plans)
     return template.format(
         verdict=_verdict(differences), maps=section(maps, plans),
-        answer='\n'.join(_answer(name, plan, rows, differences) for name, plan in plans.items()
+        answer='\n'.join(_answer(name, plan, rows, differences) + hints[name] for name, plan in plans.items()
                          if name in set(differences.study)),
-        runs=len(rows), dates=' to '.join(sorted({rows.date.min(), rows.date.max()})) if len(rows) else 'none yet',
-        machines=', '.join(sorted({*rows.machine})) or 'none yet',
+        runs=len(every), dates=' to '.join(sorted({every.date.min(), every.date.max()})) if len(every) else 'none yet',
+        machines=', '.join(sorted({*every.machine})) or 'none yet',
         tables=''.join(_section(name, plan, rows, differences) for name, plan in plans.items()),
         plan='\n'.join(_planned(plans)), corruptions=', '.join(CORRUPTIONS),
         severities=', '.join(map(str, SEVERITIES)), ranges=_ranges(rows, plans),
@@ -87,16 +89,25 @@ def _answer(study: str, plan: Study, rows: pd.DataFrame, differences: pd.DataFra
         if len(against[0]) > 1:
             clean, under = (f'{mean:+.2f} ± {half:.2f}' for mean, half, _ in map(student, against))
             lines.append(f'Against SE {clean}, under corruption {under} (not corrected).')
-        fresh = against[1][against[1].index.isin(plan.hint)]
-        if len(fresh) > 1:
-            mean, half, p = student(fresh)
-            lines.append(f'Of these, {len(fresh)} seeds were run to test the latter: {mean:+.2f} ± {half:.2f} '
-                         f'(p {p:.2g}): {_found(p)}.')
         lines += [_safety(rows[rows.study == study])] if plan.start else []
     others = [f'{labels[name]} {line["mean"]:+.2f} ± {line.half:.2f}' for name, line in found.iterrows()
               if name != 'dmsca' and line.corrected < ALPHA]
     lines.append(f'Found of the others: {"; ".join(others) or "none"}.')
     return '\n  '.join(lines)
+
+
+def _hint(rows: pd.DataFrame, study: str, plan: Study) -> str:
+    """State what the seeds that test a study's hint show; empty without such seeds."""
+    if plan.hint is None:
+        return ''
+    differences = paired_differences(rows, study, 'dmsca', plan.hint.quantity, plan.hint.baseline)
+    tested = differences[differences.index.isin(plan.hint.seeds)]
+    if len(tested) < 2:
+        return ''
+    label = next(each.label for each in plan.contenders if each.name == plan.hint.baseline)
+    mean, half, p = student(tested)
+    return (f'\n  A hint, DMSCA against {label}, {plan.hint.quantity}, tested on {len(tested)} seeds of its own: '
+            f'{mean:+.2f} ± {half:.2f} (p {p:.2g}): {_found(p)}.')
 
 
 def _ranges(rows: pd.DataFrame, plans: dict[str, Study]) -> str:

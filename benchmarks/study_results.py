@@ -84,6 +84,12 @@ def student(values: pd.Series) -> tuple[float, float, float]:
     return values.mean(), (high - low) / 2, test.pvalue
 
 
+def counted(rows: pd.DataFrame, plans: dict[str, Study]) -> pd.DataFrame:
+    """Return the rows of the table of runs without those of seeds that only test a hint."""
+    only = {(study, seed) for study, plan in plans.items() for seed in plan.reserved()}
+    return rows.loc[[key not in only for key in zip(rows.study, rows.seed, strict=True)]]
+
+
 def compare(rows: pd.DataFrame, plans: dict[str, Study]) -> pd.DataFrame:
     """Compare each contender with the plain network: mean difference, half-width of its interval, corrected p-value.
 
@@ -94,7 +100,7 @@ def compare(rows: pd.DataFrame, plans: dict[str, Study]) -> pd.DataFrame:
         rows: of the table of runs.
         plans: the studies by name.
     """
-    found = []
+    rows, found = counted(rows, plans), []
     for study, plan in plans.items():
         for quantity in QUANTITIES:
             for contender in plan.contenders[1:]:

@@ -75,10 +75,18 @@ def test_the_published_networks_need_a_gpu(tmp_path, monkeypatch):
 
 
 def test_a_contender_with_fewer_seeds_than_its_study_runs_those(tmp_path):
-    plan = replace(studies.STUDIES['detection'], seeds=7)
+    plan = replace(studies.STUDIES['detection'], seeds=7, hint=None)
     _, every = study.batches({'detection': plan}, ['se', 'rate_3'], tmp_path, set())
     assert [run.seed for run in every if run.contender.name == 'rate_3'] == [0, 1, 2, 3, 4]
     assert [run.seed for run in every if run.contender.name == 'se'] == [0, 1, 2, 3, 4, 5, 6]
+
+
+def test_a_hint_is_tested_on_seeds_of_its_own_for_both_networks(tmp_path):
+    plan = replace(studies.STUDIES['detection'], seeds=2, hint=studies.Hint('none', 'clean', range(5, 7)))
+    starts, every = study.batches({'detection': plan}, ['none', 'se', 'dmsca'], tmp_path, set())
+    seeds = {name: [run.seed for run in every if run.contender.name == name] for name in ('none', 'se', 'dmsca')}
+    assert seeds == dict(none=[0, 1, 5, 6], se=[0, 1], dmsca=[0, 1, 5, 6])
+    assert [run.seed for run in starts] == [0, 1, 5, 6]
 
 
 @pytest.mark.parametrize('table', [studies.STUDIES, studies.FULL], ids=['thin', 'full'])
@@ -175,7 +183,7 @@ def test_the_quick_study_leaves_a_row_for_each_run(digit_classes, tmp_path, monk
 
 
 def test_what_the_table_holds_is_not_run_again_nor_the_plain_network_that_only_it_begins_with(tmp_path):
-    path, plan = tmp_path / 'study.csv', replace(studies.STUDIES['detection'], seeds=3)
+    path, plan = tmp_path / 'study.csv', replace(studies.STUDIES['detection'], seeds=3, hint=None)
     known = table_of(none=[40.0, 41.0], se=[41.0])
     known.to_csv(path, index=False)
     every = study.batches({'detection': plan}, ['none', 'se'], tmp_path, study.recorded(path))

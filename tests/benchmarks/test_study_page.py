@@ -23,6 +23,10 @@ def write_page(folder, monkeypatch, rows):
     return (folder / 'page.md').read_text()
 
 
+def set_hint(monkeypatch, hint):
+    monkeypatch.setitem(studies.STUDIES, 'detection', replace(studies.STUDIES['detection'], hint=hint))
+
+
 def test_the_page_begins_with_dmsca_and_names_whom_a_difference_was_found_for(tmp_path, monkeypatch):
     text = write_page(tmp_path, monkeypatch, table_of(none=[40, 50, 30], dmsca=[44, 50, 27], se=[41, 51.1, 31.1]))
     answer = text[:text.index('![')]
@@ -105,10 +109,9 @@ def test_the_page_compares_the_maps_over_all_objects_with_a_random_map(tmp_path,
     study.collect(runs_, tmp_path / 'study.csv')
     text = write_page(tmp_path, monkeypatch, pd.read_csv(tmp_path / 'study.csv'))
     half = student.ppf(0.975, 1) * 0.1
-    assert '| | stage 1 |' in text
-    assert '2 seeds' in text
+    assert '| | seeds | stage 1 |' in text
     assert 'a random map has 0.400.' in text
-    assert f'| total | 0.60 ± {half:.2f} |' in text
+    assert f'| total | 2 | 0.60 ± {half:.2f} |' in text
 
 
 def test_a_recipe_is_compared_with_dmsca_and_the_plain_network(tmp_path, monkeypatch):
@@ -122,9 +125,21 @@ def test_a_recipe_is_compared_with_dmsca_and_the_plain_network(tmp_path, monkeyp
 
 @pytest.mark.parametrize(('seed_3', 'verdict'), [(46.1, 'a difference'), (60.0, 'no difference found')])
 def test_a_hint_is_tested_on_the_seeds_planned_for_it_alone(seed_3, verdict, tmp_path, monkeypatch):
-    monkeypatch.setitem(studies.STUDIES, 'detection', replace(studies.STUDIES['detection'], hint=range(2, 4)))
+    set_hint(monkeypatch, studies.Hint('se', 'corrupted', range(2, 4)))
     text = write_page(tmp_path, monkeypatch, table_of(
         none=[40] * 5, se=[80, 10, 40, 42, 10], dmsca=[10, 90, 44, seed_3, 90]))
     mean = ((44 - 40) + (seed_3 - 42)) / 4
-    assert f'Of these, 2 seeds were run to test the latter: {mean:+.2f} ± ' in text
-    assert text.split('run to test the latter')[1].splitlines()[0].endswith(f': {verdict}.')
+    assert f'A hint, DMSCA against SE, corrupted, tested on 2 seeds of its own: {mean:+.2f} ± ' in text
+    assert text.split('A hint')[1].splitlines()[0].endswith(f': {verdict}.')
+
+
+def test_seeds_that_only_test_a_hint_are_in_no_other_comparison(tmp_path, monkeypatch):
+    few = dict(none=[40, 50, 30], se=[41, 52, 30], dmsca=[44, 50, 27])
+    monkeypatch.setitem(studies.STUDIES, 'detection', replace(studies.STUDIES['detection'], seeds=3, hint=None))
+    before = write_page(tmp_path, monkeypatch, table_of(**few))
+    set_hint(monkeypatch, studies.Hint('none', 'clean', range(3, 5)))
+    after = write_page(tmp_path, monkeypatch, table_of(none=[*few['none'], 99, 10], se=few['se'],
+                                                       dmsca=[*few['dmsca'], 99.5, 13.5]))
+    half = 1.5 * student.ppf(0.975, 1)
+    at = after.index(f'\n  A hint, DMSCA against plain, clean, tested on 2 seeds of its own: +2.00 ± {half:.2f} ')
+    assert (after[:at] + after[after.index('\n', at + 1):]).replace('\n13 runs', '\n9 runs') == before
