@@ -2,8 +2,8 @@
 
 A config that a run dumps has ``dmsca_mm.registry`` in ``custom_imports``, so the modules behind it can move.
 """
-from .runtime.hooks import attention_log, checkpoint, non_finite, processes, signals
+from .runtime.hooks import attention_log, checkpoint, non_finite, processes, signals, trial
 from .runtime.resume import loops, sampler
 from .runtime.transforms import images
 
-__all__ = ['attention_log', 'checkpoint', 'images', 'loops', 'non_finite', 'processes', 'sampler', 'signals']
+__all__ = ['attention_log', 'checkpoint', 'images', 'loops', 'non_finite', 'processes', 'sampler', 'signals', 'trial']

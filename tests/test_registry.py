@@ -17,5 +17,5 @@ def test_registry_has_all_names_and_imports_no_library_of_models():
     names, libraries = done.stdout.splitlines()[-2:]
     assert set(names.split()) == {
         'LoadWholeImage', 'LogAttention', 'SameEpochLoop', 'SameIterLoop', 'SaveOnSignal', 'StopOnBadNumbers',
-        'StoreProcesses', 'WholeCheckpointHook', 'start_worker'}
+        'StoreProcesses', 'TrialValidation', 'WholeCheckpointHook', 'start_worker'}
     assert libraries == 'none'

@@ -8,6 +8,7 @@ from .hooks import checkpoint
 from .hooks.non_finite import StopOnBadNumbers
 from .hooks.processes import StoreProcesses
 from .hooks.signals import SaveOnSignal
+from .hooks.trial import TrialValidation
 from .resume import loops
 from .resume.sampler import start_worker
 from .transforms import images
@@ -29,4 +30,4 @@ def install(config: Config, skip_bad_images: bool = False) -> None:
             loader.setdefault('worker_init_fn', dict(type=start_worker.__name__, quiet=quiet))
     add_import(config, REGISTRY)
     config.custom_hooks = [*(config.get('custom_hooks') or []), *(
-        dict(type=hook.__name__) for hook in (StopOnBadNumbers, SaveOnSignal, StoreProcesses))]
+        dict(type=hook.__name__) for hook in (TrialValidation, StopOnBadNumbers, SaveOnSignal, StoreProcesses))]

@@ -19,7 +19,8 @@ def test_training_gets_loops_hooks_and_loader():
     safeguards.install(cfg)
     assert cfg.default_hooks.checkpoint.type == 'WholeCheckpointHook'
     assert cfg.train_cfg.type == 'SameEpochLoop'
-    assert [hook.type for hook in cfg.custom_hooks] == ['EMAHook', 'StopOnBadNumbers', 'SaveOnSignal', 'StoreProcesses']
+    assert [hook.type for hook in cfg.custom_hooks] == [
+        'EMAHook', 'TrialValidation', 'StopOnBadNumbers', 'SaveOnSignal', 'StoreProcesses']
     assert cfg.train_dataloader.worker_init_fn == dict(type='start_worker', quiet=True)
     assert cfg.val_dataloader.worker_init_fn == dict(type='start_worker', quiet=False)
     assert cfg.train_dataloader.dataset.pipeline == [dict(type='LoadWholeImage')]

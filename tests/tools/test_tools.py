@@ -61,6 +61,17 @@ def test_one_process_trains_a_plain_config_with_the_plugin_and_writes_prediction
     assert 'warning: only 5 images. As a share of so many, the figure has the 95 % interval 0.' in tested.stderr
 
 
+def test_an_error_in_the_validation_ends_a_training_before_its_first_step(digits, call, tmp_path):
+    keys = 'val_dataloader.dataset.pipeline.3.meta_keys=(ori_shape,img_shape,scale_factor)'
+    ended = call('train.py', DETECTOR, '--work-dir', tmp_path / 'work', *short_run(digits, True, 1), keys)
+    assert ended.returncode == 2
+    line = ended.stderr.splitlines()[-1]
+    assert line.startswith('error: val_evaluator')
+    assert "(CocoMetric) ended the run: KeyError: 'img_id'" in line
+    assert 'Epoch(train)' not in ended.stdout + ended.stderr
+    assert not list((tmp_path / 'work').glob('*.pth'))
+
+
 def test_resnet_18_trains_with_the_plugin_and_is_looked_into(digits, call, repository, tmp_path):
     """With plugins=[...] in a config of the library's own ResNet, which does not support them at this depth."""
     shallow, work = tmp_path / 'shallow.py', tmp_path / 'work'

@@ -9,10 +9,12 @@ from ..hooks.attention_log import LogAttention
 from ..hooks.non_finite import StopOnBadNumbers
 from ..hooks.processes import StoreProcesses
 from ..hooks.signals import SaveOnSignal
+from ..hooks.trial import TrialValidation
 from .differences import Difference, differences, type_name
 from .loops import SameEpochLoop, SameIterLoop
 
-_OWN_HOOKS = [hook.__name__ for hook in (LogAttention, StopOnBadNumbers, SaveOnSignal, StoreProcesses)]
+_OWN_HOOKS = [hook.__name__ for hook in (
+    LogAttention, TrialValidation, StopOnBadNumbers, SaveOnSignal, StoreProcesses)]
 _OWN_LOOPS = [loop.__name__ for loop in (SameEpochLoop, SameIterLoop)]
 """Hooks and loops that this package adds to every run, whatever its config."""
 

@@ -1,0 +1,69 @@
+"""Validate one image before the training, so that an error of the validation does not end the run hours later."""
+from __future__ import annotations
+
+import copy
+
+import torch
+from mmengine.evaluator import Evaluator
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.registry import HOOKS
+from mmengine.runner import Runner, ValLoop, autocast
+from torch import nn
+from torch.utils.data import IterableDataset
+
+from ...failures.blame import first_sentence
+
+_OF_ONE_IMAGE = ('BaseDetector', 'BaseSegmentor', 'BaseClassifier')
+"""Base classes of mmdet's, mmseg's and mmpretrain's models that predict for an image without knowing others."""
+
+_OF_VALUES = (RuntimeError, ValueError, IndexError, AssertionError, ArithmeticError)
+"""Errors that can be due to the values of the weights."""
+
+
+@HOOKS.register_module()
+class TrialValidation(Hook):
+    """Load the first image of the validation data, predict, and hand the prediction to the metrics.
+
+    Their results are dropped. Models that need other images to predict, such as trackers, are not tried. An error of
+    the prediction that can be due to untrained weights is logged.
+
+    Raises:
+        Exception: any other, of the pipeline, the model or a metric.
+    """
+
+    def before_train(self, runner: Runner) -> None:
+        """Validate the image."""
+        loop, model = runner.val_loop, runner.model
+        if not isinstance(loop, ValLoop) or not _is_of_one_image(model):
+            return
+        data = loop.dataloader.dataset
+        if isinstance(data, IterableDataset) or not len(data):
+            return
+        runner.logger.info('validating one image first, so that an error in it shows before the training')
+        batch = loop.dataloader.collate_fn([data[0]])
+        model.eval()
+        try:
+            with torch.no_grad(), autocast(enabled=loop.fp16):
+                predictions = model.val_step(batch)
+        except _OF_VALUES as error:
+            runner.logger.warning(f'it failed ({type(error).__name__}: {first_sentence(str(error))}), perhaps as the '
+                                  'weights are not trained yet; the training goes on, and a validation that fails so '
+                                  'ends it')
+        else:
+            _apart(loop.evaluator).process(data_samples=predictions, data_batch=batch)
+        model.train()
+
+
+def _is_of_one_image(model: nn.Module) -> bool:
+    inner = model.module if is_model_wrapper(model) else model
+    return any(base.__name__ in _OF_ONE_IMAGE for base in type(inner).__mro__)
+
+
+def _apart(evaluator: Evaluator) -> Evaluator:
+    """Return an evaluator whose metrics collect results of their own."""
+    apart = copy.copy(evaluator)
+    apart.metrics = [copy.copy(metric) for metric in evaluator.metrics]
+    for metric in apart.metrics:
+        metric.results = []
+    return apart

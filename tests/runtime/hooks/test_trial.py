@@ -1,0 +1,141 @@
+"""One image is validated before the training: its errors show at once, and nothing else changes."""
+import pytest
+import torch
+from mmengine.evaluator import BaseMetric
+from mmengine.model import BaseModel
+from mmengine.runner import Runner
+from torch.utils.data import Dataset
+
+from dmsca_mm.runtime.hooks.trial import TrialValidation
+
+TRAINING, VALIDATION = [1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0]
+TRIED = ('predict', False, [5.0])
+
+
+class Model(BaseModel):
+    """A normalization whose loss draws a random number; ``calls`` lists mode, training mode and inputs."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm = torch.nn.BatchNorm1d(1)
+        self.calls = []
+
+    def forward(self, inputs, mode='loss'):
+        inputs = torch.stack(list(inputs))
+        self.calls.append((mode, self.training, inputs.tolist()))
+        out = self.norm(inputs[:, None])
+        return list(out) if mode == 'predict' else dict(loss=(out * torch.rand(())).square().mean())
+
+
+class BaseClassifier(Model):
+    """By its name a model that predicts for an image without knowing others."""
+
+
+class BaseTracker(Model):
+    """By its name one that needs others."""
+
+
+class Numbers(Dataset):
+    def __init__(self, numbers):
+        self.numbers = numbers
+
+    def __len__(self):
+        return len(self.numbers)
+
+    def __getitem__(self, index):
+        return dict(inputs=torch.tensor(self.numbers[index]))
+
+
+class Counted(BaseMetric):
+    """The number of images."""
+
+    def process(self, data_batch, data_samples):
+        self.results += data_samples
+
+    def compute_metrics(self, results):
+        return dict(images=len(results))
+
+
+def trained(work_dir, model, hooks=(TrialValidation.__name__,), metric=Counted, validation=VALIDATION,
+            log_level='ERROR'):
+    """Train for an epoch of two steps with mmengine's own loop, then validate; return the runner."""
+    torch.manual_seed(0)
+    torch.nn.init.normal_(model.norm.weight)
+    loader = dict(num_workers=0, batch_size=2, sampler=dict(type='DefaultSampler', shuffle=False))
+    run = Runner(
+        model, str(work_dir), train_cfg=dict(by_epoch=True, max_epochs=1),
+        val_cfg=dict(), val_evaluator=dict(type=metric),
+        train_dataloader=dict(dataset=Numbers(TRAINING), **loader),
+        val_dataloader=dict(dataset=Numbers(validation), **loader), randomness=dict(seed=1),
+        optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1)), log_level=log_level, experiment_name=str(work_dir),
+        custom_hooks=[dict(type=hook) for hook in hooks])
+    run.train()
+    return run
+
+
+def test_the_first_image_is_validated_before_the_first_step(tmp_path):
+    model = BaseClassifier()
+    trained(tmp_path, model)
+    assert model.calls == [TRIED, ('loss', True, [1.0, 2.0]), ('loss', True, [3.0, 4.0]),
+                           ('predict', False, [5.0, 6.0]), ('predict', False, [7.0])]
+
+
+def test_the_metrics_of_the_run_do_not_count_it(tmp_path):
+    run = trained(tmp_path, BaseClassifier())
+    assert run.message_hub.get_scalar('val/images').current() == 3
+
+
+def test_a_training_is_the_same_with_it_and_without(tmp_path):
+    plain, tried = BaseClassifier(), BaseClassifier()
+    trained(tmp_path / 'plain', plain, hooks=())
+    trained(tmp_path / 'tried', tried)
+    assert tried.calls[1:] == plain.calls
+    assert all(torch.equal(value, tried.state_dict()[name]) for name, value in plain.state_dict().items())
+
+
+class Unpredicting(BaseClassifier):
+    def forward(self, inputs, mode='loss'):
+        return super().forward(inputs, mode) if mode == 'loss' else inputs['scale_factor']
+
+
+class Diverging(BaseClassifier):
+    """It can predict once a step has been made."""
+
+    def forward(self, inputs, mode='loss'):
+        result = super().forward(inputs, mode)
+        if len(self.calls) == 1:
+            raise RuntimeError('boxes outside the image. In all of them')
+        return result
+
+
+def test_a_prediction_that_fails_on_the_values_of_untrained_weights_is_logged(tmp_path):
+    run = trained(tmp_path, model := Diverging(), log_level='WARNING')
+    assert [call for call in model.calls if call[0] == 'loss']
+    assert all(training for mode, training, _ in model.calls if mode == 'loss')
+    assert run.message_hub.get_scalar('val/images').current() == 3
+    log, = tmp_path.glob('*/*.log')
+    assert 'it failed (RuntimeError: boxes outside the image), perhaps as the weights are not' in log.read_text()
+
+
+class Unmeasurable(Counted):
+    def process(self, data_batch, data_samples):
+        raise KeyError('img_id')
+
+
+@pytest.mark.parametrize(('model', 'options', 'error'), [
+    (BaseClassifier, dict(validation=['a word']), 'invalid data type'),
+    (Unpredicting, {}, 'indices'),
+    (BaseClassifier, dict(metric=Unmeasurable), 'img_id')], ids=['pipeline', 'model', 'metric'])
+def test_an_error_of_the_validation_shows_before_the_first_step(model, options, error, tmp_path):
+    model = model()
+    with pytest.raises((TypeError, KeyError), match=error):
+        trained(tmp_path, model, **options)
+    assert not [call for call in model.calls if call[0] == 'loss']
+    assert not list(tmp_path.glob('*.pth'))
+
+
+def test_a_model_that_needs_other_images_is_not_tried(tmp_path):
+    model = BaseTracker()
+    trained(tmp_path, model)
+    assert TRIED not in model.calls
+    assert model.calls[0][0] == 'loss'
