@@ -17,7 +17,7 @@ def main() -> None:
     parser.add_argument('--metric', help='metric to compare, higher is better; default '
                         'coco/bbox_mAP, mIoU or accuracy/top1')
     parser.add_argument('--processes', type=int, help='default one per GPU, or one per core up to eight')
-    parser.add_argument('--images', type=int, metavar='N', help='the first N of the test data; default all')
+    parser.add_argument('--images', type=int, metavar='N', help='N of the test data, at even intervals; default all')
     parser.add_argument('--overwrite', action='store_true', help='drop earlier results in the folder')
     values = vars(parser.parse_args())
     print(table(measure(**values)))

@@ -18,10 +18,15 @@ APART = 1 / 200
 """Share of a chart's height below which the distance of two lines is invisible."""
 
 
+def literal(text: str) -> str:
+    """Return a text that matplotlib draws as it is: with two dollar signs it would be a formula."""
+    return text.replace('$', r'\$')
+
+
 def titled_figure(width: float, height: float, title: str) -> Figure:
     """Create an empty figure with a title; its sides are in inches."""
     figure = Figure(figsize=(width, height), layout='constrained')
-    figure.suptitle(title, x=0.01, ha='left', fontsize=13, fontweight='bold', color=INK)
+    figure.suptitle(literal(title), x=0.01, ha='left', fontsize=13, fontweight='bold', color=INK)
     return figure
 
 

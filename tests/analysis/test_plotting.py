@@ -16,6 +16,13 @@ def test_figure_is_saved_into_a_new_folder_or_the_reason_is_named(tmp_path):
         save(figure, tmp_path / 'new' / 'cam.png' / 'inside.png')
 
 
+def test_a_title_with_dollar_signs_is_no_formula():
+    figure = titled_figure(5, 2, 'from_$5_to_9_$.jpg')
+    rendered(figure)
+    text = figure.texts[0]
+    assert text._preprocess_math(text.get_text()) == ('from_$5_to_9_$.jpg', False)
+
+
 def test_figure_is_rendered_as_an_image():
     picture = rendered(titled_figure(5, 2, 'title'))
     assert picture.size == (700, 280)

@@ -6,7 +6,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from ..plotting import INK, coinciding, titled_figure
+from ..plotting import INK, coinciding, literal, titled_figure
 
 PANELS = {
     'pointing': 'highest pixel on an object',
@@ -45,7 +45,7 @@ def alignment_figure(rows: Sequence[dict[str, Any]], title: str) -> Figure:
             control = name.endswith(CONTROL)
             axes.plot(x, y, marker='.' if control else 'o', linewidth=1.2 if control else 2,
                       linestyle=':' if control else (0, (3, 3)) if name in dashed else '-',
-                      label=f'{name} (on {covered[name]})' if name in covered else name)
+                      label=literal(f'{name} (on {covered[name]})' if name in covered else name))
         axes.axhline(rows[0]['area'], color='#8b949e', linestyle='--', label='share of the area: chance')
         axes.set_title(f'{number}\n{meaning}', fontsize=10, loc='left', color=INK)
         axes.set_xticks(stages, [f'stage {stage}' for stage in stages], fontsize=9)

@@ -66,7 +66,7 @@ def attentions(model: nn.Module) -> list[Place]:
 
 
 def stage_ends(model: nn.Module) -> list[Place]:
-    """Return the last block of each stage of a model, with or without a plugin, in stage order."""
+    """Return the last block of each stage of a model's backbone, with or without a plugin, in stage order."""
     found: dict[int, Place] = {}
     for name, _ in model.named_modules():
         if re.search(r'(^|\.)layer\d+\.\d+$', name) and (place := _place(name)) is not None:
@@ -75,7 +75,8 @@ def stage_ends(model: nn.Module) -> list[Place]:
 
 
 def _place(name: str) -> Place | None:
-    found = re.search(r'(?:^|\.)layer(\d+)\.(\d+)(?:\.|$)', name)
+    """Return the place of a module by its name; None outside of the backbone, as in the shared head of mmdet's C4."""
+    found = re.search(r'(?:^|backbone\.(?:\w+\.)*)layer(\d+)\.(\d+)(?:\.|$)', name)
     return found and Place(name, int(found[1]), int(found[2]) + 1)
 
 

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, Normalize, TwoSlopeNorm
 from PIL import Image
 
-from ..plotting import INK
+from ..plotting import INK, literal
 from .maps import Attention
 
 BOOSTED, DIMMED = '#b2182b', '#2166ac'
@@ -102,4 +102,4 @@ def _map(axes: Axes, title: str, values: np.ndarray, norm: Normalize, colours: C
 
 def _head(axes: Axes, title: str, **style: Any) -> None:
     axes.set_axis_off()
-    axes.set_title(title, fontsize=10, color=INK, **style)
+    axes.set_title(literal(title), fontsize=10, color=INK, **style)

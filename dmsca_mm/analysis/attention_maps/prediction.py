@@ -6,9 +6,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 from torch import Tensor
 
 from ...errors import ImageError, UsageError
@@ -174,16 +175,15 @@ def number_equal_names(models: Sequence[Model]) -> None:
 
 
 def load_image(path: str | Path) -> Image.Image:
-    """Load an image file as RGB, rotated according to its EXIF orientation, as in OpenCV.
+    """Load an image file as RGB as the models read it: turned as its EXIF orientation asks, with eight bits a channel.
 
     Args:
         path: path of the file.
 
     Raises:
-        ImageError: Pillow cannot open it, as some TIFFs that OpenCV reads.
+        ImageError: OpenCV cannot decode it.
     """
-    try:
-        with Image.open(path) as file:
-            return ImageOps.exif_transpose(file).convert('RGB')
-    except UnidentifiedImageError:
-        raise ImageError(f'image {path} cannot be drawn: Pillow does not know its format; save it as PNG') from None
+    image = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
+    if image is None:
+        raise ImageError(f'image {path} is no image that OpenCV can decode')
+    return Image.fromarray(np.ascontiguousarray(image[..., ::-1]))

@@ -66,10 +66,10 @@ def measure(config: str, weights: str, out: str | None = None, corruptions: Sequ
     library()
     cfg = _checked(config, cfg_options, plugin)
     from .evaluation import Evaluation  # needs mmcv, which load_config has checked for
-    from .subset import take_first  # as above
-    tested = take_first(cfg, images)
+    from .subset import take  # as above
+    tested = take(cfg, images)
     if images is not None:
-        cfg_options = {**(cfg_options or {}), 'test_dataloader.dataset.indices': images}
+        cfg_options = {**(cfg_options or {}), 'test_dataloader.dataset.indices': cfg.test_dataloader.dataset.indices}
     identity = _identity(cfg, weights)
     folder = Path(out) if out else default_work_dir(config) / 'robustness'
     cells = Cells(folder / 'cells', identity)

@@ -6,7 +6,7 @@ from io import BytesIO
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..plotting import INK, coinciding
+from ..plotting import INK, coinciding, literal
 from .corruptions import GROUPS, SEVERITIES
 from .summary import Summary
 
@@ -49,7 +49,7 @@ def picture(summary: Summary, title: str) -> bytes:
         _panel(axes, summary, group)
     for axes in panels.flat[len(groups):]:
         axes.set_axis_off()
-    figure.suptitle(f'{title}\nclean {_number(summary, summary.clean)}, mean under corruption (mPC) '
+    figure.suptitle(f'{literal(title)}\nclean {_number(summary, summary.clean)}, mean under corruption (mPC) '
                     f'{_number(summary, summary.mpc)}: {_percent(summary)} of it (rPC)', color=INK, fontsize=11)
     figure.supxlabel('severity of the corruption, 1 (weak) to 5; 0: clean images', color=INK, fontsize=10)
     figure.supylabel(_label(summary), color=INK, fontsize=10)

@@ -1,4 +1,4 @@
-"""Limit a config's test data to its first images, if its metrics can score them."""
+"""Limit a config's test data to some of its images, if its metrics can score them."""
 from __future__ import annotations
 
 from typing import Any
@@ -12,8 +12,8 @@ from ...errors import UsageError
 from ..inference import data_set
 
 
-def take_first(config: Config, images: int | None) -> int:
-    """Limit the test of a config to its first images.
+def take(config: Config, images: int | None) -> int:
+    """Limit the test of a config to images at even intervals, as data of classifiers are often sorted by class.
 
     Args:
         config: with ``test_dataloader``, whose data have been checked; changed in place.
@@ -34,10 +34,11 @@ def take_first(config: Config, images: int | None) -> int:
                          'omit --images')
     if not 1 <= images <= len(data):
         raise UsageError(f'--images {images}: the test data have {len(data)}, give 1 to {len(data)}')
-    if not any(_annotated(data, place, config.get('default_scope')) for place in range(images)):
-        raise UsageError(f'--images {images}: none of the first {images} test images has an annotation, so no metric '
-                         f'can be computed; give more, of {len(data)}')
-    settings.indices = images
+    places = [number * len(data) // images for number in range(images)]
+    if not any(_annotated(data, place, config.get('default_scope')) for place in places):
+        raise UsageError(f'--images {images}: none of these {images} of {len(data)} test images has an annotation, so '
+                         'no metric can be computed; give more')
+    settings.indices = places
     return images
 
 
@@ -58,7 +59,7 @@ def score_alone(evaluator: Evaluator, data: Any) -> None:
             metric.img_ids = [data.get_data_info(place)['img_id'] for place in range(len(data))]
         elif getattr(metric, 'ann_file', None):
             raise UsageError(f'{type(metric).__name__} scores all images of its annotation file, so it cannot score '
-                             f'only the first {len(data)}: omit --images')
+                             f'only {len(data)} of them: omit --images')
 
 
 def _annotated(data: Any, place: int, scope: str | None) -> bool:

@@ -21,6 +21,14 @@ def test_places_are_named_by_stage_and_block(net):
     assert maps.stage_ends(net) == [Place('backbone.layer1.1', 1, 2), Place('backbone.layer2.1', 2, 2)]
 
 
+def test_blocks_outside_of_the_backbone_are_no_places(net):
+    """The shared head of mmdet's C4 detectors is a stage that runs on regions, not on the image."""
+    net.roi_head = torch.nn.Module()
+    net.roi_head.shared_head = Net().backbone
+    assert [place.name for place in maps.stage_ends(net)] == ['backbone.layer1.1', 'backbone.layer2.1']
+    assert len(maps.attentions(net)) == 2
+
+
 def test_stages_and_blocks_are_chosen_or_refused(net):
     places = maps.attentions(net)
     assert maps.choose(places) == places[1:]

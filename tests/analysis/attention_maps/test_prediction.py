@@ -3,6 +3,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from mmcv.transforms import LoadImageFromFile
 from mmengine.structures import PixelData
 from PIL import Image
 
@@ -45,10 +46,19 @@ def test_maps_of_a_segmenter_that_is_tested_in_windows_are_refused(untrained, im
         prediction.grad_cam(maps.stage_ends(model.model))
 
 
-def test_an_image_that_pillow_does_not_know_is_named(tmp_path):
-    cv2.imwrite(str(tmp_path / 'floats.tif'), np.zeros((8, 8, 4), np.float32))
-    with pytest.raises(ImageError, match=r'floats\.tif cannot be drawn'):
-        load_image(tmp_path / 'floats.tif')
+def test_an_image_that_cannot_be_decoded_is_named(tmp_path):
+    (tmp_path / 'words.png').write_text('words')
+    with pytest.raises(ImageError, match=r'words\.png is no image'):
+        load_image(tmp_path / 'words.png')
+
+
+@pytest.mark.parametrize('suffix', ['png', 'tif'])
+def test_an_image_of_sixteen_bits_is_drawn_as_the_model_sees_it(suffix, tmp_path):
+    path = tmp_path / f'x-ray.{suffix}'
+    cv2.imwrite(str(path), np.linspace(0, 65535, 64, dtype=np.uint16).reshape(8, 8))
+    read = LoadImageFromFile().transform(dict(img_path=str(path)))['img']
+    assert 100 < read.mean() < 150
+    assert np.array_equal(np.asarray(load_image(path)), read[..., ::-1])
 
 
 def test_grad_cam_without_a_box_is_zero(models, image, monkeypatch):

@@ -10,7 +10,7 @@ from PIL import Image
 
 from dmsca_mm.analysis.robustness.cells import CLEAN
 from dmsca_mm.analysis.robustness.evaluation import Evaluation
-from dmsca_mm.analysis.robustness.subset import take_first
+from dmsca_mm.analysis.robustness.subset import take
 from dmsca_mm.errors import UsageError
 from dmsca_mm.runtime.config import load_config
 
@@ -39,7 +39,7 @@ def test_coco_metrics_of_the_first_images_count_no_image_beyond_them(untrained, 
 def test_a_number_that_the_data_do_not_have_is_refused(number, untrained, digits):
     config = load_config(untrained('detector')[0], detector_options(digits))
     with pytest.raises(UsageError, match=rf'--images {number}: the test data have 5, give 1 to 5'):
-        take_first(config, number)
+        take(config, number)
 
 
 def test_images_without_an_annotation_are_refused(untrained, digits, tmp_path):
@@ -50,10 +50,10 @@ def test_images_without_an_annotation_are_refused(untrained, digits, tmp_path):
     content['annotations'] = [each for each in content['annotations'] if each['image_id'] != first]
     path.write_text(json.dumps(content))
     config = load_config(untrained('detector')[0], detector_options(root))
-    with pytest.raises(UsageError, match='none of the first 1 test images has an annotation'):
-        take_first(config, 1)
-    take_first(config, 2)
-    assert config.test_dataloader.dataset.indices == 2
+    with pytest.raises(UsageError, match='none of these 1 of 5 test images has an annotation'):
+        take(config, 1)
+    take(config, 2)
+    assert config.test_dataloader.dataset.indices == [0, 2]
 
 
 def test_label_maps_that_are_void_are_refused(untrained, digits, tmp_path):
@@ -61,6 +61,6 @@ def test_label_maps_that_are_void_are_refused(untrained, digits, tmp_path):
     config = load_config(untrained('segmenter')[0], {'test_dataloader.dataset.data_root': f'{root}/'})
     first, *_ = sorted((root / config.test_dataloader.dataset.data_prefix.seg_map_path).iterdir())
     Image.fromarray(np.full((160, 160), 255, np.uint8)).save(first)
-    with pytest.raises(UsageError, match='none of the first 1 test images has an annotation'):
-        take_first(config, 1)
-    take_first(config, 2)
+    with pytest.raises(UsageError, match='none of these 1 of 5 test images has an annotation'):
+        take(config, 1)
+    take(config, 2)
