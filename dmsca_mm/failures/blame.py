@@ -1,6 +1,7 @@
 """Attribute an exception, from its traceback, to a part of the config, this package or a user's module."""
 from __future__ import annotations
 
+import ast
 import inspect
 import os
 import re
@@ -67,7 +68,8 @@ def frames_of(error: BaseException) -> list[Frame]:
         file = frame.f_code.co_filename
         found.append(Frame(file, line, traceback.FrameSummary(file, line, '').line or '', _owner(frame.f_locals, file)))
     _, _, of_worker = str(error).partition('Original Traceback')
-    found += [Frame(file, int(line), text) for file, line, text in _IN_WORKER.findall(of_worker)]
+    found += [Frame(file, int(line), text, _class_at(file, int(line)))
+              for file, line, text in _IN_WORKER.findall(of_worker)]
     return [frame for frame in found if not frame.file.startswith('<')] or found
 
 
@@ -146,6 +148,16 @@ def _owner(variables: dict[str, Any], file: str) -> str:
         settings = variables.get('cfg')
         return _name(settings['type']) if isinstance(settings, dict) and 'type' in settings else ''
     return type(variables['self']).__name__ if 'self' in variables else ''
+
+
+def _class_at(file: str, line: int) -> str:
+    """Return the class whose body holds a line of a source file; '' if there is none or no such file."""
+    try:
+        tree = ast.parse(Path(file).read_text())
+    except (OSError, ValueError, SyntaxError):
+        return ''
+    return next((node.name for node in ast.walk(tree)
+                 if isinstance(node, ast.ClassDef) and node.lineno <= line <= node.end_lineno), '')
 
 
 def _name(kind: Any) -> str:

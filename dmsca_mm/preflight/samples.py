@@ -43,10 +43,13 @@ def size_of(path: str | Path) -> tuple[int, int] | None:
     return None
 
 
-def _is_tiff(path: Path) -> bool:
-    """Return whether a file begins as a TIFF, which may have bands or numbers that OpenCV knows and PIL does not."""
-    with path.open('rb') as file:
-        return file.read(4) in (b'II*\0', b'MM\0*', b'II+\0', b'MM\0+')
+def is_tiff(begin: bytes) -> bool:
+    """Return whether a file begins as a TIFF, which may have bands or numbers that OpenCV knows and PIL does not.
+
+    Args:
+        begin: its first four bytes, or more.
+    """
+    return begin[:4] in (b'II*\0', b'MM\0*', b'II+\0', b'MM\0+')
 
 
 def check_images(paths: list[Path], loader: str, bad_ones_pass: bool = False) -> None:
@@ -67,7 +70,7 @@ def check_images(paths: list[Path], loader: str, bad_ones_pass: bool = False) ->
             with suppress(Image.DecompressionBombError):  # large but valid
                 Image.open(path).close()
         except (OSError, SyntaxError, ValueError) as error:  # PIL raises the latter two for broken PNG chunks
-            if not bad_ones_pass and not (isinstance(error, UnidentifiedImageError) and _is_tiff(path)):
+            if not bad_ones_pass and not (isinstance(error, UnidentifiedImageError) and is_tiff(path.read_bytes())):
                 otherwise = ', or train with --skip-bad-images' if loader.startswith('train') else ''
                 size = f'{path.stat().st_size} bytes' if path.exists() else 'a link to a missing file'
                 raise UsageError(f'{loader}: image {path} ({size}) cannot be opened ({type(error).__name__}): replace '

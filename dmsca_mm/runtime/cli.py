@@ -74,7 +74,9 @@ def _with_config(description: str) -> argparse.ArgumentParser:
 def parse(arguments: argparse.ArgumentParser) -> dict[str, Any]:
     """Parse the command line into keyword arguments of a function in ``launch``."""
     values = vars(arguments.parse_args())
-    os.environ.setdefault('LOCAL_RANK', str(values.pop('local_rank')))
-    if values.get('launcher') == 'slurm' and 'SLURM_PROCID' in os.environ:
-        os.environ['RANK'] = os.environ['SLURM_PROCID']  # so that the first process alone prints
+    local_rank = values.pop('local_rank')
+    if values.get('launcher') == 'slurm' and 'SLURM_PROCID' in os.environ:  # so that the first process alone prints
+        os.environ['RANK'] = os.environ['SLURM_PROCID']
+        local_rank = os.environ.get('SLURM_LOCALID', local_rank)
+    os.environ.setdefault('LOCAL_RANK', str(local_rank))
     return values

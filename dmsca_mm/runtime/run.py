@@ -54,6 +54,9 @@ def train(config: str, work_dir: str | None = None, resume: str | None = None, o
         if not {'enable', 'base_batch_size'} <= set(cfg.get('auto_scale_lr') or {}):
             raise UsageError(f'--auto-scale-lr needs auto_scale_lr=dict(enable=False, base_batch_size=...) in {config}')
         cfg.auto_scale_lr.enable = True
+    if resume is None and cfg.get('resume'):  # as in the config that a resumed run stored
+        resume = cfg.get('load_from') or 'auto'
+        warn([f'resume=True in {config}: resuming as with --resume; --cfg-options resume=False begins a new run'])
     directory, folders = Path(cfg.work_dir), preflight.checkpoint_folders(cfg)
     begun = _newest(folders) if resume == 'auto' else resume
     continues = resume == 'auto' or (begun is not None and Path(begun).expanduser().resolve().parent

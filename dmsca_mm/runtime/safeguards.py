@@ -4,7 +4,8 @@ from __future__ import annotations
 from mmengine.config import Config
 
 from ..config_tree import REGISTRY, add_import
-from .hooks import checkpoint
+from ..preflight.config_parts import name_of
+from .hooks import OWN, checkpoint
 from .hooks.non_finite import StopOnBadNumbers
 from .hooks.processes import StoreProcesses
 from .hooks.signals import SaveOnSignal
@@ -29,5 +30,7 @@ def install(config: Config, skip_bad_images: bool = False) -> None:
             quiet = loader.pop('disable_subprocess_warning', False)
             loader.setdefault('worker_init_fn', dict(type=start_worker.__name__, quiet=quiet))
     add_import(config, REGISTRY)
-    config.custom_hooks = [*(config.get('custom_hooks') or []), *(
+    # A config that a run stored has them.
+    others = [hook for hook in config.get('custom_hooks') or [] if name_of(hook) not in OWN]
+    config.custom_hooks = [*others, *(
         dict(type=hook.__name__) for hook in (TrialValidation, StopOnBadNumbers, SaveOnSignal, StoreProcesses))]

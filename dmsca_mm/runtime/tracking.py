@@ -67,7 +67,8 @@ def install(config: Config, tracker: str, goes_on: bool) -> None:
     backend = TRACKERS[tracker](directory, secrets.token_hex(8))
     earlier = _earlier(directory, backend['type']) if goes_on else None
     backend = backend if earlier is None else earlier
-    visualizer.vis_backends = [*(visualizer.get('vis_backends') or []), backend]
+    others = [other for other in visualizer.get('vis_backends') or [] if other['type'] != backend['type']]
+    visualizer.vis_backends = [*others, backend]  # a config that a run stored has one of this type
     if tracker == 'mlflow' and earlier is not None:
         _select_run(earlier)
 

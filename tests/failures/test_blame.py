@@ -69,6 +69,22 @@ def test_error_in_a_data_worker_is_that_of_the_library_there():
     assert blame.what(error, frames).startswith('FileNotFoundError: ')
 
 
+class Transform:
+    """A step of a pipeline that fails."""
+
+    def __len__(self):
+        return 1
+
+    def __getitem__(self, index):
+        raise KeyError('scale')
+
+
+def test_entry_at_work_in_a_data_worker_is_named():
+    _, frames = caught(lambda: next(iter(DataLoader(Transform(), num_workers=1))))
+    config = dict(val_dataloader=dict(dataset=dict(pipeline=[dict(type='Transform')])))
+    assert blame.part_of(frames, config) == 'val_dataloader.dataset.pipeline.0 (Transform)'
+
+
 def test_traceback_of_a_run_is_kept(tmp_path):
     words = rf'ended the run: TypeError.*the traceback is in {tmp_path}/traceback_0\.txt'
     with pytest.raises(UsageError, match=words), readable_errors(None, tmp_path):

@@ -1,7 +1,7 @@
 """The command line of the tools matches that of mmdet and mmseg."""
 import pytest
 
-from dmsca_mm.errors import is_first_process
+from dmsca_mm.errors import is_first_of_machine, is_first_process
 from dmsca_mm.plugins import PLUGINS
 from dmsca_mm.runtime import cli
 
@@ -30,11 +30,14 @@ def test_local_rank_of_old_launchers_is_taken(monkeypatch, spelling):
 @pytest.mark.parametrize(('launcher', 'speaks'), [('slurm', False), ('none', True)])
 def test_only_the_first_process_of_a_slurm_job_speaks(launcher, speaks, monkeypatch):
     """A tool without a launcher is alone, even on a node of a Slurm job."""
-    monkeypatch.setenv('RANK', '0')  # so that it is restored
-    monkeypatch.delenv('RANK')
+    for name in ('RANK', 'LOCAL_RANK'):
+        monkeypatch.setenv(name, '0')  # so that it is restored
+        monkeypatch.delenv(name)
     monkeypatch.setenv('SLURM_PROCID', '3')
-    parse(monkeypatch, 'x.py', '--launcher', launcher)
-    assert is_first_process() == speaks
+    monkeypatch.setenv('SLURM_LOCALID', '1')
+    monkeypatch.setattr('sys.argv', ['tool', 'x.py', '--launcher', launcher])
+    cli.parse(cli.parser('A tool'))
+    assert is_first_process() == is_first_of_machine() == speaks
 
 
 @pytest.mark.parametrize('words', [['x.py', '--cfg-options', 'a'], ['x.py', '--cfg-options', '=3'],

@@ -27,6 +27,15 @@ def test_resume_with_nothing_there_starts_as_the_config_says(kept, tmp_path):
     assert (config.load_from, config.resume) == ('start.pth', False)
 
 
+def test_a_config_that_resumes_is_checked_as_with_the_option(kept, tmp_path, capsys):
+    torch.save(TRAINING, tmp_path / 'epoch_3.pth')
+    options = dict(resume=True, load_from=str(tmp_path / 'epoch_3.pth'))
+    config = kept(run.train, RETINANET, work_dir=str(tmp_path / 'new'), cfg_options=options)
+    assert (config.resume, config.randomness.seed) == (True, 7), 'the seed of the checkpoint'
+    assert f'warning: resume=True in {RETINANET}: resuming as with --resume' in capsys.readouterr().err
+    assert not kept(run.train, RETINANET, work_dir=str(tmp_path / 'other'), cfg_options=dict(resume=False)).resume
+
+
 def test_a_run_that_saves_elsewhere_is_resumed_from_there(kept, tmp_path):
     (tmp_path / 'out/work').mkdir(parents=True)
     torch.save(TRAINING, tmp_path / 'out/work/epoch_3.pth')

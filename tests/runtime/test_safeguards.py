@@ -26,6 +26,18 @@ def test_training_gets_loops_hooks_and_loader():
     assert cfg.train_dataloader.dataset.pipeline == [dict(type='LoadWholeImage')]
 
 
+def test_a_config_that_a_run_stored_gets_each_hook_once_and_the_options_of_this_run():
+    cfg = config()
+    safeguards.install(cfg, skip_bad_images=True)
+    hooks = cfg.custom_hooks
+    assert 'skipped' in cfg.train_dataloader.dataset.pipeline[0]
+    safeguards.install(cfg)
+    assert cfg.custom_hooks == hooks
+    assert cfg.train_dataloader.dataset.pipeline == [dict(type='LoadWholeImage')]
+    safeguards.install(cfg, skip_bad_images=True)
+    assert 'skipped' in cfg.train_dataloader.dataset.pipeline[0]
+
+
 def test_dumped_config_has_one_import_and_can_be_read_again(tmp_path):
     cfg = config()
     safeguards.install(cfg)

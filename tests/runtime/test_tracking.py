@@ -31,6 +31,13 @@ def test_tensorboard_needs_no_identity(installed):
     assert installed('tensorboard') == dict(type='TensorboardVisBackend')
 
 
+def test_a_config_that_a_tracked_run_stored_has_one_backend_of_the_tracker(installed, tmp_path):
+    installed('tensorboard')
+    config = Config.fromfile(tmp_path / 'config.py')
+    tracking.install(config, 'tensorboard', goes_on=False)
+    assert [backend.type for backend in config.visualizer.vis_backends] == ['LocalVisBackend', 'TensorboardVisBackend']
+
+
 def test_a_test_in_between_starts_no_new_run(installed, tmp_path):
     """It stores its own config, without the tracker, in the work directory."""
     first = installed('wandb')

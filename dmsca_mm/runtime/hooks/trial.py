@@ -1,16 +1,17 @@
 """Validate one image before the training, so that an error of the validation does not end the run hours later."""
 from __future__ import annotations
 
-import copy
+from typing import Any
 
 import torch
-from mmengine.evaluator import Evaluator
+from mmengine.evaluator import BaseMetric
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner, ValLoop, autocast
+from mmengine.structures import BaseDataElement
 from torch import nn
-from torch.utils.data import IterableDataset
+from torch.utils.data import DataLoader, IterableDataset
 
 from ...failures.blame import first_sentence
 
@@ -41,17 +42,22 @@ class TrialValidation(Hook):
         if isinstance(data, IterableDataset) or not len(data):
             return
         runner.logger.info('validating one image first, so that an error in it shows before the training')
-        batch = loop.dataloader.collate_fn([data[0]])
+        batch = next(iter(_first_alone(loop.dataloader)))
         model.eval()
         try:
             with torch.no_grad(), autocast(enabled=loop.fp16):
                 predictions = model.val_step(batch)
+        except (torch.OutOfMemoryError, NotImplementedError):
+            raise
         except _OF_VALUES as error:
             runner.logger.warning(f'it failed ({type(error).__name__}: {first_sentence(str(error))}), perhaps as the '
                                   'weights are not trained yet; the training goes on, and a validation that fails so '
                                   'ends it')
         else:
-            _apart(loop.evaluator).process(data_samples=predictions, data_batch=batch)
+            if isinstance(predictions[-1], BaseDataElement) and predictions[-1].keys() == ['loss']:
+                predictions.pop()  # the loss of a validation, which mmengine's loop keeps from the metrics, too
+            loop.evaluator.process(data_samples=predictions, data_batch=batch)
+            _drop_results(loop.evaluator.metrics)
         model.train()
 
 
@@ -60,10 +66,22 @@ def _is_of_one_image(model: nn.Module) -> bool:
     return any(base.__name__ in _OF_ONE_IMAGE for base in type(inner).__mro__)
 
 
-def _apart(evaluator: Evaluator) -> Evaluator:
-    """Return an evaluator whose metrics collect results of their own."""
-    apart = copy.copy(evaluator)
-    apart.metrics = [copy.copy(metric) for metric in evaluator.metrics]
-    for metric in apart.metrics:
-        metric.results = []
-    return apart
+def _first_alone(loader: DataLoader) -> DataLoader:
+    """Return a loader of the first image, which draws no random number of the run.
+
+    If the run has data workers, a worker loads it, as files that this process opened would be shared by all of them.
+    """
+    return DataLoader(
+        loader.dataset, sampler=[0], num_workers=min(1, loader.num_workers), collate_fn=loader.collate_fn,
+        worker_init_fn=loader.worker_init_fn, multiprocessing_context=loader.multiprocessing_context,
+        generator=torch.Generator())
+
+
+def _drop_results(node: Any) -> None:
+    """Drop the results of metrics, and of metrics within metrics."""
+    if isinstance(node, BaseMetric):
+        node.results.clear()
+        node = vars(node)
+    if isinstance(node, (dict, list, tuple)):
+        for part in node.values() if isinstance(node, dict) else node:
+            _drop_results(part)

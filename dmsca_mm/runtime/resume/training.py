@@ -5,18 +5,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...errors import UsageError
-from ..hooks.attention_log import LogAttention
-from ..hooks.non_finite import StopOnBadNumbers
-from ..hooks.processes import StoreProcesses
-from ..hooks.signals import SaveOnSignal
-from ..hooks.trial import TrialValidation
+from ..hooks import OWN
 from .differences import Difference, differences, type_name
 from .loops import SameEpochLoop, SameIterLoop
 
-_OWN_HOOKS = [hook.__name__ for hook in (
-    LogAttention, TrialValidation, StopOnBadNumbers, SaveOnSignal, StoreProcesses)]
 _OWN_LOOPS = [loop.__name__ for loop in (SameEpochLoop, SameIterLoop)]
-"""Hooks and loops that this package adds to every run, whatever its config."""
+"""Loops that this package adds to every run, whatever its config."""
 
 STEP = "from here a step uses other images, at the checkpoint's learning rate"
 _DATA = 'the rest of the run trains on that'
@@ -62,6 +56,10 @@ def compare_training(old: dict[str, Any], new: dict[str, Any], meta: dict[str, A
         raise UsageError(f'train_cfg was a loop over {units[0]} and is one over {units[1]}')
     if _at(new, 'train_cfg.type') in _OWN_LOOPS and _at(old, 'train_cfg.type') not in _OWN_LOOPS:
         yield 'the checkpoint is from another tool: from here batches and random numbers follow other rules'
+    counts = _at(old, 'optim_wrapper.accumulative_counts') or 1
+    if meta.get('iter', 0) % counts:
+        yield (f'the checkpoint was saved after {meta["iter"] % counts} of the {counts} iterations of an optimizer '
+               'step: their gradients are lost, so the run does not continue bit for bit')
     for path, meaning in MEANINGS.items():
         for found in differences(_at(old, path), _at(new, path), path):
             if not found.path.endswith(('.skipped', '.check_label_map')):  # which LoadWholeImage adds
@@ -73,7 +71,7 @@ def _at(node: Any, path: str) -> Any:
     for key in path.split('.'):
         node = node.get(key) if isinstance(node, dict) else None
     if path == 'custom_hooks':
-        return [hook for hook in node or [] if type_name(hook) not in _OWN_HOOKS]
+        return [hook for hook in node or [] if type_name(hook) not in OWN]
     return node
 
 
@@ -85,7 +83,7 @@ def _refuse(found: Difference, meta: dict[str, Any]) -> None:
             path.startswith('param_scheduler.') and replaced):
         raise UsageError(f'{found}, and the state in the checkpoint does not fit the new one')
     reached = {'train_cfg.max_epochs': meta.get('epoch'), 'train_cfg.max_iters': meta.get('iter')}.get(path)
-    if isinstance(reached, int) and isinstance(new, int) and new <= reached:
+    if isinstance(reached, int) and isinstance(new, (int, float)) and new <= reached:
         raise UsageError(f'{found}, and the checkpoint stands at {reached} already')
     if path.startswith('train_dataloader.') and path.endswith('classes'):
         names = [sorted(map(str, value)) if isinstance(value, list) else [] for value in (old, new)]

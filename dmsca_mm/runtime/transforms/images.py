@@ -16,6 +16,7 @@ from PIL import Image, UnidentifiedImageError
 from ...config_tree import REGISTRY, add_import, walk
 from ...errors import ImageError
 from ...preflight.config_parts import name_of, stands_for
+from ...preflight.samples import is_tiff
 
 SKIPPED = 'skipped_images.txt'
 """File in the work directory that lists the skipped images with the reason, one per line."""
@@ -55,7 +56,7 @@ class LoadWholeImage(LoadImageFromFile):
             if self.skipped is None and not self.ignore_empty:
                 raise
             if self.skipped is not None:
-                with Path(self.skipped).open('a') as file:
+                with Path(self.skipped).open('a', encoding='utf-8', errors='backslashreplace') as file:
                     file.write(f'{error}\n')
             return None
         results['img'] = image.astype('float32') if self.to_float32 else image
@@ -66,9 +67,9 @@ class LoadWholeImage(LoadImageFromFile):
         content = self._content(path)
         try:
             image = mmcv.imfrombytes(content, flag=self.color_type, backend=self.imdecode_backend)
-        except (cv2.error, UnidentifiedImageError, OSError, ValueError) as error:
+        except (cv2.error, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
             raise ImageError(f'image {path} ({len(content)} bytes) cannot be decoded ({_short(error)})') from None
-        if image is None:
+        if image is None or image.ndim < 2:
             raise ImageError(f'image {path} ({len(content)} bytes) is no image that OpenCV can decode')
         height, width = image.shape[:2]
         if min(height, width) < 2:
@@ -80,6 +81,12 @@ class LoadWholeImage(LoadImageFromFile):
         try:
             with Image.open(BytesIO(content)) as label_map:
                 width, height = label_map.size
+        except Image.DecompressionBombError:
+            return  # large but valid
+        except UnidentifiedImageError as error:
+            if is_tiff(content):
+                return
+            raise ImageError(f'label map {path} ({len(content)} bytes) is no image ({_short(error)})') from None
         except OSError as error:
             raise ImageError(f'label map {path} ({len(content)} bytes) is no image ({_short(error)})') from None
         if (height, width) != size:
@@ -152,7 +159,11 @@ def replace_loaders(node: Any, options: dict[str, Any]) -> None:
     if any(name_of(part) == 'LoadAnnotations' and part.get('with_seg', 'with_bbox' not in part) for part in parts):
         options = dict(options, check_label_map=True)
     for part in parts:
-        if stands_for(part.get('type'), LoadImageFromFile) and 'file_client_args' not in part:
+        if name_of(part) == LoadWholeImage.__name__:  # of a config that a run stored
+            part.pop('skipped', None)
+            part.pop('check_label_map', None)
+            part.update(options)
+        elif stands_for(part.get('type'), LoadImageFromFile) and 'file_client_args' not in part:
             part.update(type=LoadWholeImage.__name__, **options)
 
 
@@ -163,7 +174,7 @@ def skipped(work_dir: Path) -> int:
         work_dir: of the runs.
     """
     path = work_dir / SKIPPED
-    return len(set(path.read_text().splitlines())) if path.exists() else 0
+    return len(set(path.read_text(encoding='utf-8').splitlines())) if path.exists() else 0
 
 
 def _short(error: Exception) -> str:

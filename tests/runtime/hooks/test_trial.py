@@ -4,6 +4,7 @@ import torch
 from mmengine.evaluator import BaseMetric
 from mmengine.model import BaseModel
 from mmengine.runner import Runner
+from mmengine.structures import BaseDataElement
 from torch.utils.data import Dataset
 
 from dmsca_mm.runtime.hooks.trial import TrialValidation
@@ -57,7 +58,7 @@ class Counted(BaseMetric):
 
 
 def trained(work_dir, model, hooks=(TrialValidation.__name__,), metric=Counted, validation=VALIDATION,
-            log_level='ERROR'):
+            log_level='ERROR', workers=0):
     """Train for an epoch of two steps with mmengine's own loop, then validate; return the runner."""
     torch.manual_seed(0)
     torch.nn.init.normal_(model.norm.weight)
@@ -66,7 +67,8 @@ def trained(work_dir, model, hooks=(TrialValidation.__name__,), metric=Counted, 
         model, str(work_dir), train_cfg=dict(by_epoch=True, max_epochs=1),
         val_cfg=dict(), val_evaluator=dict(type=metric),
         train_dataloader=dict(dataset=Numbers(TRAINING), **loader),
-        val_dataloader=dict(dataset=Numbers(validation), **loader), randomness=dict(seed=1),
+        val_dataloader=dict(dataset=validation if isinstance(validation, Dataset) else Numbers(validation),
+                            **{**loader, 'num_workers': workers}), randomness=dict(seed=1),
         optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1)), log_level=log_level, experiment_name=str(work_dir),
         custom_hooks=[dict(type=hook) for hook in hooks])
     run.train()
@@ -91,6 +93,72 @@ def test_a_training_is_the_same_with_it_and_without(tmp_path):
     trained(tmp_path / 'tried', tried)
     assert tried.calls[1:] == plain.calls
     assert all(torch.equal(value, tried.state_dict()[name]) for name, value in plain.state_dict().items())
+
+
+class Nested(BaseMetric):
+    """A metric of a metric, like mmpretrain's for several tasks."""
+
+    def __init__(self):
+        super().__init__()
+        self.of_tasks = dict(one=[Counted()])
+
+    def process(self, data_batch, data_samples):
+        self.of_tasks['one'][0].process(data_batch, data_samples)
+
+    def compute_metrics(self, results):
+        raise AssertionError('evaluate does not call it')
+
+    def evaluate(self, size):
+        return dict(images=len(self.of_tasks['one'][0].results))
+
+
+def test_a_metric_within_a_metric_does_not_count_it(tmp_path):
+    run = trained(tmp_path, BaseClassifier(), metric=Nested)
+    assert run.message_hub.get_scalar('val/images').current() == 3
+
+
+class Lossy(BaseClassifier):
+    """Its validation ends with a loss, which mmengine's loop keeps from the metrics."""
+
+    def forward(self, inputs, mode='loss'):
+        result = super().forward(inputs, mode)
+        return result if mode == 'loss' else [*result, BaseDataElement(loss=dict(one=torch.ones(())))]
+
+
+def test_the_loss_of_a_validation_is_no_prediction(tmp_path):
+    run = trained(tmp_path, Lossy(), metric=Numbered)
+    assert run.message_hub.get_scalar('val/images').current() == 3
+
+
+class Numbered(Counted):
+    def process(self, data_batch, data_samples):
+        assert all(isinstance(sample, torch.Tensor) for sample in data_samples)
+        super().process(data_batch, data_samples)
+
+
+class Opened(Numbers):
+    """Notes that a file was opened, in the process that opens it."""
+
+    opened = False
+
+    def __getitem__(self, index):
+        self.opened = True
+        return super().__getitem__(index)
+
+
+@pytest.mark.parametrize('workers', [0, 1])
+def test_the_main_process_opens_no_file_if_there_are_data_workers(workers, tmp_path):
+    run = trained(tmp_path, BaseClassifier(), validation=Opened(VALIDATION), workers=workers)
+    assert run.val_dataloader.dataset.opened == (workers == 0)
+
+
+def test_full_memory_ends_the_run(tmp_path):
+    class Large(BaseClassifier):
+        def forward(self, inputs, mode='loss'):
+            raise torch.OutOfMemoryError('CUDA out of memory')
+
+    with pytest.raises(torch.OutOfMemoryError):
+        trained(tmp_path, Large())
 
 
 class Unpredicting(BaseClassifier):

@@ -38,6 +38,14 @@ def compared(path, value):
     return list(compare_training(OLD, changed(path, value), META))
 
 
+@pytest.mark.parametrize(('iteration', 'lines'), [(400, 0), (401, 1)])
+def test_gradients_that_were_accumulated_before_the_checkpoint_are_reported_as_lost(iteration, lines):
+    both = changed('optim_wrapper.accumulative_counts', 4)
+    found = list(compare_training(both, both, dict(META, iter=iteration)))
+    assert found == ['the checkpoint was saved after 1 of the 4 iterations of an optimizer step: their gradients are '
+                     'lost, so the run does not continue bit for bit'] * lines
+
+
 @pytest.mark.parametrize(('path', 'value', 'meaning'), [
     ('train_dataloader.batch_size', 4, "at the checkpoint's learning rate"),
     ('optim_wrapper.accumulative_counts', 2, "at the checkpoint's learning rate"),
@@ -75,6 +83,7 @@ def test_what_changes_nothing_of_the_training_is_not_mentioned(path, value):
     ('param_scheduler', [dict(type='LinearLR')], ['was [LinearLR, MultiStepLR] and is [LinearLR]']),
     ('train_cfg', dict(type='SameIterLoop', max_iters=9), ['a loop over epochs and is one over iterations']),
     ('train_cfg.max_epochs', 4, ['max_epochs was 12 and is 4, and the checkpoint stands at 4 already']),
+    ('train_cfg.max_epochs', 4.0, ['max_epochs was 12 and is 4.0, and the checkpoint stands at 4 already']),
     (f'{DATA}.metainfo.classes', ['dog', 'cat'], ['the labels would mean other classes']),
     (f'{DATA}.metainfo.classes', ['cat'], ["was ['cat', 'dog'] and is ['cat']"])])
 def test_change_that_cannot_be_meant_is_refused(path, value, words):

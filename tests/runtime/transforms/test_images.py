@@ -1,6 +1,9 @@
 """Images that break a training are named or skipped; unusual but complete ones are trained on."""
 import io
+import os
+from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from mmengine.config import Config
@@ -106,6 +109,27 @@ def test_label_map_that_does_not_fit_is_named(content, reason, load, tmp_path):
     assert 'labels.png' in str(caught.value)
 
 
+def test_label_map_that_opencv_alone_reads_is_left_to_it(load, tmp_path):
+    path, loader = load(WHOLE, check_label_map=True)
+    cv2.imwrite(str(tmp_path / 'labels.tif'), np.zeros((30, 40), np.float64))
+    assert loader(dict(img_path=str(path), seg_map_path=str(tmp_path / 'labels.tif'))) is not None
+
+
+def test_large_label_map_is_no_error(load, tmp_path, monkeypatch):
+    path, loader = load(WHOLE, check_label_map=True)
+    (tmp_path / 'labels.png').write_bytes(encoded('L', form='PNG'))
+    monkeypatch.setattr(Image, 'MAX_IMAGE_PIXELS', 100)
+    assert loader(dict(img_path=str(path), seg_map_path=str(tmp_path / 'labels.png'))) is not None
+
+
+def test_broken_chunk_is_an_error_of_the_image_with_pillow_too(load):
+    content = bytearray(encoded(form='PNG'))
+    content[content.index(b'IDAT') + 1] = 0xff
+    path, loader = load(bytes(content), imdecode_backend='pillow')
+    with pytest.raises(ImageError, match='cannot be decoded'):
+        loader(dict(img_path=str(path)))
+
+
 class Pictures(BaseDataset):
     """Images of a folder."""
 
@@ -146,6 +170,13 @@ def test_skipped_images_are_replaced_by_others_and_counted_once(pictures, tmp_pa
         assert all(item['img'].shape == (30, 40, 3) for batch in found for item in batch)
     assert images.skipped(tmp_path) == 2
     assert all('is cut short' in line for line in noted.read_text().splitlines())
+
+
+def test_a_bad_image_whose_name_is_not_utf_8_is_skipped_and_counted(tmp_path):
+    path = os.fsdecode(bytes(tmp_path) + b'/m\xfcll.jpg')
+    Path(path).write_bytes(b'text')
+    assert LoadWholeImage(skipped=str(tmp_path / images.SKIPPED))(dict(img_path=path)) is None
+    assert images.skipped(tmp_path) == 1
 
 
 def test_install_reaches_every_pipeline_and_skips_in_training_alone():
