@@ -53,7 +53,14 @@ def section(rows: pd.DataFrame, plans: dict[str, Study]) -> str:
         lines += [f'| | seeds | {" | ".join(f"stage {stage}" for stage in stages)} |',
                   '|' + ' --- |' * (2 + len(stages))]
         for kind, of_kind in of_study.groupby('map', sort=False):
-            cells = [student(of_kind[of_kind.stage == stage].precision) for stage in stages]
-            values = ' | '.join(f'{mean:.2f} ± {half:.2f}' for mean, half, _ in cells)
-            lines.append(f'| {kind} | {of_kind.seed.nunique()} | {values} |')
+            cells = [_interval(of_kind[of_kind.stage == stage].precision) for stage in stages]
+            lines.append(f'| {kind} | {of_kind.seed.nunique()} | {" | ".join(cells)} |')
     return '\n'.join([*lines, '', '']) if lines else ''
+
+
+def _interval(values: pd.Series) -> str:
+    """Return the mean of some values, with its interval if there are two or more."""
+    if len(values) < 2:
+        return f'{values.mean():.2f}'
+    mean, half, _ = student(values)
+    return f'{mean:.2f} ± {half:.2f}'

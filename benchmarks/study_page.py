@@ -1,10 +1,11 @@
 """Write the study's page and picture from the table of runs: ``python benchmarks/study_page.py``.
 
-With ``--full`` it writes the answer, the picture and the tables of a study of the published networks.
+With ``--full`` or ``--results`` it writes the answer, the picture and the tables of another study beside its table.
 """
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -19,7 +20,7 @@ from dmsca_mm.errors import UsageError, exit_on_usage_error
 ALPHA = 0.05
 TEMPLATE = (ROOT / 'benchmarks' / 'study_page.md.template').read_text()
 """Of the page in ``docs/``."""
-FULL_TEMPLATE = '''# Does it help? The published networks
+OWN_TEMPLATE = '''# Does it help?
 
 {verdict}
 
@@ -29,8 +30,10 @@ FULL_TEMPLATE = '''# Does it help? The published networks
 
 {runs} runs; dates: {dates}; machines: {machines}. docs/study.md defines the figures.
 
-{tables}{maps}'''
-"""Of the page of ``study.py --full``. Advice and a history are for whoever has run it to write."""
+{tables}{maps}## The plan
+{plan}
+'''
+"""Of the page of any other table of runs. Advice and a history are for whoever has run it to write."""
 NONE = 'No difference of DMSCA can be given yet: fewer than two of its seeds are done in every study.'
 
 
@@ -39,7 +42,7 @@ def page(template: str, plans: dict[str, Study], rows: pd.DataFrame, differences
     """Return the text of the page.
 
     Args:
-        template: ``TEMPLATE`` or ``FULL_TEMPLATE``.
+        template: ``TEMPLATE`` or ``OWN_TEMPLATE``.
         plans: the studies by name.
         rows: the table of runs.
         differences: result of ``study_results.compare``.
@@ -87,7 +90,7 @@ def _answer(study: str, plan: Study, rows: pd.DataFrame, differences: pd.DataFra
         lines.append(f'Under corruption {own["mean"]:+.2f} ± {own.half:.2f} (corrected p {own.corrected:.2g}).')
         against = [paired_differences(rows, study, 'dmsca', quantity, 'se') for quantity in QUANTITIES]
         if len(against[0]) > 1:
-            clean, under = (f'{mean:+.2f} ± {half:.2f}' for mean, half, _ in map(student, against))
+            clean, under = map(_interval, against)
             lines.append(f'Against SE {clean}, under corruption {under} (not corrected).')
         lines += [_safety(rows[rows.study == study])] if plan.start else []
     others = [f'{labels[name]} {line["mean"]:+.2f} ± {line.half:.2f}' for name, line in found.iterrows()
@@ -97,17 +100,17 @@ def _answer(study: str, plan: Study, rows: pd.DataFrame, differences: pd.DataFra
 
 
 def _hint(rows: pd.DataFrame, study: str, plan: Study) -> str:
-    """State what the seeds that test a study's hint show; empty without such seeds."""
+    """State what the seeds that test a study's hint show, once all of them have run; empty without a hint."""
     if plan.hint is None:
         return ''
+    label = next(each.label for each in plan.contenders if each.name == plan.hint.baseline)
+    named = f'\n  A hint, DMSCA against {label}, {plan.hint.quantity}'
     differences = paired_differences(rows, study, 'dmsca', plan.hint.quantity, plan.hint.baseline)
     tested = differences[differences.index.isin(plan.hint.seeds)]
-    if len(tested) < 2:
-        return ''
-    label = next(each.label for each in plan.contenders if each.name == plan.hint.baseline)
+    if len(tested) < len(plan.hint.seeds):
+        return f'{named}, is being tested: {len(tested)} of {len(plan.hint.seeds)} seeds of its own have run.'
     mean, half, p = student(tested)
-    return (f'\n  A hint, DMSCA against {label}, {plan.hint.quantity}, tested on {len(tested)} seeds of its own: '
-            f'{mean:+.2f} ± {half:.2f} (p {p:.2g}): {_found(p)}.')
+    return (f'{named}, tested on {len(tested)} seeds of its own: {mean:+.2f} ± {half:.2f} (p {p:.2g}): {_found(p)}.')
 
 
 def _ranges(rows: pd.DataFrame, plans: dict[str, Study]) -> str:
@@ -189,9 +192,9 @@ def _recipes(study: str, plan: Study, rows: pd.DataFrame, differences: pd.DataFr
             continue
         cells = [contender.label, f'{own.seeds.iloc[0]:.0f}']
         for quantity in QUANTITIES:
-            mean, half, _ = student(paired_differences(rows, study, contender.name, quantity, 'dmsca'))
             plain = own.loc[quantity]
-            cells += [f'{mean:+.2f} ± {half:.2f}', f'{plain["mean"]:+.2f} ± {plain.half:.2f}', f'{plain.corrected:.2g}']
+            cells += [_interval(paired_differences(rows, study, contender.name, quantity, 'dmsca')),
+                      f'{plain["mean"]:+.2f} ± {plain.half:.2f}', f'{plain.corrected:.2g}']
         changed = rows[rows.contender == contender.name]
         seeds |= set(changed.seed)
         cells += [_spread(changed), _parameters(changed, rows[rows.contender == PLAIN])]
@@ -205,8 +208,18 @@ def _recipes(study: str, plan: Study, rows: pd.DataFrame, differences: pd.DataFr
             *lines, '']
 
 
+def _interval(values: pd.Series) -> str:
+    """Return the mean of some differences with its interval; empty below two of them."""
+    if len(values) < 2:
+        return ''
+    mean, half, _ = student(values)
+    return f'{mean:+.2f} ± {half:.2f}'
+
+
 def _beside(differences: pd.Series, seeds: set[int]) -> str:
     """State DMSCA's own difference on the seeds of the recipes, which all are compared with, and on the others."""
+    if differences.empty:
+        return ''
     chosen = differences.index.isin(seeds)
     parts = [f'{differences[mask].mean():+.2f} on {where}' for mask, where in (
         (chosen, 'these seeds'), (~chosen, 'the others')) if mask.any()]
@@ -217,17 +230,19 @@ def main() -> None:
     """Parse, write the page and the picture, print their paths."""
     parser = argparse.ArgumentParser(description="Write the study's page and picture",
                                      formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    parser.add_argument('--full', action='store_true', help='of the published networks; page and picture are written '
-                        'beside the table of runs')
-    parser.add_argument('--results', type=Path, help='the table of runs; default benchmarks/results/study.csv, with '
-                        '--full work_dirs/study_full/study.csv')
-    parser.add_argument('--page', type=Path, help='default docs/study.md, with --full study.md beside the table')
+    parser.add_argument('--full', action='store_true', help='of the published networks')
+    parser.add_argument('--results', type=Path, help='a table of runs of your own, beside which page and picture are '
+                        'written; default benchmarks/results/study.csv, whose page is docs/study.md; with --full '
+                        'work_dirs/study_full/study.csv')
     chosen = parser.parse_args()
-    template, plans = (FULL_TEMPLATE, FULL) if chosen.full else (TEMPLATE, STUDIES)
+    own = chosen.full or chosen.results is not None
     results = chosen.results or ROOT / ('work_dirs/study_full' if chosen.full else 'benchmarks/results') / 'study.csv'
     if not results.exists():
         raise UsageError(f'{results} does not exist: python benchmarks/study.py{" --full" * chosen.full} makes it')
-    path = chosen.page or (results.with_name('study.md') if chosen.full else ROOT / 'docs' / 'study.md')
+    template, plans = OWN_TEMPLATE if own else TEMPLATE, FULL if chosen.full else STUDIES
+    if own:  # the hints are those of the table in this repository
+        plans = {name: replace(plan, hint=None) for name, plan in plans.items()}
+    path = results.with_name('study.md') if own else ROOT / 'docs' / 'study.md'
     rows = pd.read_csv(results)
     differences = compare(rows, plans)
     drawn = results.with_name('study.png')

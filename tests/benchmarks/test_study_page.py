@@ -15,16 +15,18 @@ from study_examples import finish, table_of, write_alignment
 from dmsca_mm.errors import UsageError
 
 
-def write_page(folder, monkeypatch, rows):
+def write_page(folder, monkeypatch, rows, *options):
     rows.to_csv(folder / 'study.csv', index=False)
-    monkeypatch.setattr('sys.argv', ['study_page', '--results', str(folder / 'study.csv'),
-                                     '--page', str(folder / 'page.md')])
+    monkeypatch.setattr('sys.argv', ['study_page', '--results', str(folder / 'study.csv'), *options])
     study_page.main()
-    return (folder / 'page.md').read_text()
+    return (folder / 'study.md').read_text()
 
 
-def set_hint(monkeypatch, hint):
-    monkeypatch.setitem(studies.STUDIES, 'detection', replace(studies.STUDIES['detection'], hint=hint))
+def page_in_docs(rows, **changed):
+    """Return the page that docs would have of a table of the detection study, with changes of its plan."""
+    plans = dict(detection=replace(studies.STUDIES['detection'], **changed))
+    maps = pd.DataFrame(columns=study_alignment.COLUMNS)
+    return study_page.page(study_page.TEMPLATE, plans, rows, study_results.compare(rows, plans), maps)
 
 
 def test_the_page_begins_with_dmsca_and_names_whom_a_difference_was_found_for(tmp_path, monkeypatch):
@@ -46,8 +48,8 @@ def test_the_page_begins_with_the_verdict(dmsca, verdict, tmp_path, monkeypatch)
     assert text.splitlines()[2] == f'Against the plain network DMSCA was {verdict} in detection:'
 
 
-def test_the_page_states_how_far_the_plain_networks_seeds_are_apart(tmp_path, monkeypatch):
-    text = write_page(tmp_path, monkeypatch, table_of(none=[40, 50, 30], dmsca=[44, 99, 27]))
+def test_the_page_states_how_far_the_plain_networks_seeds_are_apart():
+    text = page_in_docs(table_of(none=[40, 50, 30], dmsca=[44, 99, 27]))
     assert "the plain network's seeds alone differ by up to 20.0 points of box mAP." in text
 
 
@@ -81,17 +83,24 @@ def test_a_page_of_no_table_is_refused(options, tmp_path, monkeypatch):
         study_page.main()
 
 
-def test_the_page_of_the_published_networks_names_their_data_and_leaves_docs_alone(tmp_path, monkeypatch, repository):
+@pytest.mark.parametrize(('options', 'data'), [((), 'BCCD'), (('--full',), 'COCO')])
+def test_the_page_of_ones_own_table_lies_beside_it_and_docs_stay(options, data, tmp_path, monkeypatch, repository):
     docs = (repository / 'docs/study.md').read_text()
-    table_of(none=[40, 50, 30], dmsca=[44, 50, 27]).to_csv(tmp_path / 'study.csv', index=False)
-    monkeypatch.setattr(sys, 'argv', ['study_page', '--full', '--results', str(tmp_path / 'study.csv')])
-    study_page.main()
-    text = (tmp_path / 'study.md').read_text()
-    assert '- **Detection: put into a trained Faster R-CNN, COCO.**\n  DMSCA +0.33 ±' in text
-    assert 'BCCD' not in text
+    text = write_page(tmp_path, monkeypatch, table_of(none=[40, 50, 30], dmsca=[44, 50, 27]), *options)
+    assert f'- **Detection: put into a trained Faster R-CNN, {data}.**\n  DMSCA +0.33 ±' in text
+    assert ('BCCD' in text) == (data == 'BCCD')
     assert '](study.png)' in text
+    assert 'What to do' not in text, 'the advice follows from the runs in this repository'
     assert (tmp_path / 'study.png').stat().st_size > 5000
     assert (repository / 'docs/study.md').read_text() == docs
+
+
+def test_all_seeds_of_ones_own_table_are_compared(tmp_path, monkeypatch):
+    seeds = [40 + seed for seed in range(15)]
+    text = write_page(tmp_path, monkeypatch, table_of(none=seeds, se=seeds, dmsca=[1 + seed for seed in seeds]))
+    assert '| SE | 15 |' in text
+    assert '| DMSCA | 15 |' in text
+    assert 'A hint' not in text
 
 
 def test_the_page_in_docs_is_that_of_the_table_of_runs(repository):
@@ -114,6 +123,16 @@ def test_the_page_compares_the_maps_over_all_objects_with_a_random_map(tmp_path,
     assert f'| total | 2 | 0.60 ± {half:.2f} |' in text
 
 
+def test_what_one_seed_has_is_on_the_page_without_an_interval(tmp_path, monkeypatch):
+    run = finish(tmp_path, 'dmsca', 0)
+    write_alignment(run, 0.5, 0.4)
+    study.collect([run], tmp_path / 'study.csv')
+    text = write_page(tmp_path, monkeypatch, table_of(none=[40, 50], dmsca=[44], rate_3=[45, 52]))
+    assert '| total | 1 | 0.50 |' in text
+    assert '| learning rate × 3 | 2 |  | +3.50 ±' in text
+    assert 'nan' not in text
+
+
 def test_a_recipe_is_compared_with_dmsca_and_the_plain_network(tmp_path, monkeypatch):
     text = write_page(tmp_path, monkeypatch, table_of(none=[40, 50, 30], dmsca=[44, 50, 27], rate_3=[45, 52]))
     half = student.ppf(0.975, 1) * 0.5
@@ -124,22 +143,25 @@ def test_a_recipe_is_compared_with_dmsca_and_the_plain_network(tmp_path, monkeyp
 
 
 @pytest.mark.parametrize(('seed_3', 'verdict'), [(46.1, 'a difference'), (60.0, 'no difference found')])
-def test_a_hint_is_tested_on_the_seeds_planned_for_it_alone(seed_3, verdict, tmp_path, monkeypatch):
-    set_hint(monkeypatch, studies.Hint('se', 'corrupted', range(2, 4)))
-    text = write_page(tmp_path, monkeypatch, table_of(
-        none=[40] * 5, se=[80, 10, 40, 42, 10], dmsca=[10, 90, 44, seed_3, 90]))
+def test_a_hint_is_tested_on_the_seeds_planned_for_it_alone(seed_3, verdict):
+    text = page_in_docs(table_of(none=[40] * 5, se=[80, 10, 40, 42, 10], dmsca=[10, 90, 44, seed_3, 90]),
+                        hint=studies.Hint('se', 'corrupted', range(2, 4)))
     mean = ((44 - 40) + (seed_3 - 42)) / 4
     assert f'A hint, DMSCA against SE, corrupted, tested on 2 seeds of its own: {mean:+.2f} ± ' in text
     assert text.split('A hint')[1].splitlines()[0].endswith(f': {verdict}.')
 
 
-def test_seeds_that_only_test_a_hint_are_in_no_other_comparison(tmp_path, monkeypatch):
+def test_a_hint_has_no_verdict_before_all_its_seeds_have_run():
+    text = page_in_docs(table_of(none=[40] * 4, dmsca=[10, 90, 41, 41.1]),
+                        hint=studies.Hint('none', 'clean', range(2, 5)))
+    assert '\n  A hint, DMSCA against plain, clean, is being tested: 2 of 3 seeds of its own have run.\n' in text
+
+
+def test_seeds_that_only_test_a_hint_are_in_no_other_comparison():
     few = dict(none=[40, 50, 30], se=[41, 52, 30], dmsca=[44, 50, 27])
-    monkeypatch.setitem(studies.STUDIES, 'detection', replace(studies.STUDIES['detection'], seeds=3, hint=None))
-    before = write_page(tmp_path, monkeypatch, table_of(**few))
-    set_hint(monkeypatch, studies.Hint('none', 'clean', range(3, 5)))
-    after = write_page(tmp_path, monkeypatch, table_of(none=[*few['none'], 99, 10], se=few['se'],
-                                                       dmsca=[*few['dmsca'], 99.5, 13.5]))
+    before = page_in_docs(table_of(**few), seeds=3, hint=None)
+    after = page_in_docs(table_of(none=[*few['none'], 99, 10], se=few['se'], dmsca=[*few['dmsca'], 99.5, 13.5]),
+                         seeds=3, hint=studies.Hint('none', 'clean', range(3, 5)))
     half = 1.5 * student.ppf(0.975, 1)
     at = after.index(f'\n  A hint, DMSCA against plain, clean, tested on 2 seeds of its own: +2.00 ± {half:.2f} ')
     assert (after[:at] + after[after.index('\n', at + 1):]).replace('\n13 runs', '\n9 runs') == before
