@@ -40,9 +40,13 @@ def positive_float(name: str, value: object) -> float:
     """Return ``value`` as a finite float above 0."""
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f'{name} must be a finite float > 0, got {value!r} of type {type(value).__name__}')
-    if not math.isfinite(value) or value <= 0:
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number) or number <= 0:
         raise ValueError(f'{name} must be a finite float > 0, got {value}')
-    return float(value)
+    return number
 
 
 def one_of(name: str, value: object, allowed: tuple[str, ...]) -> str:

@@ -14,6 +14,12 @@ def test_numbers_of_any_kind_become_plain_ones():
     assert checks.odd_ints('k', [1, np.int32(3)]) == (1, 3)
 
 
+@pytest.mark.parametrize('value', [10 ** 400, Fraction(1, 10 ** 400), float('inf'), 0.0])
+def test_a_number_that_is_no_positive_float_is_named(value):
+    with pytest.raises(ValueError, match=r'temperature must be a finite float > 0, got '):
+        DMSCA(8, temperature=value)
+
+
 def test_feature_map_of_any_floating_point_type_passes():
     for dtype in (torch.float16, torch.bfloat16, torch.float32, torch.float64):
         checks.feature_map(torch.zeros(0, 2, 1, 1, dtype=dtype), 2)

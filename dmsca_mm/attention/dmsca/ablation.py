@@ -23,8 +23,8 @@ PARTS = {'gce': 'gce', 'tca': 'tca', 'msce': 'msce.convs', 'dii': 'dii', 'dff': 
 class DMSCAWithout(DMSCA):
     """DMSCA with one part frozen at its neutral value. It computes the same function as DMSCA without that part.
 
-    The part keeps its parameters, frozen at zero. From the same random state, all other parameters therefore have the
-    same initialization as in DMSCA, and the fast form is available.
+    The part keeps its parameters, frozen at zero; what a checkpoint holds for them is not used. From the same random
+    state, all other parameters therefore have the same initialization as in DMSCA, and the fast form is available.
 
     Args:
         in_channels: C of the input, at least 1.
@@ -43,9 +43,15 @@ class DMSCAWithout(DMSCA):
         self.without = checks.one_of('without', without, tuple(PARTS))
         checks.one_of('init', arguments.get('init', 'identity'), ('identity',))
         super().__init__(in_channels, **arguments)
+        self.register_load_state_dict_post_hook(_ablate)
 
     def init_weights(self) -> None:
         """Restore the constructor's initialization, with the part frozen at zero."""
         super().init_weights()
-        for parameter in self.get_submodule(PARTS[self.without]).parameters():
-            nn.init.zeros_(parameter.requires_grad_(False))
+        _ablate(self)
+
+
+def _ablate(module: DMSCAWithout, *_: Any) -> None:
+    """Freeze the part at zero, also after the state of a complete DMSCA has been loaded."""
+    for parameter in module.get_submodule(PARTS[module.without]).parameters():
+        nn.init.zeros_(parameter.requires_grad_(False))

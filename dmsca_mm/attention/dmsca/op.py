@@ -67,7 +67,9 @@ def _attend(x: Tensor, *arguments: Any) -> tuple[Tensor, ...]:
 @torch.library.impl('dmsca_mm::attend_backward', 'CompositeExplicitAutograd')
 def _attend_backward(dy: Tensor, x: Tensor, *arguments: Any) -> tuple[Tensor | list[Tensor], ...]:
     stats, parameters, scale = ForwardStats(*arguments[:_KEPT]), Parameters(*arguments[_KEPT:-1]), arguments[-1]
-    dense = _dense(x)
+    dense, dtype = _dense(x), parameters.stats_dtype(x)
+    # Hooks on saved tensors may return them in another memory format or dtype; the kernels read memory.
+    stats = ForwardStats(*(each.to(dtype).contiguous() for each in stats))
     format_ = torch.contiguous_format if dense.is_contiguous() else torch.channels_last
     dy = dy.expand_as(x).to(x.dtype).contiguous(memory_format=format_)
     dx, gradients = _kernels(dense, parameters).attend_backward(dy, dense, stats, parameters, scale)

@@ -25,13 +25,13 @@ class EMA(GatedAttention):
         those of :class:`GatedAttention`.
 
     Source:
-        Ouyang et al. 2023, arXiv 2305.13563, section 3 and figure 2; G = 8 is the published code's.
+        Ouyang et al. 2023, arXiv 2305.13563, section 3 and figure 2; G = 32 is the authors' code's.
     """
 
     _abbr_ = 'ema'
     _last = ('conv3', 'norm')
 
-    def __init__(self, in_channels: int, groups: int = 8, init: str = 'identity') -> None:
+    def __init__(self, in_channels: int, groups: int = 32, init: str = 'identity') -> None:
         super().__init__(in_channels, init)
         self.groups = math.gcd(self.in_channels, checks.positive_int('groups', groups))
         width = self.in_channels // self.groups

@@ -32,13 +32,13 @@ class SCSA(GatedAttention):
         those of :class:`GatedAttention`; ValueError if C is not a multiple of 4.
 
     Source:
-        Si et al. 2024, arXiv 2407.05128, sections 3.1 and 3.2; 8 heads and windows of 7 are the paper's.
+        Si et al. 2024, arXiv 2407.05128, sections 3.1 and 3.2; one head and windows of 7 are the paper's.
     """
 
     _abbr_ = 'scsa'
     _last = ('norm_h', 'norm_w', 'v')
 
-    def __init__(self, in_channels: int, heads: int = 8, init: str = 'identity') -> None:
+    def __init__(self, in_channels: int, heads: int = 1, init: str = 'identity') -> None:
         super().__init__(in_channels, init)
         c, quarters = self.in_channels, len(KERNEL_SIZES)
         if c % quarters:

@@ -1,6 +1,7 @@
 """DMSCA without a part: it computes the formula without it, starts as the identity and does not train the part."""
 import pytest
 import torch
+from mmengine.runner.checkpoint import load_state_dict
 from torch.nn import functional
 
 from dmsca_mm.attention import DMSCA, DMSCAWithout
@@ -34,6 +35,13 @@ def struck_out(module, x, without):
     return fused if without == 'aa' else fused * 2 * conv('aa.conv', fused).sigmoid()
 
 
+def randomised(module):
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.normal_(std=0.3)
+    return module
+
+
 def trained(without, form='fast'):
     """A module after steps, with weight decay, that change every trainable parameter."""
     torch.manual_seed(0)
@@ -64,6 +72,18 @@ def test_the_part_alone_does_not_train(without):
     start = DMSCAWithout(CHANNELS, without)
     free = [name for name, value in module.named_parameters() if value.requires_grad and name.endswith('weight')]
     assert all(not torch.equal(module.get_parameter(name), start.get_parameter(name)) for name in free)
+
+
+@pytest.mark.parametrize('load', [torch.nn.Module.load_state_dict, load_state_dict], ids=['torch', 'mmengine'])
+@pytest.mark.parametrize('without', PARTS)
+def test_the_weights_of_a_complete_dmsca_leave_the_part_ablated(without, load):
+    complete, module = randomised(DMSCA(CHANNELS)), DMSCAWithout(CHANNELS, without)
+    load(module, complete.state_dict())
+    x = torch.randn(2, CHANNELS, 7, 6)
+    assert not torch.allclose(module(x), x)
+    torch.testing.assert_close(module.double()(x.double()), struck_out(module, x.double(), without))
+    assert all(torch.equal(value, complete.state_dict()[name]) for name, value in module.float().state_dict().items()
+               if not name.startswith(PARTS[without]))
 
 
 @pytest.mark.parametrize('without', PARTS)

@@ -109,7 +109,14 @@ def test_training_keeps_the_input_and_two_maps():
     assert sum(kept.values()) == n * (2 * h * w + 3 * c + hidden), 'D, three numbers a channel, the hidden layer'
 
 
-@pytest.mark.parametrize('way', ['functional_call', 'kept elsewhere'])
+def channels_last(tensor):
+    """Return a copy whose channels, or columns, lie next to each other in another order."""
+    if tensor.dim() == 4:
+        return tensor.clone(memory_format=torch.channels_last)
+    return tensor.T.clone(memory_format=torch.contiguous_format).T if tensor.dim() == 2 else tensor.clone()
+
+
+@pytest.mark.parametrize('way', ['functional_call', 'kept elsewhere', 'kept in another memory format'])
 def test_parameters_and_saved_tensors_may_be_others_in_backward(way, form):
     dtype, tolerance = form
     literal, fast = pair(8, dtype)
@@ -126,7 +133,8 @@ def test_parameters_and_saved_tensors_may_be_others_in_backward(way, form):
         y.backward(dy)
         found = y.detach(), leaf.grad, [value.grad for value in values.values()]
     else:
-        with torch.autograd.graph.saved_tensors_hooks(torch.clone, lambda tensor: tensor):
+        keep = torch.clone if way == 'kept elsewhere' else channels_last
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
             found = run(fast, x, dy)
     assert_agree(found, expected, tolerance)
 

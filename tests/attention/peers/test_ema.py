@@ -43,6 +43,6 @@ def test_one_pixel_in_one_group():
 
 
 @pytest.mark.parametrize(('channels', 'arguments', 'count'), [
-    (256, {}, 10 * 32 ** 2 + 2 * 32), (64, dict(groups=4), 10 * 16 ** 2 + 2 * 16)])
+    (256, {}, 10 * 8 ** 2 + 2 * 8), (64, dict(groups=4), 10 * 16 ** 2 + 2 * 16)])
 def test_parameters_of_ema_are_those_counted_by_hand(channels, arguments, count):
     assert parameters(EMA, channels, **arguments) == count
