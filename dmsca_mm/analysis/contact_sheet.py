@@ -25,7 +25,7 @@ def contact_sheet(folder: str | Path, out: str | Path, count: int = 8, columns: 
         The paths of the pictures on the sheet.
 
     Raises:
-        UsageError: the folder has no pictures, ``count`` is below 1, or the suffix of ``out`` is unknown.
+        UsageError: the folder has no pictures or a broken one, ``count`` is below 1, or the suffix of ``out`` is unknown.
     """
     if count < 1:
         raise UsageError(f'--count is {count}, must be at least 1')
@@ -37,9 +37,12 @@ def contact_sheet(folder: str | Path, out: str | Path, count: int = 8, columns: 
         raise UsageError(f'no pictures in {folder}: make some with tools/test.py CONFIG CHECKPOINT --show-dir {folder}')
     tiles = []
     for path in found:
-        with Image.open(path) as picture:
-            height = round(picture.height * width / picture.width)
-            tiles.append(picture.convert('RGB').resize((width, height), Image.Resampling.BICUBIC))
+        try:
+            with Image.open(path) as picture:
+                height = round(picture.height * width / picture.width)
+                tiles.append(picture.convert('RGB').resize((width, height), Image.Resampling.BICUBIC))
+        except (OSError, SyntaxError, ValueError) as error:  # Pillow's, for files that are no pictures or broken
+            raise UsageError(f'{path} is no picture that can be opened ({type(error).__name__}): remove it') from None
     rows = [tiles[start:start + columns] for start in range(0, len(tiles), columns)]
     gap, heights = 8, [max(tile.height for tile in row) for row in rows]
     sheet = Image.new('RGB', (columns * (width + gap) - gap, sum(heights) + gap * (len(rows) - 1)), 'white')

@@ -28,6 +28,14 @@ def test_folder_without_pictures_is_named_with_the_way_out(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_broken_picture_is_named(tmp_path):
+    Image.new('RGB', (20, 10)).save(tmp_path / 'a.png')
+    (tmp_path / 'b.png').write_bytes((tmp_path / 'a.png').read_bytes()[:40])
+    with pytest.raises(UsageError, match=r'b\.png is no picture that can be opened'):
+        contact_sheet(tmp_path, tmp_path / 'all.png')
+    assert not (tmp_path / 'all.png').exists()
+
+
 def test_sheet_is_not_on_itself(tmp_path):
     for name in ('b.png', 'c.png'):
         Image.new('RGB', (20, 10)).save(tmp_path / name)
