@@ -133,9 +133,12 @@ def test_two_of_a_kind_in_a_block_get_names_of_their_own():
 def test_gradients_reach_every_plugin(with_cp):
     plugins = [dict(EVERYWHERE, cfg=dict(type='DMSCA', init='paper'))]
     model = built(base='mmdet.ResNet', depth=18, plugins=plugins, with_cp=with_cp, **THIN)
+    found, calls = [module for module in model.modules() if isinstance(module, DMSCA)], []
+    for module in found:
+        module.register_forward_pre_hook(lambda module, _: calls.append(module))
     sum(output.square().sum() for output in model(torch.randn(2, 3, 32, 32))).backward()
-    found = [module for module in model.modules() if isinstance(module, DMSCA)]
     assert len(found) == 8
+    assert len(calls) == (16 if with_cp else 8), 'checkpointing computes each block again'
     assert all(parameter.grad is not None and parameter.grad.isfinite().all()
                for module in found for parameter in module.parameters())
 

@@ -25,7 +25,7 @@ def contact_sheet(folder: str | Path, out: str | Path, count: int = 8, columns: 
         The paths of the pictures on the sheet.
 
     Raises:
-        UsageError: the folder has no pictures or a broken one, ``count`` is below 1, or the suffix of ``out`` is unknown.
+        UsageError: the folder has no pictures or a broken one, ``count`` is below 1, the suffix of ``out`` is unknown.
     """
     if count < 1:
         raise UsageError(f'--count is {count}, must be at least 1')

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ..config_tree import walk
 from ..errors import UsageError
 from .classes import classes_of, own_classes
 from .config_parts import name_of
@@ -69,13 +70,13 @@ def check_segmentation(dataset: dict[str, Any], kind: type, scope: str | None, i
 
 
 def reads_labels(dataset: dict[str, Any]) -> bool:
-    """Return whether a pipeline loads label maps; True for a data set without a pipeline in its config.
+    """Return whether a pipeline loads label maps, at any depth; True for a data set without one in its config.
 
     Args:
         dataset: the config of a data set.
     """
     steps = dataset.get('pipeline')
-    return not steps or any('Annotations' in name_of(step) for step in steps if isinstance(step, dict))
+    return not steps or any('Annotations' in name_of(step) for _, step in walk(steps))
 
 
 def _no_image(folder: str, suffix: str, loader: str) -> str:

@@ -102,7 +102,10 @@ def test_every_entry_that_a_study_sets_is_one_of_its_config(name, table, reposit
         config = load_config(str(repository / chosen.config), chosen.cfg_options, plugin=chosen.plugin)
         assert table is studies.STUDIES or config.auto_scale_lr.base_batch_size >= 16
         loop = config.train_cfg
-        assert loop.get('max_epochs', loop.get('max_iters')) == table[name].length
+        plan = table[name]
+        assert loop.get('max_epochs', loop.get('max_iters')) == plan.length
+        assert loop.val_interval == plan.length // plan.validations
+        assert config.param_scheduler[plan.decay].end == plan.length
         assert len(config.model.backbone.get('plugins') or []) == (contender.name != 'none')
 
 

@@ -1,5 +1,6 @@
 """Weights from a path and from a URL use the same loader: weights only, hash checked, safetensors supported."""
 import hashlib
+import socket
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -91,6 +92,20 @@ def test_what_cannot_be_fetched_is_one_line_and_leaves_no_file(name, served, tmp
     with pytest.raises(UsageError, match=r'could not be fetched \(.*\): fetch them by hand'):
         CheckpointLoader.load_checkpoint(name)
     assert not list((tmp_path / 'hub' / 'checkpoints').iterdir())
+
+
+def test_a_download_that_stalls_ends(served, monkeypatch):
+    folder, address = served
+    seen, download = [], torch.hub.download_url_to_file
+
+    def watched(*given, **options):
+        seen.append(socket.getdefaulttimeout())
+        download(*given, **options)
+
+    monkeypatch.setattr(torch.hub, 'download_url_to_file', watched)
+    CheckpointLoader.load_checkpoint(f'{address}/{stored(folder).name}')
+    assert seen == [sources.PATIENCE]
+    assert socket.getdefaulttimeout() is None
 
 
 def test_only_the_first_process_of_a_machine_downloads(served, monkeypatch):

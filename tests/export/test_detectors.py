@@ -14,8 +14,11 @@ NEUTRAL = {f'model.test_cfg.nms.{name}': value for name, value in dict(
     class_agnostic=False, score_threshold=0, max_num=-1, offset=0, split_thr=10).items()}
 
 
-@pytest.mark.parametrize(('kind', 'options'), [('detector', {}), ('one-stage', {}), ('one-stage', NEUTRAL)],
-                         ids=['detector', 'one-stage', 'neutral settings'])
+@pytest.mark.parametrize(('kind', 'options'), [
+    ('detector', {}), ('one-stage', {}), ('one-stage', NEUTRAL),
+    ('detector', {'model.test_cfg.rpn.max_per_img': 5000, 'model.test_cfg.rcnn.score_thr': 0.0}),
+    ('detector', {'model.test_cfg.rpn.min_bbox_size': 20})],
+    ids=['detector', 'one-stage', 'neutral settings', 'more places than proposals', 'no small proposals'])
 def test_boxes_scores_and_labels_are_those_of_mmdet(kind, options, untrained, digits):
     config, model = open_model(*untrained(kind), options)
     batch = Images(config).batch(sorted((digits / 'images/validation').glob('*'))[:3])

@@ -36,6 +36,14 @@ def test_a_config_that_resumes_is_checked_as_with_the_option(kept, tmp_path, cap
     assert not kept(run.train, RETINANET, work_dir=str(tmp_path / 'other'), cfg_options=dict(resume=False)).resume
 
 
+def test_the_processes_of_a_resumed_run_compare_where_they_begin(kept, tmp_path, monkeypatch):
+    torch.save(TRAINING, tmp_path / 'epoch_3.pth')
+    asked = []
+    monkeypatch.setattr(run.distributed, 'check_same_beginning', asked.append)
+    kept(run.train, RETINANET, work_dir=str(tmp_path), resume='auto')
+    assert asked == [str(tmp_path / 'epoch_3.pth')]
+
+
 def test_a_run_that_saves_elsewhere_is_resumed_from_there(kept, tmp_path):
     (tmp_path / 'out/work').mkdir(parents=True)
     torch.save(TRAINING, tmp_path / 'out/work/epoch_3.pth')

@@ -34,6 +34,18 @@ def test_label_maps_are_written_by_the_metric_of_a_list(kept, repository, tmp_pa
     assert config.test_evaluator[0].output_dir == maps
 
 
+def test_test_time_augmentation_tests_several_views(untrained, digits, tmp_path):
+    views = [[dict(type='Resize', scale=(160, 160))],
+             [dict(type='RandomFlip', prob=prob, direction='horizontal') for prob in (0.0, 1.0)],
+             [dict(type='LoadAnnotations')], [dict(type='PackSegInputs')]]
+    options = {'test_dataloader.dataset.data_root': f'{digits}/', 'tta_model': dict(type='SegTTAModel'),
+               'tta_pipeline': [dict(type='LoadImageFromFile'), dict(type='TestTimeAug', transforms=views)]}
+    alone, together = (testing.test(*untrained('segmenter'), work_dir=str(tmp_path / str(tta)), tta=tta,
+                                    cfg_options=options) for tta in (False, True))
+    assert alone.keys() == together.keys()
+    assert alone != together
+
+
 def test_test_time_augmentation_needs_a_config_for_it(tmp_path):
     with pytest.raises(UsageError, match='--tta needs tta_model'):
         testing.test(RETINANET, 'x.pth', work_dir=str(tmp_path), tta=True, cfg_options=dict(tta_model=None))

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from dmsca_mm.analysis.alignment import measuring
+from dmsca_mm.analysis.alignment.numbers import score
 from dmsca_mm.datasets.composing import BACKGROUND_LABEL
 from dmsca_mm.errors import UsageError
 from dmsca_mm.runtime.config import load_config
@@ -108,12 +109,16 @@ def test_every_map_is_measured_at_every_stage(untrained, options, tmp_path):
 def test_a_map_that_follows_the_objects_of_its_image_does_not_follow_those_of_the_other(untrained, options, monkeypatch,
                                                                                           tmp_path):
     data = annotated('detector', untrained, options)
-    masks = iter([data.image(place)[1].masks.any(0).astype('float32') for place in (0, 1)])
-    monkeypatch.setattr(measuring, '_maps', lambda *given: [('departure', 1, next(masks))])
-    rows = measuring.measure_alignment(*untrained('detector'), str(tmp_path), images=2, cfg_options=options)
+    every = [data.image(place)[1] for place in range(3)]
+    values = [objects.masks.any(0).astype('float32') for objects in every]
+    left = iter(values)
+    monkeypatch.setattr(measuring, '_maps', lambda *given: [('departure', 1, next(left))])
+    rows = measuring.measure_alignment(*untrained('detector'), str(tmp_path), images=3, cfg_options=options)
     own, other = (row['precision'] for row in rows if row['size'] == 'all')
+    before = [next(every[place - 1].targets())[1:] for place in range(3)]  # the first image's is the last
     assert own == 1
-    assert other < 0.7
+    assert other == pytest.approx(np.mean([score(map_, *of_other).precision
+                                           for map_, of_other in zip(values, before, strict=True)]))
 
 
 def test_the_departure_is_large_where_the_total_is_far_from_its_median_in_either_direction(monkeypatch):

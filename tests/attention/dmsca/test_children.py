@@ -3,7 +3,7 @@ import pytest
 import torch
 from forms import assert_agree, pair, run
 from torch import nn
-from torch.nn.modules.module import register_module_forward_hook
+from torch.nn.modules import module as global_hooks
 from torch.nn.utils import parametrizations, parametrize, prune, weight_norm
 
 from dmsca_mm import DMSCA
@@ -49,11 +49,18 @@ def test_an_output_that_a_hook_replaces_is_used(name):
     assert_agree(step(fast), step(literal), 1e-12)
 
 
-def test_a_hook_on_all_modules_fires_for_every_child():
+@pytest.mark.parametrize('register', [
+    global_hooks.register_module_forward_hook, global_hooks.register_module_forward_pre_hook,
+    global_hooks.register_module_full_backward_hook, global_hooks.register_module_full_backward_pre_hook])
+def test_a_hook_on_all_modules_fires_for_every_child(register):
     fast, calls = pair(8)[1], []
-    handle = register_module_forward_hook(lambda module, *_: calls.append(module))
+
+    def noted(module, *_):
+        calls.append(module)
+
+    handle = register(noted)
     try:
-        fast(torch.ones(1, 8, 3, 4))
+        fast(torch.ones(1, 8, 3, 4, requires_grad=True)).sum().backward()
     finally:
         handle.remove()
     assert set(calls) == {fast, *map(fast.get_submodule, CHILDREN)}

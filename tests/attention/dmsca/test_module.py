@@ -104,6 +104,11 @@ def test_identity_start_returns_the_input_bit_for_bit(form):
     assert torch.equal(module(x), x), 'whatever the gate is'
 
 
+def test_identity_start_is_kaiming_fan_in():
+    drawn = torch.cat([DMSCA(1024).dff.gate.weight.flatten() for _ in range(20)])
+    assert drawn.std().item() == pytest.approx(math.sqrt(2 / 2048), rel=0.05)
+
+
 def test_paper_start_is_kaiming_fan_out_with_gates_below_one():
     module = DMSCA(64, init='paper')
     assert module.gce.fc2.weight.std().item() == pytest.approx(math.sqrt(2 / 64), rel=0.2)

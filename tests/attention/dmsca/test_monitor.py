@@ -32,6 +32,7 @@ def test_statistics_are_those_of_the_maps_and_gradients(model):
         assert found[f'1/{kind}_spread'] == pytest.approx(values.std(correction=0).item())
     assert found['1/temperature'] == pytest.approx(1.0)
     assert found['1/gradient_norm'] == pytest.approx(norm_of_gradient(model[1]))
+    assert watch.statistics(8.0)['1/gradient_norm'] == pytest.approx(norm_of_gradient(model[1]) / 8)
 
 
 def test_watching_changes_no_gradient_and_leaves_no_hook(model):

@@ -52,6 +52,16 @@ def test_paper_initialization_is_kaiming_fan_out(peer):
 
 
 @every_peer
+def test_identity_initialization_is_kaiming_fan_in(peer):
+    layers = {name for name, module in peer(1024).named_modules() if isinstance(module, (nn.Conv1d, nn.Conv2d))}
+    for layer in layers - {*peer._last}:
+        weight = peer(1024).get_submodule(layer).weight
+        drawn = torch.cat([peer(1024).get_submodule(layer).weight.flatten()
+                           for _ in range(math.ceil(10_000 / weight.numel()))])
+        assert drawn.std().item() == pytest.approx(math.sqrt(2 / weight[0].numel()), rel=0.05)
+
+
+@every_peer
 def test_init_weights_forgets_what_was_learnt(peer):
     module = randomised(peer).train()
     module(torch.randn(4, CHANNELS, 5, 7))

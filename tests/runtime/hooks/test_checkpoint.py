@@ -37,6 +37,14 @@ def test_old_checkpoint_goes_after_the_new_one_has_come(tmp_path, monkeypatch):
     assert (tmp_path / 'last_checkpoint').read_text() == str(tmp_path / 'epoch_3.pth')
 
 
+def test_a_resumed_run_still_knows_the_checkpoints_to_drop(tmp_path):
+    toy.runner(tmp_path, max_keep_ckpts=2).train()
+    resumed = toy.runner(tmp_path, epochs=5, max_keep_ckpts=2)
+    resumed._load_from, resumed._resume = str(tmp_path / 'epoch_3.pth'), True
+    resumed.train()
+    assert sorted(path.name for path in tmp_path.glob('*.pth')) == ['epoch_4.pth', 'epoch_5.pth']
+
+
 def test_old_best_goes_after_the_new_one_has_come(tmp_path, monkeypatch):
     training = toy.runner(tmp_path, epochs=1, save_best='score', rule='greater')
     training.train()

@@ -1,12 +1,17 @@
 """One image is validated before the training: its errors show at once, and nothing else changes."""
+from types import SimpleNamespace
+
 import pytest
 import torch
 from mmengine.evaluator import BaseMetric
+from mmengine.logging import MMLogger
 from mmengine.model import BaseModel
+from mmengine.registry import MODEL_WRAPPERS
 from mmengine.runner import Runner
 from mmengine.structures import BaseDataElement
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, IterableDataset
 
+from dmsca_mm.runtime.hooks import trial
 from dmsca_mm.runtime.hooks.trial import TrialValidation
 
 TRAINING, VALIDATION = [1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0]
@@ -48,13 +53,13 @@ class Numbers(Dataset):
 
 
 class Counted(BaseMetric):
-    """The number of images."""
+    """The images, one figure for each, and their number; mmengine drops those beyond the length of the data set."""
 
     def process(self, data_batch, data_samples):
-        self.results += data_samples
+        self.results += torch.stack(list(data_batch['inputs'])).tolist()
 
     def compute_metrics(self, results):
-        return dict(images=len(results))
+        return dict(images=len(results), **{f'image_{place}': value for place, value in enumerate(results)})
 
 
 def trained(work_dir, model, hooks=(TrialValidation.__name__,), metric=Counted, validation=VALIDATION,
@@ -84,7 +89,35 @@ def test_the_first_image_is_validated_before_the_first_step(tmp_path):
 
 def test_the_metrics_of_the_run_do_not_count_it(tmp_path):
     run = trained(tmp_path, BaseClassifier())
-    assert run.message_hub.get_scalar('val/images').current() == 3
+    assert [run.message_hub.get_scalar(f'val/image_{place}').current() for place in range(3)] == VALIDATION
+
+
+def test_a_model_in_a_wrapper_is_tried(tmp_path):
+    @MODEL_WRAPPERS.register_module(force=True)
+    class Wrapper(BaseModel):
+        def __init__(self, module):
+            super().__init__()
+            self.module = module
+
+        def forward(self, *inputs, **options):
+            return self.module(*inputs, **options)
+
+    wrapped = Wrapper(model := BaseClassifier())
+    trial.TrialValidation().before_train(SimpleNamespace(
+        model=wrapped, logger=MMLogger.get_instance('trial'), val_loop=trained(tmp_path, BaseTracker()).val_loop))
+    assert model.calls == [TRIED]
+
+
+def test_data_without_a_first_image_are_not_tried(tmp_path):
+    run = trained(tmp_path, BaseTracker())
+    for data in ([], Endless()):
+        run.val_loop.dataloader = SimpleNamespace(dataset=data)
+        trial.TrialValidation().before_train(SimpleNamespace(model=BaseClassifier(), val_loop=run.val_loop))
+
+
+class Endless(IterableDataset):
+    def __iter__(self):
+        raise AssertionError('it is not read')
 
 
 def test_a_training_is_the_same_with_it_and_without(tmp_path):

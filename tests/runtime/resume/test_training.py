@@ -4,7 +4,7 @@ import copy
 import pytest
 
 from dmsca_mm.errors import UsageError
-from dmsca_mm.runtime.resume.training import compare_training
+from dmsca_mm.runtime.resume.training import MEANINGS, compare_training
 
 OLD = dict(
     train_cfg=dict(type='SameEpochLoop', max_epochs=12, val_interval=1),
@@ -114,3 +114,13 @@ def test_stored_nonsense_is_another_config():
     old = changed(f'{DATA}.metainfo.classes', [1, None])
     assert list(compare_training(old, OLD, META)) == [
         f"{DATA}.metainfo.classes was [1, None] and is ['cat', 'dog']: the rest of the run trains on that"]
+
+
+@pytest.mark.parametrize('path', [
+    'train_dataloader.batch_sampler', 'train_dataloader.drop_last', 'train_dataloader.collate_fn',
+    'optim_wrapper.constructor', 'optim_wrapper.paramwise_cfg', 'optim_wrapper.dtype', 'optim_wrapper.loss_scale',
+    'randomness.diff_rank_seed', 'val_evaluator'])
+def test_other_documented_keys_are_reported_with_what_a_change_means(path):
+    line, = compared(path, 'another')
+    assert line.startswith(path)
+    assert line.endswith(MEANINGS[path])
