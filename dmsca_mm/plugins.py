@@ -116,7 +116,9 @@ def check_entry(entry: dict[str, Any], kind: str, number: int) -> None:
         try:
             check_operator_arguments(arguments, operator)
         except (TypeError, ValueError) as error:
-            raise UsageError(f'plugin {operator.__name__}: {error}') from None
+            known = [name for name in inspect.signature(operator).parameters if name != 'in_channels']
+            takes = f'; it takes {", ".join(known)}' if 'unexpected keyword' in str(error) else ''
+            raise UsageError(f'plugin {operator.__name__}: {error}{takes}') from None
 
 
 def name_apart(entries: Sequence[dict[str, Any]], number: int) -> list[dict[str, Any]]:

@@ -67,7 +67,7 @@ def test_layer_of_a_library_is_taken_by_its_type():
 
 
 @pytest.mark.parametrize(('spec', 'words'), [
-    ('dmsca:spoons=3', 'plugin DMSCA: .*spoons'), ('se:spoons=3', 'plugin SE: .*spoons'),
+    ('dmsca:spoons=3', 'plugin DMSCA: .*spoons.*; it takes .*kernel_sizes'), ('se:spoons=3', 'plugin SE: .*spoons'),
     ('cbam:kernel_size=4', 'plugin CBAM: kernel_size.*4'), ('dmsca:reduction=0', 'reduction'),
     ('dmsca:position=after_conv9', 'after_conv9'), ('dmsca:stages=(True,)', '1 entries'),
     ('dmsca:postfix=1+dmsca:postfix=1', 'postfix')])

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import mmengine.config.utils
 import mmengine.utils
+from mmengine.config import Config
 
 NAME = __package__.partition('.')[0]
 
@@ -30,6 +31,13 @@ def find_own_configs() -> None:
 
     for function in (_get_package_and_cfg_path, get_installed_path):
         _replace(function)
+    path_and_scope = Config._get_cfg_path
+
+    def _get_cfg_path(path: str, file: str) -> tuple[str, str | None]:
+        found, scope = path_and_scope(path, file)
+        return found, None if scope == NAME else scope  # as registries of types there are the libraries' alone
+
+    Config._get_cfg_path = staticmethod(_get_cfg_path)
 
 
 def _replace(function: Callable[..., object]) -> None:

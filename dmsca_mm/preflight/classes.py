@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import inspect
+from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
@@ -20,8 +21,14 @@ def classes_of(dataset: dict[str, Any], scope: str | None) -> tuple[str, ...] | 
     Args:
         dataset: its config.
         scope: the library that resolves type names without a prefix; the config's ``default_scope``.
+
+    Raises:
+        UsageError: the names are a string that is no file.
     """
     named = named_classes(dataset)
+    if isinstance(named, str) and not Path(named).is_file():
+        raise UsageError(f'classes={named!r} is neither a sequence nor a file with one: write classes=({named!r}, ), '
+                         'with a comma')
     if isinstance(named, (list, tuple)):
         return tuple(named)
     return own_classes(dataset, scope) if named is None else None

@@ -43,7 +43,9 @@ def check_maps(files: list[dict[str, Any]], pipeline: Any, built: Any, scope: st
         except Exception as error:  # from the decoder or an assertion in mmseg
             if bad_ones_pass and size_of(path) is None:
                 continue
-            raise UsageError(f'{loader}: label map {path} cannot be loaded: {type(error).__name__}: {error}') from None
+            remedy = '; give the data set and LoadAnnotations the same' if 'reduce_zero_label' in str(error) else ''
+            raise UsageError(f'{loader}: label map {path} cannot be loaded: {type(error).__name__}: {error}{remedy}'
+                             ) from None
         size = size_of(one['img_path'])
         if loaded.ndim != 2:
             deep.append((path, loaded.shape))

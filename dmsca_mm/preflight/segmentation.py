@@ -40,7 +40,7 @@ def check_segmentation(dataset: dict[str, Any], kind: type, scope: str | None, i
     own, chosen = own_classes(dataset, scope), classes_of(dataset, scope) or ()
     if own and (unknown := [name for name in chosen if name not in own]):
         raise UsageError(f'{loader}: metainfo.classes names {unknown[0]!r}, which {name_of(dataset)} does not have; it '
-                         f'has {", ".join(own)}')
+                         f"has {', '.join(own)}; data of your own classes are of type='BaseSegDataset'")
     options = {key: value for key, value in dataset.items() if key not in ('type', '_scope_')}
     try:
         built = kind(**{**options, 'lazy_init': True, 'pipeline': []})

@@ -1,15 +1,18 @@
 """Read a config by path or by its name in a library, and put a plugin into it."""
 from __future__ import annotations
 
+import inspect
 import re
 import tempfile
 import warnings
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config, ConfigDict
 from mmengine.config.lazy import LazyObject
 from mmengine.hub import get_config
+from mmengine.runner import Runner
 from mmengine.utils import import_modules_from_strings
 
 from ..compat import requirements
@@ -52,9 +55,12 @@ def load_config(name: str, options: dict[str, Any] | None = None, plugin: str | 
     try:
         config = get_config(name) if published else Config.fromfile(name)
         if options:
+            _refuse_misspelt(options, config)
             config.merge_from_dict(options)
             if any(key.split('.')[0] == 'custom_imports' for key in options):  # mmengine imports only the file's
                 import_modules_from_strings(**config.custom_imports)
+    except UsageError:
+        raise
     except Exception as error:  # a config is a program and may raise anything
         raise UsageError(f'config {name} cannot be read: {type(error).__name__}: {error}') from None
     for backbone in backbones(config):
@@ -98,6 +104,15 @@ def test_pipeline(config: Config) -> list[dict[str, Any]]:
     while 'pipeline' not in dataset and (inner := dataset.get('dataset') or dataset.get('datasets')):
         dataset = inner[0] if isinstance(inner, (list, tuple)) else inner
     return dataset.get('pipeline') or []
+
+
+def _refuse_misspelt(options: dict[str, Any], config: Config) -> None:
+    """Refuse an option whose first name nothing reads, if it resembles one that is read."""
+    read = {*config, *inspect.signature(Runner).parameters, 'auto_scale_lr'}
+    for option in options:
+        first, *_ = option.split('.')
+        if first not in read and (close := get_close_matches(first, read, 1, 0.8)):
+            raise UsageError(f'--cfg-options {option}: nothing reads {first}; did you mean {close[0]}?')
 
 
 def _resolved(entry: Any) -> Any:

@@ -2,6 +2,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from mmengine.config import Config
@@ -9,6 +10,7 @@ from mmengine.hub import get_config
 
 import dmsca_mm  # noqa: F401  # the package under test
 
+CONFIGS = Path(__file__).parents[2] / 'configs'
 NAMES = ['faster_rcnn_r50_dmsca.py', 'digits/upernet_r50_dmsca_digits.py']
 
 
@@ -21,6 +23,13 @@ def test_config_may_be_inherited(tmp_path):
     (tmp_path / 'mine.py').write_text(f'_base_ = "dmsca_mm::{NAMES[0]}"\nmodel = dict(backbone=dict(depth=101))\n')
     backbone = Config.fromfile(tmp_path / 'mine.py').model.backbone
     assert (backbone.depth, backbone.plugins[0].cfg.type) == (101, 'DMSCA')
+
+
+@pytest.mark.parametrize('name', sorted(str(path.relative_to(CONFIGS)) for path in CONFIGS.rglob('*.py')
+                                        if '_base_' not in path.parts))
+def test_a_config_that_is_inherited_has_the_types_of_its_file(name, tmp_path):
+    (tmp_path / 'mine.py').write_text(f'_base_ = "dmsca_mm::{name}"\n')
+    assert Config.fromfile(tmp_path / 'mine.py').to_dict() == Config.fromfile(CONFIGS / name).to_dict()
 
 
 def test_other_libraries_are_found_as_before():

@@ -6,6 +6,7 @@ from dmsca_mm.compat import requirements
 from dmsca_mm.errors import UsageError
 from dmsca_mm.preflight.build import check_build
 from dmsca_mm.runtime.config import load_config
+from dmsca_mm.runtime.resume import loops
 
 DIGITS = 'configs/digits/faster_rcnn_r50_dmsca_digits.py'
 
@@ -52,6 +53,14 @@ def test_part_that_cannot_be_built_is_named(key, value, words, config):
         check_build(config)
 
 
+def test_arguments_of_this_packages_loops_are_those_of_mmengines(config):
+    loops.install(config)
+    check_build(config)
+    config.train_cfg.max_epoch = 3
+    with pytest.raises(UsageError, match="train_cfg: EpochBasedTrainLoop takes no argument 'max_epoch'"):
+        check_build(config)
+
+
 def test_hook_with_a_priority_builds_as_mmengine_builds_it(config):
     config.custom_hooks = [dict(type='SyncBuffersHook', priority='LOW')]
     check_build(config)
@@ -59,6 +68,7 @@ def test_hook_with_a_priority_builds_as_mmengine_builds_it(config):
 
 @pytest.mark.parametrize(('key', 'value', 'words'), [
     ('val_evaluator.metrik', 'bbox', "val_evaluator: CocoMetric takes no argument 'metrik'"),
+    ('train_cfg.max_epoch', 3, "train_cfg: EpochBasedTrainLoop takes no argument 'max_epoch'"),
     ('val_cfg.fp17', True, "val_cfg: ValLoop takes no argument 'fp17'"),
     ('log_processor', dict(inner=dict(by_epoch=False)), "log_processor: LogProcessor takes no argument 'inner'"),
     ('log_processor', dict(_scope_='mmdet'), "log_processor: LogProcessor takes no argument '_scope_'"),

@@ -6,13 +6,20 @@ from dmsca_mm.errors import UsageError
 from dmsca_mm.preflight.classes import argument_of, check_heads, classes_of, own_classes, reduces_zero_label
 
 
-def test_classes_are_the_configs_else_the_data_sets_own():
-    coco = dict(type='CocoDataset')
+def test_classes_are_the_configs_else_the_data_sets_own(tmp_path):
+    coco, names = dict(type='CocoDataset'), tmp_path / 'names.txt'
+    names.write_text('cat\ndog\n')
     assert len(classes_of(coco, 'mmdet')) == 80
     assert classes_of(dict(coco, metainfo=dict(classes=['cat'])), 'mmdet') == ('cat',)
-    assert classes_of(dict(coco, metainfo=dict(classes='names.txt')), 'mmdet') is None
+    assert classes_of(dict(coco, metainfo=dict(classes=str(names))), 'mmdet') is None
     assert classes_of(dict(type='BaseSegDataset'), 'mmseg') is None
     assert len(own_classes(dict(type='mmseg.ADE20KDataset'), 'mmseg')) == 150
+
+
+def test_one_class_without_a_comma_is_refused():
+    """mmdet would take every class whose name is a part of the word."""
+    with pytest.raises(UsageError, match=r"classes='moth_egg' is neither .*: write classes=\('moth_egg', \), with"):
+        classes_of(dict(type='CocoDataset', metainfo=dict(classes=('moth_egg'))), 'mmdet')
 
 
 @pytest.mark.parametrize(('dataset', 'expected'), [

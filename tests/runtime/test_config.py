@@ -21,6 +21,14 @@ def test_options_override():
     assert load_config(RETINANET, {'model.bbox_head.num_classes': 3}).model.bbox_head.num_classes == 3
 
 
+def test_an_option_that_nothing_reads_is_refused_if_it_resembles_one_that_is_read():
+    with pytest.raises(UsageError, match=r'--cfg-options load_form: nothing reads load_form; did you mean load_from\?'):
+        load_config(RETINANET, dict(load_form='plain.pth'))
+    with pytest.raises(UsageError, match=r'did you mean train_dataloader\?'):
+        load_config(RETINANET, {'train_dataloder.batch_size': 4})
+    assert load_config(RETINANET, dict(auto_scale_lr=None, of_my_own=3)).of_my_own == 3
+
+
 def test_config_that_fails_is_one_error(tmp_path):
     (tmp_path / 'bad.py').write_text('model = dict(\n')
     with pytest.raises(UsageError, match=r'bad\.py cannot be read: SyntaxError'):

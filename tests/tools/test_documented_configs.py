@@ -1,12 +1,14 @@
-"""The examples of docs/configs.md work in a user's folder, away from the checkout."""
+"""The examples of the documents work in a user's folder, away from the checkout."""
 import re
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from commands import own_lines
 from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
+from PIL import Image
 
 from dmsca_mm import DMSCA, dmsca
 
@@ -35,6 +37,38 @@ def test_python_style_base_trains_with_the_wheels_as_they_are(page, tiny_coco, c
     trained = call('train.py', 'mine.py', '--work-dir', 'work', *options)
     assert trained.returncode == 0, trained.stderr
     assert (tmp_path / 'work/epoch_1.pth').exists()
+
+
+def write_plants(root, label_maps):
+    """A data set of two classes or, with label maps, three: one image for each split."""
+    for split in ('train', 'val'):
+        for place, name in enumerate(('leaf', 'root')):
+            image = root / f'images/{split}/{place}.jpg' if label_maps else root / f'{split}/{name}/{place}.jpg'
+            image.parent.mkdir(parents=True, exist_ok=True)
+            pixels = np.random.default_rng(place).integers(0, 256, (64, 80, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(image)
+            if label_maps:
+                labels = root / f'labels/{split}/{place}.png'
+                labels.parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(pixels[..., 0] % 3).save(labels)
+
+
+@pytest.mark.parametrize(('document', 'base'), [
+    ('data.md', 'dmsca_mm::upernet'), ('pretraining.md', 'dmsca_mm::pretrain')])
+def test_example_for_data_of_ones_own_trains(document, base, call, repository, tmp_path):
+    text, = re.findall(rf"```python\n(_base_ = '{base}.*?)```", (repository / 'docs' / document).read_text(), re.DOTALL)
+    segments = 'upernet' in base
+    write_plants(tmp_path / 'data/plants', label_maps=segments)
+    (tmp_path / 'mine.py').write_text(text)
+    length = ['train_cfg.max_iters=1', 'train_cfg.val_interval=1', 'model.pretrained=None'] if segments else [
+        'train_cfg.max_epochs=1']
+    loaders = [f'{split}_dataloader.{key}' for split in ('train', 'val', 'test')
+               for key in ('num_workers=0', 'persistent_workers=False', 'batch_size=2')]
+    trained = call('train.py', 'mine.py', '--work-dir', 'work', '--cfg-options', *length, *loaders)
+    assert trained.returncode == 0, trained.stderr
+    warned = [line for line in trained.stderr.splitlines() if line.startswith('warning: ')]
+    assert all('the learning rate is meant for' in line for line in warned), warned
+    assert (tmp_path / 'work' / ('iter_1.pth' if segments else 'epoch_1.pth')).exists()
 
 
 def test_two_plugins_of_a_kind_stand_side_by_side(page, tmp_path):
