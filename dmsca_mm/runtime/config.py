@@ -108,7 +108,8 @@ def test_pipeline(config: Config) -> list[dict[str, Any]]:
 
 def _refuse_misspelt(options: dict[str, Any], config: Config) -> None:
     """Refuse an option whose first name nothing reads, if it resembles one that is read."""
-    read = {*config, *inspect.signature(Runner).parameters, 'auto_scale_lr'}
+    read = {*config, *inspect.signature(Runner).parameters, 'auto_scale_lr', 'custom_imports', 'tta_model',
+            'tta_pipeline'}
     for option in options:
         first, *_ = option.split('.')
         if first not in read and (close := get_close_matches(first, read, 1, 0.8)):

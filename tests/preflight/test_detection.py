@@ -72,4 +72,5 @@ def test_a_set_whose_truth_is_kept_back_can_be_tested_on(check, tmp_path):
 def test_classes_in_a_file_are_left_to_mmengine(check, tmp_path):
     content = json.loads((tmp_path / 'train.json').read_text())
     assert len(content['categories']) == 2
-    assert check(metainfo=Config(dict(classes='names.txt'))._cfg_dict) == []
+    (tmp_path / 'names.txt').write_text('cat\ndog\n')
+    assert check(metainfo=Config(dict(classes=str(tmp_path / 'names.txt')))._cfg_dict) == []
