@@ -152,7 +152,9 @@ def _table(rows: Rows) -> list[str]:
             _ratio(row, 'train'), _ratio(row, 'inference'), _megabytes(row), _launches(row),
             f'{float(row["parameters"]) / 1e6:.3f} M', f'{float(row["flops"]) / 1e9:.3f} G']
         lines.append(f'| {row["contender"]} | {" | ".join(cells)} |')
-    return [*lines, '']
+    there = {row['contender'] for row in rows}
+    missing = [each.label for each in chosen(None, rows[0]['device']) if each.label not in there]
+    return [*lines, '', *([f'Not measured: {", ".join(missing)}.', ''] if missing else [])]
 
 
 def _gpu_kernels(results: Path) -> list[str]:
