@@ -83,11 +83,9 @@ class LoadWholeImage(LoadImageFromFile):
                 width, height = label_map.size
         except Image.DecompressionBombError:
             return  # large but valid
-        except UnidentifiedImageError as error:
-            if is_tiff(content):
-                return
-            raise ImageError(f'label map {path} ({len(content)} bytes) is no image ({_short(error)})') from None
         except OSError as error:
+            if isinstance(error, UnidentifiedImageError) and is_tiff(content):
+                return
             raise ImageError(f'label map {path} ({len(content)} bytes) is no image ({_short(error)})') from None
         if (height, width) != size:
             raise ImageError(f'label map {path} has {width}×{height} pixels, its image {size[1]}×{size[0]}')
