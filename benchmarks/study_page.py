@@ -56,7 +56,7 @@ def page(template: str, plans: dict[str, Study], rows: pd.DataFrame, differences
                          if name in set(differences.study)),
         runs=len(every), dates=' to '.join(sorted({every.date.min(), every.date.max()})) if len(every) else 'none yet',
         machines=', '.join(sorted({*every.machine})) or 'none yet',
-        tables=''.join(_section(name, plan, rows, differences) for name, plan in plans.items()),
+        tables=''.join(_section(name, plan, every, differences) for name, plan in plans.items()),
         plan='\n'.join(_planned(plans)), corruptions=', '.join(CORRUPTIONS),
         severities=', '.join(map(str, SEVERITIES)), ranges=_ranges(rows, plans),
         seeds='; '.join(f'{name} {plan.seeds}' for name, plan in plans.items()))
@@ -145,8 +145,12 @@ def _planned(studies: dict[str, Study]) -> list[str]:
 
 
 def _section(study: str, plan: Study, rows: pd.DataFrame, differences: pd.DataFrame) -> str:
-    """Return a study's table: means, differences with intervals, and cost of each contender."""
-    rows, differences = rows[rows.study == study], differences[differences.study == study]
+    """Return a study's table: means, differences with intervals, and cost of each contender.
+
+    The spread of the gates is that of all runs, those that only test a hint included.
+    """
+    every, differences = rows[rows.study == study], differences[differences.study == study]
+    rows = counted(every, {study: plan})
     if rows.empty:
         return f'## {plan.title}\nNot run yet.\n\n'
     lines = [f'## {plan.title}',
@@ -168,7 +172,8 @@ def _section(study: str, plan: Study, rows: pd.DataFrame, differences: pd.DataFr
                       *([' | '] if line.empty else [])]
         lowest = (own.worst - plain.worst).dropna()
         low = f'{lowest.min():+.2f} to {lowest.max():+.2f}' if plan.start and len(lowest) else ''
-        cells += [low if contender.name != PLAIN else '', _spread(own), _parameters(own, plain),
+        cells += [low if contender.name != PLAIN else '', _spread(every[every.contender == contender.name]),
+                  _parameters(own, plain),
                   '; '.join(f'{ratio:.2f}' for ratio in prices.get(contender.name, ()))]
         lines.append(f'| {" | ".join(cells)} |')
     return '\n'.join([*lines, '', *_recipes(study, plan, rows, differences), ''])

@@ -165,3 +165,10 @@ def test_seeds_that_only_test_a_hint_are_in_no_other_comparison():
     half = 1.5 * student.ppf(0.975, 1)
     at = after.index(f'\n  A hint, DMSCA against plain, clean, tested on 2 seeds of its own: +2.00 ± {half:.2f} ')
     assert (after[:at] + after[after.index('\n', at + 1):]).replace('\n13 runs', '\n9 runs') == before
+
+
+def test_the_spread_of_the_gates_is_that_of_all_seeds():
+    rows = table_of(none=[40, 50, 30], dmsca=[44, 50, 27]).assign(channel_spread=[0, 0, 0, 0.1, 0.1, 0.4])
+    text = page_in_docs(rows, seeds=2, hint=studies.Hint('none', 'clean', range(2, 3)))
+    line = next(line for line in text.splitlines() if line.startswith('| DMSCA | 2 |'))
+    assert '| 0.20; 0.10; 0.10 |' in line, 'the seed that only tests the hint included'
