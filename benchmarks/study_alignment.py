@@ -52,7 +52,7 @@ def section(rows: pd.DataFrame, plans: dict[str, Study]) -> str:
         stages = sorted(of_study.stage.unique())
         lines += [f'| | seeds | {" | ".join(f"stage {stage}" for stage in stages)} |',
                   '|' + ' --- |' * (2 + len(stages))]
-        for kind, of_kind in of_study.groupby('map', sort=False):
+        for kind, of_kind in of_study.groupby('map'):
             cells = [_interval(of_kind[of_kind.stage == stage].precision) for stage in stages]
             lines.append(f'| {kind} | {of_kind.seed.nunique()} | {" | ".join(cells)} |')
     return '\n'.join([*lines, '', '']) if lines else ''
