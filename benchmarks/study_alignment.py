@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 from studies import Study
-from study_results import KEY, student
+from study_results import KEY
+from study_statistics import interval
 
 if TYPE_CHECKING:
     from study import Run
@@ -36,7 +37,7 @@ def alignment(run: Run) -> pd.DataFrame:
     return rows[rows['size'] == 'all'].assign(study=run.study, contender=run.contender.name, seed=run.seed)[COLUMNS]
 
 
-def section(rows: pd.DataFrame, plans: dict[str, Study]) -> str:
+def map_table(rows: pd.DataFrame, plans: dict[str, Study]) -> str:
     """Return the page's section about alignment, with 95 % intervals over the seeds; empty without rows.
 
     Args:
@@ -53,14 +54,6 @@ def section(rows: pd.DataFrame, plans: dict[str, Study]) -> str:
         lines += [f'| | seeds | {" | ".join(f"stage {stage}" for stage in stages)} |',
                   '|' + ' --- |' * (2 + len(stages))]
         for kind, of_kind in of_study.groupby('map'):
-            cells = [_interval(of_kind[of_kind.stage == stage].precision) for stage in stages]
+            cells = [interval(of_kind[of_kind.stage == stage].precision) for stage in stages]
             lines.append(f'| {kind} | {of_kind.seed.nunique()} | {" | ".join(cells)} |')
     return '\n'.join([*lines, '', '']) if lines else ''
-
-
-def _interval(values: pd.Series) -> str:
-    """Return the mean of some values, with its interval if there are two or more."""
-    if len(values) < 2:
-        return f'{values.mean():.2f}'
-    mean, half, _ = student(values)
-    return f'{mean:.2f} ± {half:.2f}'

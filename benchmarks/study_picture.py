@@ -6,14 +6,15 @@ from pathlib import Path
 import pandas as pd
 from draw import HIGHLIGHT, INK, OTHERS, STYLE, plt
 from studies import RECIPE, Study
-from study_results import QUANTITIES, costs
+from study_results import costs
+from study_statistics import QUANTITIES
 
 
 def picture(differences: pd.DataFrame, plans: dict[str, Study], path: Path) -> None:
     """Draw a row of panels for each study with results: clean, corrupted, cost. DMSCA and its recipes are blue.
 
     Args:
-        differences: of ``study_results.compare``.
+        differences: of ``study_statistics.compare``.
         plans: the studies by name.
         path: of the PNG.
     """

@@ -7,8 +7,10 @@ import pytest
 import studies
 import study
 import study_alignment
+import study_answer
 import study_page
 import study_results
+import study_statistics
 from scipy.stats import t as student
 from study_examples import finish, table_of, write_alignment
 
@@ -26,7 +28,7 @@ def page_in_docs(rows, **changed):
     """Return the page that docs would have of a table of the detection study, with changes of its plan."""
     plans = dict(detection=replace(studies.STUDIES['detection'], **changed))
     maps = pd.DataFrame(columns=study_alignment.COLUMNS)
-    return study_page.page(study_page.TEMPLATE, plans, rows, study_results.compare(rows, plans), maps)
+    return study_page.page(study_page.TEMPLATE, plans, rows, study_statistics.compare(rows, plans), maps)
 
 
 def test_the_page_begins_with_dmsca_and_names_whom_a_difference_was_found_for(tmp_path, monkeypatch):
@@ -71,7 +73,7 @@ def test_the_table_on_the_page_has_means_differences_and_the_price(tmp_path, mon
 
 def test_a_page_without_runs_shows_the_plan(tmp_path, monkeypatch):
     text = write_page(tmp_path, monkeypatch, pd.DataFrame(columns=study_results.ORDER))
-    assert text.splitlines()[2] == study_page.NONE, 'no verdict without runs'
+    assert text.splitlines()[2] == study_answer.NONE, 'no verdict without runs'
     assert '12 epochs plain, then 4 epochs' in text
 
 
@@ -106,7 +108,7 @@ def test_all_seeds_of_ones_own_table_are_compared(tmp_path, monkeypatch):
 def test_the_page_in_docs_is_that_of_the_table_of_runs(repository):
     rows = pd.read_csv(repository / 'benchmarks/results/study.csv')
     maps = study_alignment.read_maps(repository / 'benchmarks/results/study.csv')
-    differences = study_results.compare(rows, studies.STUDIES)
+    differences = study_statistics.compare(rows, studies.STUDIES)
     page = study_page.page(study_page.TEMPLATE, studies.STUDIES, rows, differences, maps)
     assert page == (repository / 'docs/study.md').read_text()
 
@@ -129,7 +131,7 @@ def test_what_one_seed_has_is_on_the_page_without_an_interval(tmp_path, monkeypa
     study.collect([run], tmp_path / 'study.csv')
     text = write_page(tmp_path, monkeypatch, table_of(none=[40, 50], dmsca=[44], rate_3=[45, 52]))
     assert '| total | 1 | 0.50 |' in text
-    assert '| learning rate × 3 | 2 |  | +3.50 ±' in text
+    assert '| learning rate × 3 | 2 | +1.00 | +3.50 ±' in text
     assert 'nan' not in text
 
 

@@ -3,7 +3,7 @@ import studies
 import study_picture
 from draw import plt
 from study_examples import table_of
-from study_results import compare
+from study_statistics import compare
 
 
 def test_a_difference_is_filled_if_it_is_found_after_the_correction(tmp_path, monkeypatch):

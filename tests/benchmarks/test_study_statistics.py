@@ -2,13 +2,13 @@
 import pandas as pd
 import pytest
 import studies
-import study_results
+import study_statistics
 from scipy.stats import t as student
 from study_examples import table_of
 
 
 def test_differences_are_paired_and_their_interval_is_students():
-    found = study_results.compare(table_of(none=[40, 50, 30], dmsca=[44, 52, 36], se=[41]), studies.STUDIES)
+    found = study_statistics.compare(table_of(none=[40, 50, 30], dmsca=[44, 52, 36], se=[41]), studies.STUDIES)
     line = found[(found.contender == 'dmsca') & (found.quantity == 'clean')].iloc[0]
     assert line['mean'] == pytest.approx(4)
     assert line.half == pytest.approx(student.ppf(0.975, 2) * 2 / 3 ** 0.5)
@@ -16,13 +16,13 @@ def test_differences_are_paired_and_their_interval_is_students():
 
 
 def test_holm_multiplies_the_smallest_p_by_all_the_next_by_one_less():
-    corrected = study_results.holm(pd.Series([0.04, 0.01, 0.03, float('nan')], list('abcd')), 3)
+    corrected = study_statistics.holm(pd.Series([0.04, 0.01, 0.03, float('nan')], list('abcd')), 3)
     assert corrected[:3].to_dict() == pytest.approx(dict(a=0.06, b=0.03, c=0.06))
     assert corrected[3:].isna().all()
-    assert study_results.holm(pd.Series([0.9, 0.8]), 2).tolist() == [1, 1]
+    assert study_statistics.holm(pd.Series([0.9, 0.8]), 2).tolist() == [1, 1]
 
 
 def test_contenders_that_have_not_run_count_in_the_correction():
-    found = study_results.compare(table_of(none=[40, 50, 30], dmsca=[44, 52, 36]), studies.STUDIES)
+    found = study_statistics.compare(table_of(none=[40, 50, 30], dmsca=[44, 52, 36]), studies.STUDIES)
     family = len(studies.ATTENTIONS) - 1
     assert (found.corrected == (family * found.p).clip(upper=1)).all()
