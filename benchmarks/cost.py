@@ -14,7 +14,8 @@ import draw
 import torch
 from contenders import CONTENDERS, Contender, chosen
 from launches import of_block
-from measure import DTYPES, MEMORY_FORMATS, Row, Setting, measure
+from measure import measure
+from setting import DTYPES, MEMORY_FORMATS, Row, Setting
 
 from dmsca_mm.compat.requirements import require
 from dmsca_mm.errors import UsageError, exit_on_usage_error

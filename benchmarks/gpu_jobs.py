@@ -16,7 +16,7 @@ import cost
 import torch
 from contenders import CONTENDERS
 from iterations import Training, measure_training
-from measure import Row, Setting
+from setting import Row, Setting
 
 from dmsca_mm.errors import UsageError, exit_on_usage_error, is_first_process
 
@@ -27,7 +27,7 @@ class Table:
 
     Attributes:
         level: ``'backbone'`` or ``'operator'``.
-        dtype: one of ``measure.DTYPES``.
+        dtype: one of ``setting.DTYPES``.
         size: of the images, in pixels.
         batch: batch size; halved until the plain network's training step fits into memory.
         contenders: names in ``CONTENDERS``, the plain one first.

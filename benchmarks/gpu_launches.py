@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 from cost import stage_shapes, write_csv
-from measure import Row
+from setting import Row
 from torch import Tensor
 
 from dmsca_mm import DMSCA

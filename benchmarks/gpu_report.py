@@ -24,9 +24,9 @@ from gpu_jobs import Job, Table
 from gpu_report_page import SEND, Facts, page
 from gpu_work import OVER, finish, run, why
 from iterations import Training
-from measure import DTYPES, Row, Setting, processor
 from random_images import make_ade, make_coco
 from runs import ROOT
+from setting import DTYPES, Row, Setting, processor
 from studies import COMPARED
 
 from dmsca_mm.errors import UsageError, exit_on_usage_error

@@ -4,7 +4,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-from measure import Row
+from setting import Row
 
 SEND = """Please send both files back, even if something failed: open an issue at the project's repository and attach
 report.md and report.csv.

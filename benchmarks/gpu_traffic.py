@@ -12,7 +12,7 @@ from datetime import date
 from pathlib import Path
 
 from cost import stage_shapes, write_csv
-from measure import Row
+from setting import Row
 
 from dmsca_mm.attention.dmsca.triton import traffic
 

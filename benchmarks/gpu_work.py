@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import IO
 
 from gpu_jobs import Job, as_json
-from measure import Row
 from runs import ROOT
+from setting import Row
 
 SCRIPT = Path(__file__).parent / 'gpu_jobs.py'
 OVER = 'left out: the time was over'

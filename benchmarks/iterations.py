@@ -12,13 +12,14 @@ from unittest.mock import patch
 
 import numpy as np
 import torch
-from measure import MEGABYTE, Row, most_allocated, trace
 from mmengine.config import Config
 from mmengine.dist import all_reduce, get_world_size
 from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapper
 from mmengine.registry import HOOKS, OPTIM_WRAPPERS
 from mmengine.runner import Runner
+from profiles import MEGABYTE, most_allocated, trace
+from setting import Row
 from torch import nn
 
 from dmsca_mm.runtime import run

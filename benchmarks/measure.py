@@ -6,88 +6,26 @@ all of them, and none always follows the same neighbour. Ratios are computed wit
 from __future__ import annotations
 
 import copy
-import json
-import os
-import platform
 import random
-import tempfile
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
-from dataclasses import dataclass
-from datetime import date
-from pathlib import Path
-from typing import Any
-
-os.environ.setdefault('KINETO_LOG_LEVEL', '99')  # silences the profiler; read when torch is imported
 
 import numpy as np
 import torch
 from contenders import Contender
 from mmengine.analysis import FlopAnalyzer
+from profiles import MEGABYTE, most_allocated, trace
+from setting import Row, Setting
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from dmsca_mm import DMSCA
 from dmsca_mm.errors import UsageError
 
-Row = dict[str, Any]
-DTYPES = ('fp32', 'bf16', 'amp')
-MEMORY_FORMATS = dict(contiguous=torch.contiguous_format, channels_last=torch.channels_last)
 SHORTEST = 0.005
 """Minimum seconds of one timing; faster actions are repeated within it."""
 LEAST_ROUNDS = 3
 """Rounds that are measured even if the time is up."""
-MEGABYTE = 1e6
-
-
-@dataclass(frozen=True)
-class Setting:
-    """Settings of a measurement.
-
-    Attributes:
-        device: ``'cpu'`` or ``'cuda'``.
-        dtype: one of ``DTYPES``; ``'amp'`` is torch's autocast, to bfloat16 on the CPU and float16 on CUDA.
-        rounds: maximum number of rounds.
-        memory_format: of models and inputs, one of ``MEMORY_FORMATS``.
-        seconds: time limit; no round starts after it, once ``LEAST_ROUNDS`` are done.
-    """
-
-    device: str = 'cpu'
-    dtype: str = 'fp32'
-    rounds: int = 20
-    memory_format: str = 'contiguous'
-    seconds: float = float('inf')
-
-    def place(self, value: Any) -> Any:
-        """Move a model or tensor to the device, data type and memory format."""
-        return value.to(self.device, torch.bfloat16 if self.dtype == 'bf16' else torch.float32,
-                        memory_format=MEMORY_FORMATS[self.memory_format])
-
-    def autocast(self) -> Any:
-        """Return the context for a forward pass."""
-        return torch.autocast(self.device) if self.dtype == 'amp' else nullcontext()
-
-    def synchronize(self) -> None:
-        """Wait for the device."""
-        if self.device == 'cuda':
-            torch.cuda.synchronize()
-
-    def describe(self) -> Row:
-        """Return the setting and the machine as columns."""
-        return dict(date=date.today().isoformat(), device=self.device, dtype=self.dtype,
-                    memory_format=self.memory_format,
-                    machine=torch.cuda.get_device_name() if self.device == 'cuda' else processor(),
-                    cores=os.cpu_count(), threads=torch.get_num_threads(), torch=torch.__version__)
-
-
-def processor() -> str:
-    """The name of this machine's processor."""
-    if Path('/proc/cpuinfo').exists():
-        for line in Path('/proc/cpuinfo').read_text().splitlines():
-            if line.startswith('model name'):
-                return line.split(':', 1)[1].strip()
-    return platform.processor() or platform.machine()
 
 
 class Subject:
@@ -165,24 +103,6 @@ class Subject:
         with torch.profiler.profile(activities=[cpu], profile_memory=True) as profile:
             self.train()
         return most_allocated(trace(profile))
-
-
-def trace(profile: torch.profiler.profile) -> list[Row]:
-    """Return the events of a finished profile in Chrome trace format."""
-    with tempfile.TemporaryDirectory() as directory:
-        path = Path(directory) / 'trace.json'
-        profile.export_chrome_trace(str(path))
-        return json.loads(path.read_text())['traceEvents']
-
-
-def most_allocated(events: list[Row]) -> int:
-    """Return the peak number of bytes allocated on the CPU, relative to the start.
-
-    Args:
-        events: of a profile with ``profile_memory``.
-    """
-    changes = sorted((event['ts'], event['args']['Bytes']) for event in events if event['name'] == '[memory]')
-    return int(np.cumsum([change for _, change in changes]).max(initial=0))
 
 
 def multiply_adds(model: nn.Module, x: Tensor) -> int:

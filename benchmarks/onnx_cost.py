@@ -18,8 +18,8 @@ import onnxruntime
 import torch
 from contenders import CONTENDERS, Contender
 from cost import write_csv
-from measure import Row, Setting
 from runs import ROOT
+from setting import Row, Setting
 from torch import nn
 
 from dmsca_mm.errors import exit_on_usage_error

@@ -8,7 +8,7 @@ from __future__ import annotations
 import cost
 import draw
 import numpy as np
-from measure import Row, Setting
+from setting import Row, Setting
 
 from dmsca_mm.errors import exit_on_usage_error
 

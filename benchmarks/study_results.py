@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from measure import processor
 from runs import ROOT
+from setting import processor
 from studies import ATTENTIONS, PAPER
 
 from dmsca_mm import checkpoint

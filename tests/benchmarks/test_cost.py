@@ -9,7 +9,8 @@ import pytest
 import scaling
 import torch
 from contenders import CONTENDERS, Contender, chosen
-from measure import LEAST_ROUNDS, Setting, Subject
+from measure import LEAST_ROUNDS, Subject
+from setting import Setting
 
 from dmsca_mm.attention.peers import SE
 from dmsca_mm.errors import exit_on_usage_error

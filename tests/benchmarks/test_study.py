@@ -9,7 +9,7 @@ import pytest
 import runs
 import studies
 import study
-from measure import processor
+from setting import processor
 from study_examples import finish, run_of, table_of, write_alignment
 
 from dmsca_mm.errors import UsageError
