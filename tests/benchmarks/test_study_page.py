@@ -120,9 +120,21 @@ def test_the_page_compares_the_maps_over_all_objects_with_a_random_map(tmp_path,
     study.collect(runs_, tmp_path / 'study.csv')
     text = write_page(tmp_path, monkeypatch, pd.read_csv(tmp_path / 'study.csv'))
     half = student.ppf(0.975, 1) * 0.1
-    assert '| | seeds | stage 1 |' in text
+    assert '| map | seeds | stage 1 |' in text
     assert 'a random map has 0.400.' in text
     assert f'| total | 2 | 0.60 ± {half:.2f} |' in text
+
+
+def test_the_departure_is_compared_with_its_controls_training_by_training():
+    precision = {'departure': (0.5, 0.7), 'departure, other image': (0.6, 0.5), 'Grad-CAM': (0.45, 0.55)}
+    common = dict(study='detection', contender='dmsca', stage=1, area=0.4)
+    rows = pd.DataFrame([common | dict(seed=seed, map=kind, precision=value)
+                         for kind, values in precision.items() for seed, value in enumerate(values)])
+    text = study_alignment.map_table(rows, studies.STUDIES)
+    quantile = student.ppf(0.975, 1)
+    assert f'| a random map | 2 | +0.20 ± {quantile * 0.1:.2f} (0) |' in text
+    assert f'| the objects of other images | 2 | +0.05 ± {quantile * 0.15:.2f} (1) |' in text
+    assert f'| Grad-CAM | 2 | +0.10 ± {quantile * 0.05:.2f} (0) |' in text
 
 
 def test_what_one_seed_has_is_on_the_page_without_an_interval(tmp_path, monkeypatch):
