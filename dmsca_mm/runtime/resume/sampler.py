@@ -14,13 +14,13 @@ import numpy as np
 import torch
 from mmengine.dist import get_dist_info
 from mmengine.registry import DATA_SAMPLERS, FUNCTIONS
-from torch.utils.data import BatchSampler, Sampler
+from torch.utils.data import BatchSampler, Sampler, get_worker_info
 
 from ...errors import UsageError
 
 
 def seed_all(*key: int) -> None:
-    """Set the random state of Python, numpy and torch.
+    """Set the random state of Python, numpy and torch; in a worker of a data loader, without that of GPUs.
 
     Args:
         key: non-negative numbers that determine the state.
@@ -28,7 +28,10 @@ def seed_all(*key: int) -> None:
     first, second, third = np.random.SeedSequence(key).generate_state(3)
     random.seed(int(first))
     np.random.seed(second)
-    torch.manual_seed(int(third))
+    # In a worker torch.manual_seed would note the call stack each time, for a GPU that is initialized later. This takes
+    # longer than to load a small image.
+    set_state = torch.default_generator.manual_seed if get_worker_info() else torch.manual_seed
+    set_state(int(third))
 
 
 class SeededBatch:

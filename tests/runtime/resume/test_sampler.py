@@ -1,5 +1,6 @@
 """A batch depends only on the seed and its position, not on its worker or on where a run starts."""
 import random
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -52,6 +53,25 @@ def test_going_through_a_batch_twice_gives_the_same():
 @pytest.mark.parametrize('workers', [1, 3])
 def test_number_of_workers_changes_nothing(workers):
     assert loaded(batches(), workers) == loaded(batches())
+
+
+class GpuSeeds(Noise):
+    """Items that are how often the random state of all GPUs has been set so far."""
+
+    def __init__(self, seeds):
+        self.seeds = seeds
+
+    def __getitem__(self, index):
+        return self.seeds.call_count
+
+
+@pytest.mark.parametrize(('workers', 'between_first_and_last'), [(0, 9), (1, 0)])
+def test_workers_leave_the_random_state_of_gpus_alone(workers, between_first_and_last):
+    with mock.patch('torch.cuda.manual_seed_all') as seeds:
+        items = Batches(DefaultSampler(Noise()), batch_size=10, seed=1)
+        loader = DataLoader(GpuSeeds(seeds), batch_sampler=items, num_workers=workers, collate_fn=list)
+        counts = next(iter(loader))
+    assert counts[-1] - counts[0] == between_first_and_last
 
 
 @pytest.mark.parametrize('other', [dict(seed=2), dict(epoch=1)])
