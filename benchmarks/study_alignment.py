@@ -54,7 +54,7 @@ def map_table(rows: pd.DataFrame, plans: dict[str, Study]) -> str:
                   f'with 95 % intervals over the seeds; a random map has {of_study.area.mean():.3f}.', '',
                   *_heading('map', of_study)]
         for kind, of_kind in of_study.groupby('map'):
-            cells = [interval(of_stage.precision) for _, of_stage in of_kind.groupby('stage')]
+            cells = [interval(of_kind[of_kind.stage == stage].precision) for stage in sorted(of_study.stage.unique())]
             lines.append(f'| {kind} | {of_kind.seed.nunique()} | {" | ".join(cells)} |')
         lines += ['', 'Precision of the departure minus that of another map, paired by training, not corrected;',
                   'in brackets, in how many trainings it is below.', '',

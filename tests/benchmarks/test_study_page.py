@@ -137,6 +137,13 @@ def test_the_departure_is_compared_with_its_controls_training_by_training():
     assert f'| Grad-CAM | 2 | +0.10 ± {quantile * 0.05:.2f} (0) |' in text
 
 
+def test_a_map_that_lacks_a_stage_leaves_its_column_empty():
+    common = dict(study='detection', contender='dmsca', seed=0, precision=0.5, area=0.4)
+    rows = pd.DataFrame([common | dict(map=kind, stage=stage)
+                         for kind, stage in (('departure', 1), ('departure', 2), ('total', 2))])
+    assert '| total | 1 |  | 0.50 |' in study_alignment.map_table(rows, studies.STUDIES)
+
+
 def test_what_one_seed_has_is_on_the_page_without_an_interval(tmp_path, monkeypatch):
     run = finish(tmp_path, 'dmsca', 0)
     write_alignment(run, 0.5, 0.4)
