@@ -137,11 +137,15 @@ STUDIES = {
         'Segmentation: put into a trained UPerNet, CamVid', 'camvid/upernet_r50_dmsca_camvid.py', 'data/camvid',
         'mIoU', 1.0, 'iters', 200, ATTENTIONS, seeds=10, start=800, validations=4),
     'classification': Study(
-        'Classification: trained from random weights, CIFAR-10 (JPEG)', 'pretrain/resnet18_dmsca_cifar10_jpeg.py',
-        'data/cifar10_jpeg', 'top-1 accuracy', 1.0, 'epochs', 6,
+        'Classification, half resolution: trained from random weights, CIFAR-10 (JPEG)',
+        'pretrain/resnet18_dmsca_cifar10_jpeg.py', 'data/cifar10_jpeg', 'top-1 accuracy', 1.0, 'epochs', 6,
         (*ATTENTIONS, replace(PAPER, seeds=5), STEEP), seeds=20, hint=Hint('se', 'corrupted', range(5, 10)),
         options=('model.backbone.strides=(2,2,2,1)', 'train_dataloader.batch_size=64',
                  'optim_wrapper.optimizer.lr=0.1')),
+    'full_resolution': Study(
+        'Classification, full resolution: trained from random weights, CIFAR-10 (JPEG)',
+        'pretrain/resnet18_dmsca_cifar10_jpeg.py', 'data/cifar10_jpeg', 'top-1 accuracy', 1.0, 'epochs', 12,
+        tuple(each for each in ATTENTIONS if each.name in (PLAIN, 'se', 'dmsca')), seeds=5),
 }
 QUICK = {'quick': Study(
     'Built-in digits', 'pretrain/resnet50_dmsca_digits.py', 'data/digit_classes', 'top-1 accuracy', 1.0, 'epochs', 1,

@@ -61,11 +61,11 @@ def page(template: str, plans: dict[str, Study], rows: pd.DataFrame, differences
 
 
 def _ranges(rows: pd.DataFrame, plans: dict[str, Study]) -> str:
-    """State how far the best and the worst seed of the plain network are apart on clean images, for each study."""
+    """State how far the best and the worst seed of the plain network are apart on clean images, at most, by metric."""
     plain = rows[rows.contender == PLAIN].groupby('study').clean
-    apart = plain.max() - plain.min()
-    return ', '.join(f'{apart[name]:.1f} points of {plan.metric}' for name, plan in plans.items()
-                     if name in apart) or 'an amount that is not known yet'
+    apart = (plain.max() - plain.min()).rename(lambda study: plans[study].metric).groupby(level=0).max()
+    return ', '.join(f'{apart[metric]:.1f} points of {metric}' for metric in dict.fromkeys(
+        plan.metric for plan in plans.values()) if metric in apart) or 'an amount that is not known yet'
 
 
 def _planned(studies: dict[str, Study]) -> list[str]:

@@ -14,12 +14,14 @@ from study_examples import finish, run_of, table_of, write_alignment
 
 from dmsca_mm.errors import UsageError
 
+TABLES = dict(thin=studies.STUDIES, full=studies.FULL)
+
 
 @pytest.mark.parametrize('name', studies.STUDIES)
-def test_every_attention_is_compared_with_the_plain_network(name):
+def test_attentions_are_compared_with_the_plain_network(name):
     names = [each.name for each in studies.STUDIES[name].contenders]
     assert names[0] == 'none'
-    assert {*studies.COMPARED, 'dmsca'} < {*names}
+    assert {'se', 'dmsca', *(studies.COMPARED if name in studies.FULL else ())} < {*names}
     assert len({*names}) == len(names)
 
 
@@ -89,18 +91,18 @@ def test_a_hint_is_tested_on_seeds_of_its_own_for_both_networks(tmp_path):
     assert [run.seed for run in starts] == [0, 1, 5, 6]
 
 
-@pytest.mark.parametrize('table', [studies.STUDIES, studies.FULL], ids=['thin', 'full'])
-@pytest.mark.parametrize('name', studies.STUDIES)
-def test_every_entry_that_a_study_sets_is_one_of_its_config(name, table, repository, tmp_path):
+@pytest.mark.parametrize(('kind', 'name'), [(kind, name) for kind, table in TABLES.items() for name in table])
+def test_every_entry_that_a_study_sets_is_one_of_its_config(kind, name, repository, tmp_path):
     from dmsca_mm.runtime.cli import parser as make_parser
     from dmsca_mm.runtime.config import load_config
     parser = make_parser('')
     parser.add_argument('--resume', action='store_true')
+    table = TABLES[kind]
     for contender in table[name].contenders:
         (_, command), *_ = run_of(name, contender.name, 0, tmp_path, table).steps()
         chosen = parser.parse_args(command[1:])
         config = load_config(str(repository / chosen.config), chosen.cfg_options, plugin=chosen.plugin)
-        assert table is studies.STUDIES or config.auto_scale_lr.base_batch_size >= 16
+        assert kind == 'thin' or config.auto_scale_lr.base_batch_size >= 16
         loop = config.train_cfg
         plan = table[name]
         assert loop.get('max_epochs', loop.get('max_iters')) == plan.length
