@@ -48,7 +48,8 @@ def answer(study: str, plan: Study, every: pd.DataFrame, differences: pd.DataFra
             clean, under = (interval(values, '+') for values in against)
             lines.append(f'Against SE {clean}, under corruption {under} (not corrected).')
         lines += [_safety(rows[rows.study == study])] if plan.start else []
-    others = [f'{labels[name]} {line["mean"]:+.2f} ± {line.half:.2f}' for name, line in found.iterrows()
+    others = [f'{where}{labels[name]} {line["mean"]:+.2f} ± {line.half:.2f}'
+              for where, part in (('', found), ('under corruption ', corrupted)) for name, line in part.iterrows()
               if name != 'dmsca' and line.corrected < ALPHA]
     lines.append(f'Found of the others: {"; ".join(others) or "none"}.')
     if plan.hint:

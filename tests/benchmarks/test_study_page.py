@@ -39,7 +39,7 @@ def test_the_page_begins_with_dmsca_and_names_whom_a_difference_was_found_for(tm
     assert 'Under corruption +0.17 ±' in answer
     assert 'Against SE -0.73 ±' in answer
     assert 'under corruption -0.37 ±' in answer
-    assert 'Found of the others: SE +1.07 ± 0.14.' in answer
+    assert 'Found of the others: SE +1.07 ± 0.14; under corruption SE +0.53 ± 0.07.' in answer
     assert text.splitlines()[2].startswith('These runs found no difference between DMSCA and')
     assert (tmp_path / 'study.png').stat().st_size > 5000
 
