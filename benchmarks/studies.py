@@ -145,7 +145,7 @@ STUDIES = {
     'full_resolution': Study(
         'Classification, full resolution: trained from random weights, CIFAR-10 (JPEG)',
         'pretrain/resnet18_dmsca_cifar10_jpeg.py', 'data/cifar10_jpeg', 'top-1 accuracy', 1.0, 'epochs', 12,
-        tuple(each for each in ATTENTIONS if each.name in (PLAIN, 'se', 'dmsca')), seeds=5),
+        tuple(each for each in ATTENTIONS if each.name in (PLAIN, 'se', 'eca', 'dmsca')), seeds=5),
 }
 QUICK = {'quick': Study(
     'Built-in digits', 'pretrain/resnet50_dmsca_digits.py', 'data/digit_classes', 'top-1 accuracy', 1.0, 'epochs', 1,
