@@ -9,12 +9,18 @@ ALPHA = 0.05
 NONE = 'No difference of DMSCA can be given yet: fewer than two of its seeds are done in every study.'
 
 
-def verdict(differences: pd.DataFrame) -> str:
-    """State for which studies a difference of DMSCA on clean images was found."""
+def verdict(differences: pd.DataFrame, plans: dict[str, Study]) -> str:
+    """State for which studies a difference of DMSCA on clean images was found.
+
+    Args:
+        differences: of ``study_statistics.compare``.
+        plans: the studies by name.
+    """
     own = differences[(differences.contender == 'dmsca') & (differences.quantity == 'clean')]
     if own.empty:
         return NONE
-    signs = {name: own[(own.corrected < ALPHA) & (own['mean'] * sign > 0)].study.tolist()
+    signs = {name: [plans[study].title.partition(':')[0].lower()
+                    for study in own[(own.corrected < ALPHA) & (own['mean'] * sign > 0)].study]
              for name, sign in (('better', 1), ('worse', -1))}
     stated = [f'{name} in {" and ".join(studies)}' for name, studies in signs.items() if studies]
     if not stated:

@@ -49,7 +49,7 @@ def page(template: str, plans: dict[str, Study], rows: pd.DataFrame, differences
         maps: the table of ``study_alignment.alignment``.
     """
     return template.format(
-        verdict=verdict(differences), maps=map_table(maps, plans),
+        verdict=verdict(differences, plans), maps=map_table(maps, plans),
         answer='\n'.join(answer(name, plan, rows, differences) for name, plan in plans.items()
                          if name in set(differences.study)),
         runs=len(rows), dates=' to '.join(sorted({rows.date.min(), rows.date.max()})) if len(rows) else 'none yet',

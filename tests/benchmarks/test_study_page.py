@@ -50,6 +50,11 @@ def test_the_page_begins_with_the_verdict(dmsca, verdict, tmp_path, monkeypatch)
     assert text.splitlines()[2] == f'Against the plain network DMSCA was {verdict} in detection:'
 
 
+def test_the_verdict_names_a_study_by_its_title():
+    text = page_in_docs(table_of(none=[40, 50, 30], dmsca=[41.0, 51.1, 31.1]).assign(study='full_resolution'))
+    assert text.splitlines()[2] == 'Against the plain network DMSCA was better in classification, full resolution:'
+
+
 def test_the_page_states_how_far_the_plain_networks_seeds_are_apart():
     text = page_in_docs(table_of(none=[40, 50, 30], dmsca=[44, 99, 27]))
     assert "the plain network's seeds alone differ by up to 20.0 points of box mAP." in text
