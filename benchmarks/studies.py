@@ -128,6 +128,10 @@ RECIPES = tuple(Contender(name, label, None, (option,), RECIPE, 5) for name, lab
 STEEP = Contender('temperature_fifth', 'temperature 1/5', None, (f'{PLUGIN}.cfg.temperature=0.2',), RECIPE, 5)
 """The recipe for networks whose channel gates stay at 1."""
 
+CIFAR_JPEG = {'config': 'pretrain/resnet18_dmsca_cifar10_jpeg.py', 'data': 'data/cifar10_jpeg',
+              'metric': 'top-1 accuracy', 'scale': 1.0, 'unit': 'epochs'}
+"""What the trainings on CIFAR-10 (JPEG) have in common."""
+
 STUDIES = {
     'detection': Study(
         'Detection: put into a trained Faster R-CNN, BCCD', 'bccd/faster_rcnn_r50_dmsca_bccd.py', 'data/bccd',
@@ -137,15 +141,13 @@ STUDIES = {
         'Segmentation: put into a trained UPerNet, CamVid', 'camvid/upernet_r50_dmsca_camvid.py', 'data/camvid',
         'mIoU', 1.0, 'iters', 200, ATTENTIONS, seeds=10, start=800, validations=4),
     'classification': Study(
-        'Classification, half resolution: trained from random weights, CIFAR-10 (JPEG)',
-        'pretrain/resnet18_dmsca_cifar10_jpeg.py', 'data/cifar10_jpeg', 'top-1 accuracy', 1.0, 'epochs', 6,
-        (*ATTENTIONS, replace(PAPER, seeds=5), STEEP), seeds=20, hint=Hint('se', 'corrupted', range(5, 10)),
+        'Classification, half resolution: trained from random weights, CIFAR-10 (JPEG)', **CIFAR_JPEG, length=6,
+        contenders=(*ATTENTIONS, replace(PAPER, seeds=5), STEEP), seeds=20, hint=Hint('se', 'corrupted', range(5, 10)),
         options=('model.backbone.strides=(2,2,2,1)', 'train_dataloader.batch_size=64',
                  'optim_wrapper.optimizer.lr=0.1')),
     'full_resolution': Study(
-        'Classification, full resolution: trained from random weights, CIFAR-10 (JPEG)',
-        'pretrain/resnet18_dmsca_cifar10_jpeg.py', 'data/cifar10_jpeg', 'top-1 accuracy', 1.0, 'epochs', 12,
-        tuple(each for each in ATTENTIONS if each.name in (PLAIN, 'se', 'eca', 'dmsca')), seeds=5),
+        'Classification, full resolution: trained from random weights, CIFAR-10 (JPEG)', **CIFAR_JPEG, length=12,
+        contenders=tuple(each for each in ATTENTIONS if each.name in (PLAIN, 'se', 'eca', 'dmsca')), seeds=5),
 }
 QUICK = {'quick': Study(
     'Built-in digits', 'pretrain/resnet50_dmsca_digits.py', 'data/digit_classes', 'top-1 accuracy', 1.0, 'epochs', 1,
@@ -163,8 +165,8 @@ FULL = {
         'mIoU', 1.0, 'iters', 40000, ATTENTIONS, seeds=5, start=80000, validations=4, decay=0,
         options=(*SCALED, 'auto_scale_lr.base_batch_size=16')),
     'classification': Study(
-        'Classification: trained from random weights, CIFAR-10 (JPEG)', 'pretrain/resnet18_dmsca_cifar10_jpeg.py',
-        'data/cifar10_jpeg', 'top-1 accuracy', 1.0, 'epochs', 200, (*ATTENTIONS, PAPER), seeds=5,
+        'Classification: trained from random weights, CIFAR-10 (JPEG)', **CIFAR_JPEG, length=200,
+        contenders=(*ATTENTIONS, PAPER), seeds=5,
         options=(*SCALED, 'model.backbone.base_channels=64', 'model.backbone.stem_channels=64',
                  'model.head.in_channels=512')),
 }
