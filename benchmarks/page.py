@@ -39,16 +39,17 @@ def page(results: Path) -> str:
     """Return the page in Markdown.
 
     Args:
-        results: folder of the tables of ``cost.py`` and ``scaling.py``.
+        results: folder of the tables of ``cost.py`` and ``scaling.py``; its subfolders hold those of other machines.
 
     Raises:
         UsageError: the main table is missing.
     """
-    paths = [path for pattern in ('cost_*.csv', 'scaling_*.csv') for path in sorted(results.glob(pattern))]
-    tables = {path.stem: _read(path) for path in paths}
+    paths = [path for pattern in ('cost_*.csv', 'scaling_*.csv', '*/cost_*.csv')
+             for path in sorted(results.glob(pattern))]
+    tables = {path.relative_to(results).with_suffix('').as_posix(): _read(path) for path in paths}
     if MAIN not in tables:
         raise UsageError(f'no {MAIN}.csv in {results}: run "make bench"')
-    others = [f'- {_linked(stem, rows)}' for stem, rows in tables.items() if stem != MAIN]
+    others = [f'- {_linked(name, rows)}' for name, rows in tables.items() if name != MAIN]
     return '\n'.join([
         '# What it costs', '', COMMANDS, '## What to expect', '', _expectation(tables), '',
         f'![Time and memory of a ResNet-50 with each attention](../benchmarks/results/{MAIN}.png)', '',
@@ -72,7 +73,7 @@ def _expectation(tables: dict[str, Rows]) -> str:
         raise UsageError(f'{MAIN}.csv has no figures of {", ".join(missing)}: run "make bench"')
     se, cbam, own = (found[label] for label in COMPARED)
     gpus = [f'On {rows[0]["machine"]} in {rows[0]["dtype"]} the ratios are {_ratios(rows)}.'
-            for stem, rows in tables.items() if stem.startswith('cost_resnet50') and rows[0]['device'] == 'cuda']
+            for name, rows in tables.items() if name.startswith('cost_resnet50') and rows[0]['device'] == 'cuda']
     return ' '.join([
         f'With DMSCA in every block of a ResNet-50, a training step takes {_ratio(own, "train")} of the time that it '
         f'takes without, and inference {_ratio(own, "inference")}; with SE {_ratio(se, "train")} and '
@@ -101,9 +102,9 @@ def _ratios(rows: Rows) -> str:
                      f'{_ratio(row, "inference")}' for row in rows if row['contender'] in COMPARED and not row['note'])
 
 
-def _subject(stem: str, rows: Rows) -> tuple[str, str]:
+def _subject(name: str, rows: Rows) -> tuple[str, str]:
     """Return the subject of a table as text and as arguments of its command."""
-    kind, what, *_ = stem.split('_')
+    kind, what, *_ = Path(name).name.split('_')
     if kind == 'scaling':
         return 'The attention alone against pixels and channels', 'benchmarks/scaling.py'
     batch, _, *size = rows[0]['shape'].split('x')
@@ -116,31 +117,32 @@ def _subject(stem: str, rows: Rows) -> tuple[str, str]:
             f'benchmarks/cost.py --level backbone --depth {depth} --size {images} --batch {batch}')
 
 
-def _title(stem: str, rows: Rows) -> str:
-    first = rows[0]
+def _title(name: str, rows: Rows) -> str:
+    first, folder = rows[0], Path(name).parent.name
     usual = first['memory_format'] == 'contiguous'
-    return ', '.join([_subject(stem, rows)[0], first['device'], first['dtype'],
-                      *([] if usual else [first['memory_format']])])
+    return ', '.join([_subject(name, rows)[0], first['device'], first['dtype'],
+                      *([] if usual else [first['memory_format']]), *([first['machine']] if folder else [])])
 
 
-def _made(stem: str, rows: Rows) -> str:
+def _made(name: str, rows: Rows) -> str:
     """Command, date and machine."""
-    first = rows[0]
+    first, folder = rows[0], Path(name).parent.name
     labels = {row['contender'] for row in rows}
-    names = [name for name, contender in CONTENDERS.items() if contender.label in labels and name != 'plain']
+    names = [each for each, contender in CONTENDERS.items() if contender.label in labels and each != 'plain']
     usual = {contender.label for contender in chosen(None, first['device'])} == labels
     command = ' '.join([
-        'python', _subject(stem, rows)[1], f'--device {first["device"]} --dtype {first["dtype"]}',
+        'python', _subject(name, rows)[1], f'--device {first["device"]} --dtype {first["dtype"]}',
         *([] if first['memory_format'] == 'contiguous' else [f'--memory-format {first["memory_format"]}']),
-        f'--rounds {first["rounds"]}', *([] if usual else ['--contenders', *names])])
+        f'--rounds {first["rounds"]}', *([] if usual else ['--contenders', *names]),
+        *([f'--out benchmarks/results/{folder}'] if folder else [])])
     return f'`{command}`, {first["date"]}, {first["machine"]}, {first["threads"]} threads, torch {first["torch"]}'
 
 
-def _linked(stem: str, rows: Rows) -> str:
+def _linked(name: str, rows: Rows) -> str:
     """Return the list entry of a table that the page links but does not show."""
-    ratios = f' {_ratios(rows)}.' if 'resnet' in stem else ''
-    return (f'**{_title(stem, rows)}**:{ratios} [Table](../benchmarks/results/{stem}.csv), '
-            f'[picture](../benchmarks/results/{stem}.png). {_made(stem, rows)}.')
+    ratios = f' {_ratios(rows)}.' if 'resnet' in name else ''
+    return (f'**{_title(name, rows)}**:{ratios} [Table](../benchmarks/results/{name}.csv), '
+            f'[picture](../benchmarks/results/{name}.png). {_made(name, rows)}.')
 
 
 def _table(rows: Rows) -> list[str]:

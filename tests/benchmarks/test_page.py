@@ -71,6 +71,15 @@ def test_other_tables_are_linked_with_their_setting_and_figures(results):
     assert '| DMSCA fast |' not in text, 'long tables are linked, not shown'
 
 
+def test_tables_of_another_machine_are_linked_from_a_folder_of_their_own(results):
+    (results / 'other').mkdir()
+    write(results / 'other' / MAIN, [dict(one, machine='Another') for one in ROWS])
+    text = page(results).split('## Other settings')[1]
+    assert '**ResNet-50, 256x256, batch 4, cpu, fp32, Another**: SE 1.06; 1.05' in text
+    assert '(../benchmarks/results/other/cost_resnet50_cpu_fp32.csv)' in text
+    assert '--contenders se cbam fast --out benchmarks/results/other`, 2026-01-02, Another, 2 threads' in text
+
+
 def test_figures_of_a_gpu_replace_the_statement_that_there_are_none(results):
     write(results / 'cost_resnet50_800x1344_b8_cuda_bf16.csv',
           [dict(one, device='cuda', dtype='bf16', machine='A Card', train_ratio=1.5) for one in ROWS])
