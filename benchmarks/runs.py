@@ -14,6 +14,10 @@ from tqdm import tqdm
 from dmsca_mm.errors import UsageError
 
 ROOT = Path(__file__).parents[1]
+ENVIRONMENT = {'OMP_NUM_THREADS': '1', 'THP_MEM_ALLOC_ENABLE': '1', 'MALLOC_MMAP_THRESHOLD_': '33554432',
+               'MALLOC_TRIM_THRESHOLD_': '4294967296', 'MALLOC_TOP_PAD_': '268435456'}
+"""Of each process: one thread; torch asks for huge pages and glibc keeps freed memory, as mapping it anew in each
+iteration takes time."""
 
 
 class Steps:
@@ -55,7 +59,7 @@ class Steps:
             log = self.folder / f'{Path(script).stem}.log'
             with log.open('ab') as file:
                 process = subprocess.Popen([sys.executable, *command], cwd=ROOT, stdout=file, stderr=file,
-                                           env={**os.environ, 'OMP_NUM_THREADS': '1'}, start_new_session=True)
+                                           env={**os.environ, **ENVIRONMENT}, start_new_session=True)
                 running.add(process)
                 code = process.wait()
                 running.discard(process)
