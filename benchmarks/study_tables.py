@@ -22,11 +22,13 @@ def tables(study: str, plan: Study, every: pd.DataFrame, differences: pd.DataFra
     rows = counted(every, {study: plan})
     if rows.empty:
         return f'## {plan.title}\nNot run yet.\n\n'
+    columns = ['seeds', *(f'{name} | difference | p, corrected' for name in QUANTITIES),
+               *(['lowest validation, against plain'] if plan.start else []), 'spread of A_c; A_s; α', 'parameters',
+               'training step; inference']
+    header = f'| | {" | ".join(columns)} |'
     lines = [f'## {plan.title}',
              f'{plan.metric}, in points of a hundred. Differences are over the seeds of both networks.', '',
-             '| | seeds | ' + ' | '.join(f'{name} | difference | p, corrected' for name in QUANTITIES)
-             + ' | lowest validation, against plain | spread of A_c; A_s; α | parameters | training step; inference |',
-             '|' + ' --- |' * (6 + 3 * len(QUANTITIES))]
+             header, '|' + ' --- |' * (header.count('|') - 1)]
     plain = rows[rows.contender == PLAIN].set_index('seed')
     prices = costs()
     for contender in plan.contenders:
@@ -39,10 +41,10 @@ def tables(study: str, plan: Study, every: pd.DataFrame, differences: pd.DataFra
             cells += [f'{own[quantity].mean():.2f}',
                       *(f'{each["mean"]:+.2f} ± {each.half:.2f} | {each.corrected:.2g}' for _, each in line.iterrows()),
                       *([' | '] if line.empty else [])]
-        lowest = (own.worst - plain.worst).dropna()
-        low = f'{lowest.min():+.2f} to {lowest.max():+.2f}' if plan.start and len(lowest) else ''
-        cells += [low if contender.name != PLAIN else '', _spread(every[every.contender == contender.name]),
-                  _parameters(own, plain),
+        if plan.start:
+            low = (own.worst - plain.worst).dropna()
+            cells.append(f'{low.min():+.2f} to {low.max():+.2f}' if len(low) and contender.name != PLAIN else '')
+        cells += [_spread(every[every.contender == contender.name]), _parameters(own, plain),
                   '; '.join(f'{ratio:.2f}' for ratio in prices.get(contender.name, ()))]
         lines.append(f'| {" | ".join(cells)} |')
     return '\n'.join([*lines, '', *_recipes(study, plan, rows, differences), ''])

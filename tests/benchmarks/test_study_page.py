@@ -83,6 +83,16 @@ def test_the_table_on_the_page_has_means_differences_and_the_price(tmp_path, mon
     assert line.endswith(f'| 1.000 | {train:.2f}; {inference:.2f} |')
 
 
+@pytest.mark.parametrize(('name', 'low', 'end'), [
+    ('detection', '| lowest validation, against plain ', '| -2.00 to +1.00 '), ('classification', '', '')])
+def test_only_a_transfer_has_lowest_validations_in_its_table(name, low, end):
+    rows = table_of(none=[40, 50], se=[41, 51.5]).assign(study=name, worst=[30, 40, 28, 41])
+    text = page_in_docs(rows, seeds=2)
+    header, _, _, se = text[text.index('| | seeds |'):].splitlines()[:4]
+    assert f'| p, corrected {low}| spread of A_c; A_s; α | parameters |' in header
+    assert f'{end}| 0.10; 0.10; 0.10 | 1.000 |' in se
+
+
 def test_a_page_without_runs_shows_the_plan(tmp_path, monkeypatch):
     text = write_page(tmp_path, monkeypatch, pd.DataFrame(columns=study_results.ORDER))
     assert text.splitlines()[2] == study_answer.NONE, 'no verdict without runs'
