@@ -73,7 +73,8 @@ def _expectation(tables: dict[str, Rows]) -> str:
         raise UsageError(f'{MAIN}.csv has no figures of {", ".join(missing)}: run "make bench"')
     se, cbam, own = (found[label] for label in COMPARED)
     gpus = [f'On {rows[0]["machine"]} in {rows[0]["dtype"]} the ratios are {_ratios(rows)}.'
-            for name, rows in tables.items() if name.startswith('cost_resnet50') and rows[0]['device'] == 'cuda']
+            for name, rows in tables.items()
+            if Path(name).name.startswith('cost_resnet50') and rows[0]['device'] == 'cuda']
     return ' '.join([
         f'With DMSCA in every block of a ResNet-50, a training step takes {_ratio(own, "train")} of the time that it '
         f'takes without, and inference {_ratio(own, "inference")}; with SE {_ratio(se, "train")} and '

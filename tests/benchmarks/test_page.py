@@ -80,8 +80,10 @@ def test_tables_of_another_machine_are_linked_from_a_folder_of_their_own(results
     assert '--contenders se cbam fast --out benchmarks/results/other`, 2026-01-02, Another, 2 threads' in text
 
 
-def test_figures_of_a_gpu_replace_the_statement_that_there_are_none(results):
-    write(results / 'cost_resnet50_800x1344_b8_cuda_bf16.csv',
+@pytest.mark.parametrize('folder', ['', 'other'])
+def test_figures_of_a_gpu_replace_the_statement_that_there_are_none(folder, results):
+    (results / folder).mkdir(exist_ok=True)
+    write(results / folder / 'cost_resnet50_800x1344_b8_cuda_bf16.csv',
           [dict(one, device='cuda', dtype='bf16', machine='A Card', train_ratio=1.5) for one in ROWS])
     text = page(results)
     assert 'No network has been timed on a GPU' not in text
