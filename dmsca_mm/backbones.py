@@ -67,7 +67,7 @@ def check_backbone(backbone: dict[str, Any], default_scope: str | None = None) -
         raise UsageError(f'backbone {kind.__name__} has no depth {backbone["depth"]}: it has '
                          f'{", ".join(map(str, depths))}')
     entries = plugin_entries(backbone)
-    if entries and not takes_argument(kind, 'plugins'):
+    if (entries or is_plugin_resnet(backbone)) and not takes_argument(kind, 'plugins'):
         way = ("in a classifier, use type='PluginResNet', base='mmdet.ResNet', norm_eval=False"
                if kind.__module__.startswith('mmpretrain.') else
                'use a ResNet of mmdet or mmseg, or one of its relatives that does')
@@ -119,7 +119,7 @@ def plugin_resnet(base: str | type[nn.Module] = 'ResNet', small_stem: bool = Fal
         K. He et al., Deep Residual Learning for Image Recognition, 2016: figure 5 for the blocks, section 4.2 for
         the small stem.
     """
-    check_backbone(dict(type=base, **arguments))
+    check_backbone(dict(type='PluginResNet', base=base, **arguments))
     if arguments.get('plugins'):
         arguments['plugins'] = name_apart(arguments['plugins'], arguments.get('num_stages', 4))
     return _mixed(_ResNet, backbone_class(dict(type=base)))(small_stem=small_stem, **arguments)

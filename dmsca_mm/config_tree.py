@@ -93,8 +93,8 @@ def use_plugin_resnet(config: Config) -> None:
             continue
         backbone['plugins'] = name_apart(plugin_entries(backbone), backbone.get('num_stages', 4))
         if not is_plugin_resnet(backbone):
-            stages = getattr(backbone_class(backbone, config.get('default_scope')), 'arch_settings', {})
-            block = stages.get(backbone.get('depth'), [None])[0]
+            depths = getattr(backbone_class(backbone, config.get('default_scope')), 'arch_settings', {})
+            block = depths[backbone.depth][0] if backbone.get('depth') in depths else None
             if getattr(block, 'expansion', None) == 1:
                 kind = backbone.type  # a class by its name, so that the config can be dumped
                 base = f'{kind.__module__}.{kind.__qualname__}' if inspect.isclass(kind) else kind

@@ -11,7 +11,7 @@ from importlib.util import find_spec
 import torch
 
 from .attention.dmsca.cpu import compile_kernels, library
-from .attention.dmsca.triton.availability import no_triton, old_card, triton_version
+from .attention.dmsca.triton.availability import no_launcher, no_triton, old_card, triton_version
 from .compat import requirements
 from .version import __version__
 
@@ -185,6 +185,8 @@ def _triton() -> Finding:
         return Finding('Triton', 'not usable', fault, command)
     if reason := old_card(torch.device('cuda')):
         return Finding('Triton', f'not used, {reason}')
+    if fault := no_launcher():
+        return Finding('Triton', 'not usable', *fault.rsplit(': ', 1))
     return Finding('Triton', triton_version())
 
 

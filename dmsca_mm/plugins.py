@@ -60,8 +60,10 @@ def check_operator_arguments(arguments: dict[str, Any], operator: type[nn.Module
     Raises:
         TypeError, ValueError: those of the constructor.
     """
+    if 'in_channels' in arguments:
+        raise TypeError('in_channels comes from the backbone: leave it out')
     with torch.device('meta'):
-        operator(**{'in_channels': 64, **arguments})
+        operator(in_channels=64, **arguments)
 
 
 PLUGINS: dict[str, dict[str, Any] | None] = {
@@ -94,8 +96,9 @@ def plugin_entries(backbone: dict[str, Any]) -> list[dict[str, Any]]:
                                                   or inspect.isclass(operator.get('type'))):
             raise UsageError(f"plugin {entry!r} names no operator: write dict(cfg=dict(type='DMSCA'), stages=..., "
                              "position='after_conv3')")
-        if not isinstance(entry.get('stages', ()), (list, tuple, type(None))):
-            raise UsageError(f'plugin stages {entry["stages"]!r} must be a list of True and False, one for each stage '
+        stages = entry.get('stages')
+        if stages is not None and not (isinstance(stages, (list, tuple)) and all(each in (0, 1) for each in stages)):
+            raise UsageError(f'plugin stages {stages!r} must be a list of True and False, one for each stage '
                              'of the backbone')
     return list(entries)
 
@@ -110,8 +113,8 @@ def check_entry(entry: dict[str, Any], kind: str, number: int) -> None:
         raise UsageError(f'plugin position {entry.get("position")!r}: the blocks of {kind} take {", ".join(POSITIONS)}')
     arguments = dict(entry['cfg'])
     named = arguments.pop('type')
-    operator = next((own for own in OWN if named in (own, own.__name__)), None)
-    if operator is not None:
+    operator = MODELS.get(named) if isinstance(named, str) else named
+    if operator in OWN:
         arguments.pop('postfix', None)
         try:
             check_operator_arguments(arguments, operator)

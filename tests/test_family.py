@@ -10,16 +10,18 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 
 from dmsca_mm import DMSCA, dmsca
-from dmsca_mm.backbones import check_backbone
 from dmsca_mm.compat import requirements
 from dmsca_mm.config_tree import use_plugin_resnet
 from dmsca_mm.errors import UsageError
 from dmsca_mm.preflight.model import check_model
 
 BLOCKS = {18: 8, 50: 16}
+BLOCKS_OF_THREE_STAGES = 3 + 4 + 6
 POSITIONS = ('after_conv1', 'after_conv2', 'after_conv3')
 THIN = dict(base_channels=16, stem_channels=16)
 GROUPED = dict(depth=50, groups=16, base_width=8)  # twice as wide inside as a ResNet
+TRIDENT = dict(depth=50, num_stages=3, strides=(1, 2, 2), dilations=(1, 1, 1), trident_dilations=(1, 2, 3),
+               out_indices=(2,), num_branch=3, test_branch_idx=1, **THIN)
 SPLIT = dict(depth=50, radix=2, reduction_factor=4, avg_down_stride=True, stem_channels=16, base_channels=16)
 
 # backbone: its arguments, and the positions at which it supports the plugin
@@ -32,6 +34,7 @@ TAKES = {
     'mmdet.ResNeSt': (SPLIT, POSITIONS),
     'mmdet.DetectoRS_ResNet': (dict(depth=50, **THIN), POSITIONS),
     'mmdet.DetectoRS_ResNeXt': (GROUPED, ('after_conv3',)),
+    'mmdet.TridentResNet': (TRIDENT, POSITIONS),
     'mmseg.ResNet': (dict(depth=50, **THIN), POSITIONS),
     'mmseg.ResNetV1c': (dict(depth=50, **THIN), POSITIONS),
     'mmseg.ResNetV1d': (dict(depth=50, **THIN), POSITIONS),
@@ -54,7 +57,7 @@ def learns_everywhere(backbone, blocks):
 
 
 def config_of(kind, position, options):
-    entry = dict(dmsca, stages=(True,) * 4, position=position)
+    entry = dict(dmsca, stages=(True,) * options.get('num_stages', 4), position=position)
     return Config(dict(model=dict(backbone=dict(type=kind, plugins=[entry], **options))))
 
 
@@ -63,7 +66,8 @@ def test_backbone_has_uses_and_trains_the_plugin(kind, position):
     torch.manual_seed(0)
     config = config_of(kind, position, TAKES[kind][0])
     check_model(config)
-    blocks = 22 if 'arch' in TAKES[kind][0] else BLOCKS[50]
+    options = TAKES[kind][0]
+    blocks = 22 if 'arch' in options else BLOCKS_OF_THREE_STAGES if 'num_stages' in options else BLOCKS[50]
     learns_everywhere(MODELS.build(config.model.backbone), blocks)
 
 
@@ -84,8 +88,10 @@ def test_other_backbones_refuse_by_name(kind):
     init_default_scope(kind.split('.')[0])
     library, name = kind.split('.')
     way = "in a classifier, use type='PluginResNet'" if library == 'mmpretrain' else 'use a ResNet of mmdet or mmseg'
+    config = Config(dict(model=dict(backbone=dict(type=kind, plugins=[dmsca]))))
+    use_plugin_resnet(config)
     with pytest.raises(UsageError, match=f'{name} takes no plugins: {way}'):
-        check_backbone(dict(type=kind, plugins=[dmsca]))
+        check_model(config)
 
 
 @pytest.mark.parametrize(('kind', 'position'), [

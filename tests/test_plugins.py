@@ -47,7 +47,8 @@ def test_plugin_takes_stages_position_and_operator_arguments():
     (dict(stages=1), TypeError, 'stages'), (dict(stages='1111'), TypeError, 'stages'),
     (dict(stages=(1, 1, 1, 1)), TypeError, 'stages'), (dict(stages=()), ValueError, 'stages'),
     (dict(position='after_conv4'), ValueError, 'after_conv4'),
-    (dict(reduction=0), ValueError, 'reduction'), (dict(widths=3), TypeError, 'widths')])
+    (dict(reduction=0), ValueError, 'reduction'), (dict(widths=3), TypeError, 'widths'),
+    (dict(in_channels=64), TypeError, 'in_channels comes from the backbone')])
 def test_plugin_refuses_at_once_what_a_build_would_refuse_later(arguments, error, word):
     with pytest.raises(error, match=word):
         plugin(**arguments)
@@ -140,6 +141,10 @@ def test_backbone_without_plugins_is_named(backbone, words):
     (dict(cfg=None), ['names no operator', "cfg=dict(type='DMSCA')"]),
     (dict(cfg=dict(reduction=8)), ['names no operator', 'reduction']),
     (dict(cfg=dict(type='DMSCA', width=3)), ['DMSCA', 'width']),
+    (dict(cfg=dict(type='mmengine.DMSCA', reduction=0)), ['DMSCA', 'reduction', '0']),
+    (dict(cfg=dict(type='DMSCA', in_channels=8)), ['DMSCA', 'in_channels comes from the backbone']),
+    (dict(stages=('False', 'True', 'True', 'True')), ["'False'", 'a list of True and False']),
+    (dict(stages=(1, 2, 3, 4)), ['(1, 2, 3, 4)', 'a list of True and False']),
     ('dmsca', ['names no operator: write dict'])])
 def test_plugin_that_does_not_fit_the_backbone_is_named_with_both_sides(kind, changes, words):
     base = dict(base='mmdet.ResNet') if kind == 'PluginResNet' else {}

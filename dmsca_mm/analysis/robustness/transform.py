@@ -35,13 +35,23 @@ class CorruptImage(BaseTransform):
             ImageError: the image cannot be corrupted; the message has its path.
         """
         image = results['img']
-        pixels = np.ascontiguousarray(image, dtype=np.uint8)  # to_float32 gives whole numbers as floats
         try:
+            pixels = _eight_bit(image)
             found = corrupt(pixels, self.corruption, self.severity, seed=zlib.crc32(pixels))
         except ImageError as error:
             raise ImageError(f'{results.get("img_path")}: {error}') from None
         results['img'] = found.astype(image.dtype, copy=False)
         return results
+
+
+def _eight_bit(image: np.ndarray) -> np.ndarray:
+    """Return an image, of floats with ``to_float32``, as uint8."""
+    with np.errstate(invalid='ignore'):  # a cast of NaN, which the comparison reports
+        pixels = np.ascontiguousarray(image, dtype=np.uint8)
+    if not np.array_equal(pixels, image):
+        raise ImageError(f'an image of {image.dtype} with values from {image.min()} to {image.max()} cannot be '
+                         'corrupted: the corruptions are defined for 8 bits, whole numbers from 0 to 255')
+    return pixels
 
 
 def insert(node: Any, step: dict[str, Any]) -> int:

@@ -34,6 +34,13 @@ def test_float_images_stay_float_and_equal_the_others():
     np.testing.assert_array_equal(found, CorruptImage('shot_noise', 2)(dict(img=image))['img'])
 
 
+@pytest.mark.parametrize('image', [noise(2).astype('uint16') * 16, noise(2).astype('float32') / 255,
+                                   np.full((40, 40, 3), np.nan, 'float32')])
+def test_image_that_eight_bits_cannot_hold_is_refused_instead_of_wrapped(image):
+    with pytest.raises(ImageError, match=rf'^deep.png: an image of {image.dtype} with values from .* whole numbers'):
+        CorruptImage('brightness', 1)(dict(img=image, img_path='deep.png'))
+
+
 @pytest.mark.parametrize('workers', [0, 1])
 def test_image_that_is_too_small_is_named_also_from_a_data_worker(workers):
     class Data(list):

@@ -16,16 +16,6 @@ def test_scales_are_re_parameterized_into_one_convolution(kernel_sizes):
     torch.testing.assert_close(gate.spatial, module.msce(layers, module.dii(layers)), rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize('log_temperature', [-50.0, 50.0])
-def test_a_clamped_temperature_gets_no_gradient(log_temperature):
-    module = DMSCA(12).double()
-    torch.nn.init.normal_(module.gce.fc2.weight)
-    torch.nn.init.constant_(module.tca.log_temperature, log_temperature)
-    _, channel = gates.channel_gate(torch.randn(2, 12, dtype=torch.float64), module.operator_arguments(), 2.0)
-    channel.sum().backward()
-    assert not module.tca.log_temperature.grad
-
-
 def test_channel_gate_is_that_of_the_modules():
     module = DMSCA(12, temperature=2.0).double()
     for parameter in module.gce.parameters():

@@ -54,6 +54,18 @@ def test_single_parameters_agree_with_double_precision(dtype):
         assert (a.double() - b).norm() <= (1e-12 if dtype is torch.float64 else 1e-5) * b.norm(), name
 
 
+@pytest.mark.parametrize('log_temperature', [-50.0, 50.0])
+def test_a_clamped_temperature_gets_no_gradient(log_temperature, form):
+    dtype, tolerance = form
+    literal, fast = pair(6, dtype)
+    for module in (literal, fast):
+        torch.nn.init.constant_(module.tca.log_temperature, log_temperature)
+    x, dy = torch.randn(2, 6, 4, 5, dtype=dtype), torch.randn(2, 6, 4, 5, dtype=dtype)
+    assert_agree(run(fast, x, dy), run(literal, x, dy), tolerance)
+    fast(x).backward(dy)
+    assert not fast.tca.log_temperature.grad
+
+
 @pytest.mark.parametrize('layout', ['channels_last', 'sliced', 'expanded', 'expanded dy'])
 def test_gradients_in_any_layout(layout, form):
     dtype, tolerance = form

@@ -37,8 +37,8 @@ class BuildError(Exception):
 
 
 def sources_hash() -> str:
-    """Return the hash of the C++ sources; a library contains the hash of its sources."""
-    digest = hashlib.sha256()
+    """Return the hash of the C++ sources and the compiler's flags; a library contains that of its own."""
+    digest = hashlib.sha256(repr((FLAGS, VARIANTS)).encode())
     for path in sorted(SOURCES.iterdir()):
         if path.suffix not in ('.h', '.cpp') or path.name.startswith('.'):  # an editor's files
             continue

@@ -35,28 +35,36 @@ class LoadError(Exception):
         self.reason = reason
 
 
-@cache
 def load() -> ctypes.CDLL:
-    """Load the library and check that it was built from the sources beside it.
+    """Load the library and check that it was built from the sources beside it; a process does so once.
 
     Raises:
         LoadError: it is missing, truncated, for another machine or built from other sources, or there are no sources.
     """
+    found = _loaded()
+    if isinstance(found, str):
+        raise LoadError(found)
+    return found
+
+
+@cache
+def _loaded() -> ctypes.CDLL | str:
+    """Return the library, or why it cannot be used. A library built later must not change a training's bits."""
     path = compile_kernels.LIBRARY
     if not path.exists():
-        raise LoadError(f'{path.name} is not built')
+        return f'{path.name} is not built'
     try:
         if not compile_kernels.is_complete(path):
-            raise LoadError(f'{path.name} is truncated')
+            return f'{path.name} is truncated'
         library = ctypes.CDLL(str(path))
         library.dmsca_sources.restype = library.dmsca_variant.restype = ctypes.c_char_p
         library.dmsca_attend.argtypes = library.dmsca_scratch.argtypes = (ctypes.c_char_p, ctypes.c_int)
         library.dmsca_attend.restype, library.dmsca_scratch.restype = None, ctypes.c_int64
         sources, expected = library.dmsca_sources().decode(), compile_kernels.sources_hash()
     except (OSError, AttributeError) as error:
-        raise LoadError(f'{path.name} does not load ({error})') from None
+        return f'{path.name} does not load ({error})'
     if sources != expected:
-        raise LoadError(f'{path.name} is of another version, built from sources {sources}')
+        return f'{path.name} is of another version, built from sources {sources}'
     return library
 
 

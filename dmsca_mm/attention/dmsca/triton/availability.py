@@ -1,4 +1,4 @@
-"""Check which calls the kernels cover, without importing Triton."""
+"""Check which calls the kernels cover; Triton is imported only for a CUDA device."""
 from __future__ import annotations
 
 from functools import cache
@@ -26,8 +26,8 @@ def not_covered(x: Tensor, parameters: Parameters) -> str | None:
         x: X, (N, C, H, W), dense, on a CUDA device.
         parameters: of the module.
     """
-    return (no_triton() or (old_card(x.device) if x.is_cuda else None) or parameters.mismatch(x, DTYPES)
-            or _input(x) or _parameters(parameters))
+    return (no_triton() or ((x.is_cuda and (old_card(x.device) or no_launcher())) or None)
+            or parameters.mismatch(x, DTYPES) or _input(x) or _parameters(parameters))
 
 
 @cache
@@ -58,6 +58,22 @@ def old_card(device: torch.device) -> str | None:
     if torch.version.cuda and found < OLDEST_CAPABILITY:
         return '{} has compute capability {}.{}, the kernels need {}.{}'.format(
             torch.cuda.get_device_name(device), *found, *OLDEST_CAPABILITY)
+    return None
+
+
+@cache
+def no_launcher() -> str | None:
+    """Return why Triton cannot launch kernels on this machine's GPUs, or None if it can.
+
+    Triton compiles the code that launches a kernel with the system's C compiler. Container images for production often
+    have none.
+    """
+    from triton.runtime import driver
+    try:
+        driver.active.utils.get_device_properties(0)  # the first access compiles
+    except Exception as error:  # RuntimeError, OSError, CalledProcessError and others, by version
+        return (f'Triton cannot compile what launches them ({" ".join(str(error).split())}): install a C compiler and '
+                "Python's headers, on Debian: apt-get install gcc python3-dev")
     return None
 
 

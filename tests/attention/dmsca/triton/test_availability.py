@@ -5,6 +5,7 @@ from importlib import metadata
 
 import pytest
 import torch
+from triton import runtime
 
 from dmsca_mm import DMSCA
 from dmsca_mm.attention.dmsca.triton import availability, not_covered
@@ -103,6 +104,20 @@ def test_old_card_is_named(monkeypatch):
     found = availability.old_card(torch.device('cuda', 0))
     assert found == 'Some V100 has compute capability 7.0, the kernels need 8.0'
     availability.old_card.cache_clear()
+
+
+def test_a_machine_on_which_triton_cannot_compile_a_launcher_is_named(monkeypatch):
+    class Driver:
+        @property
+        def active(self):
+            raise RuntimeError('Failed to find C compiler.\nPlease specify via CC environment variable.')
+
+    monkeypatch.setattr(runtime, 'driver', Driver())
+    availability.no_launcher.cache_clear()
+    found = availability.no_launcher()
+    assert found.startswith('Triton cannot compile what launches them (Failed to find C compiler. Please specify')
+    assert found.endswith('on Debian: apt-get install gcc python3-dev')
+    availability.no_launcher.cache_clear()
 
 
 def test_the_package_imports_without_triton():
