@@ -3,6 +3,7 @@
 ``python noisy.py WORK_DIR [KEY=VALUE...]`` runs it in a separate process and resumes where an earlier one stopped.
 """
 import ast
+import os
 import random
 import sys
 import time
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.distributed as dist
 from mmengine.evaluator import BaseMetric
 from mmengine.model import BaseModel
 from mmengine.runner import Runner
@@ -23,6 +25,8 @@ from dmsca_mm.runtime.resume import loops
 from dmsca_mm.runtime.resume.sampler import start_worker
 
 COMMAND = [sys.executable, __file__]
+IN_TWO = [sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc-per-node=2', __file__]
+"""The same in two processes."""
 SIZE = 24
 EPOCHS = 4
 BATCH = 2
@@ -86,7 +90,8 @@ def runner(work_dir, resume=None, loop='SameEpochLoop', workers=0, interval=5, p
         accumulate: iterations per optimizer step.
         validate: whether each epoch ends with a validation, with persistent data workers.
     """
-    length = dict(max_epochs=EPOCHS) if 'Epoch' in loop else dict(max_iters=EPOCHS * PER_EPOCH)
+    length = (dict(max_epochs=EPOCHS) if 'Epoch' in loop else
+              dict(max_iters=EPOCHS * PER_EPOCH, **dict(val_interval=PER_EPOCH) if validate else {}))
     workers_stay = dict(num_workers=workers, persistent_workers=workers > 0, worker_init_fn=dict(type=start_worker))
     validation = dict(
         val_cfg=dict(), val_evaluator=dict(type=Nothing), val_dataloader=dict(
@@ -104,8 +109,10 @@ def runner(work_dir, resume=None, loop='SameEpochLoop', workers=0, interval=5, p
                          dict(type='MultiStepLR', milestones=[2], by_epoch=True)],
         default_hooks=dict(checkpoint=dict(type='WholeCheckpointHook', by_epoch=False, interval=interval,
                                            max_keep_ckpts=2), logger=dict(type='LoggerHook', interval=1000)),
-        custom_hooks=[dict(type='EMAHook'), dict(type=signals.SaveOnSignal)],
+        custom_hooks=[dict(type='EMAHook'), dict(type=signals.SaveOnSignal), dict(type='SyncBuffersHook')],
         randomness=dict(seed=seed), log_level='ERROR', experiment_name=str(time.time()),
+        launcher='pytorch' if dist.is_initialized() else 'none',
+        cfg=dict(model_wrapper_cfg=dict(type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False)),
         **(validation if validate else {}))
 
 
@@ -120,7 +127,9 @@ def outcome(work_dir):
 
 
 def main():
-    """Start or resume."""
+    """Start or resume, in several processes if torchrun has started this."""
+    if 'WORLD_SIZE' in os.environ:
+        dist.init_process_group('gloo')
     options = {key: ast.literal_eval(value) for key, value in (pair.split('=') for pair in sys.argv[2:])}
     checkpoint_hook.install(dict())
     begun, _ = newest(Path(sys.argv[1]))

@@ -21,8 +21,9 @@ def newest(directory: Path, *others: Path) -> tuple[str | None, list[str]]:
     found = sorted((path for folder in folders for path in folder.glob('*.pth') if not path.name.startswith('best_')),
                    key=lambda path: path.stat().st_mtime_ns, reverse=True)
     pointer = directory / 'last_checkpoint'
-    if pointer.is_file():
-        named = Path(pointer.read_text().strip())
+    text = pointer.read_bytes().decode(errors='replace').strip() if pointer.is_file() else ''
+    if text and '\0' not in text:  # after a power failure, a file can consist of these
+        named = Path(text)
         if named.resolve().parent not in map(Path.resolve, folders):
             # The folders' own file first, as they may be copies of some that are still in use.
             named = next((path for path in found if path.name == named.name), named)

@@ -4,6 +4,7 @@ from __future__ import annotations
 import os
 import socket
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -63,16 +64,24 @@ def _named(filename: str, map_location: Any = None) -> Any:
 
 
 def _fetch(address: str, path: Path) -> None:
+    """Download a checkpoint. Only one that can be read gets its name: a transfer that breaks off is no error."""
     if path.exists():
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(PATIENCE)
     try:
-        torch.hub.download_url_to_file(address, str(path), progress=False)
+        with TemporaryDirectory(dir=path.parent) as folder:
+            part = Path(folder) / path.name
+            torch.hub.download_url_to_file(address, str(part), progress=False)
+            reading.read(part)
+            part.replace(path)
     except OSError as error:  # URLError is one
         reason = getattr(error, 'reason', error)
         raise UsageError(f'weights {address} could not be fetched ({reason}): fetch them by hand and name the local '
                          'file in init_cfg or load_from') from None
+    except UsageError as error:
+        raise UsageError(f'weights {address} were fetched and not kept, so that the next run fetches them again: '
+                         f'{error}') from None
     finally:
         socket.setdefaulttimeout(before)

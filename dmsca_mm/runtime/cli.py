@@ -32,7 +32,8 @@ def parser(description: str) -> argparse.ArgumentParser:
         description: what the tool does, in one line.
     """
     result = _with_config(description)
-    result.add_argument('--work-dir', help='folder for logs and checkpoints; default work_dirs/NAME_OF_CONFIG')
+    result.add_argument('--work-dir', help="folder for logs and, in training, checkpoints; default the config's "
+                                             'work_dir, else work_dirs/NAME_OF_CONFIG')
     result.add_argument('--launcher', choices=['none', 'pytorch', 'slurm'], default='none', help='job launcher')
     result.add_argument('--local-rank', '--local_rank', type=int, default=0, help=argparse.SUPPRESS)
     return result
@@ -72,7 +73,7 @@ def _with_config(description: str) -> argparse.ArgumentParser:
 
 
 def parse(arguments: argparse.ArgumentParser) -> dict[str, Any]:
-    """Parse the command line into keyword arguments of a function in ``launch``."""
+    """Parse the command line into keyword arguments of ``run.train``, ``run.check`` or ``testing.test``."""
     values = vars(arguments.parse_args())
     local_rank = values.pop('local_rank')
     if values.get('launcher') == 'slurm' and 'SLURM_PROCID' in os.environ:  # so that the first process alone prints

@@ -14,6 +14,7 @@ import torch
 import torch.distributed as dist
 from mmengine.config import Config
 from mmengine.dist import init_dist
+from mmengine.utils.dl_utils import set_multi_processing
 
 from .. import checkpoint
 from ..config_tree import walk
@@ -101,7 +102,9 @@ def prepare(config: Config) -> None:
     seconds = settings.get('timeout')
     try:
         if torch.cuda.is_available():
-            # As the Runner does, but before it makes folders.
+            # As the Runner does, in its order, but before it makes folders.
+            set_multi_processing(**(config.get('env_cfg') or {}).get('mp_cfg', {}), distributed=True)
+            _check_gpu()
             init_dist(config.launcher, **{'backend': 'nccl', **settings})
             dist.barrier()
             return
@@ -115,6 +118,14 @@ def prepare(config: Config) -> None:
                     find_unused_parameters=config.get('find_unused_parameters', False))
     config.model_wrapper_cfg = {**defaults, **wrapper}
     replace_sync_batch_norm(config.model)
+
+
+def _check_gpu() -> None:
+    """Refuse a process whose GPU is not visible to it, as with Slurm's ``--gpus-per-task=1``."""
+    local, visible = _number('LOCAL_RANK', '0'), torch.cuda.device_count()
+    if local >= visible:
+        raise ProcessError(f'process {os.environ["RANK"]} takes GPU {local} of its machine and sees {visible}: let '
+                           'each process see all of them, in Slurm with --gres=gpu:N in place of --gpus-per-task')
 
 
 def check_same_beginning(begun: str | None) -> None:

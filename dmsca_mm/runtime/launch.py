@@ -11,8 +11,10 @@ import socket
 import sys
 
 import torch
+import torch.distributed as dist
 from torch.distributed.elastic.multiprocessing import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+from torch.distributed.elastic.rendezvous import RendezvousError
 from torch.distributed.run import parse_args, run
 
 from ..errors import UsageError, exit_on_usage_error
@@ -50,6 +52,9 @@ def launch(script: str, processes: int, arguments: list[str]) -> None:
         raise SystemExit(failure.exitcode if failure.exitcode > 0 else 1) from None
     except SignalException as stop:
         raise SystemExit(128 + stop.sigval) from None
+    except (dist.DistError, RendezvousError) as error:
+        raise UsageError(f'this node cannot reach the first one ({" ".join(str(error).split())[:200]}): check '
+                         'MASTER_ADDR and PORT, and that the command runs there, too') from None
 
 
 def rendezvous() -> list[str]:
@@ -65,6 +70,8 @@ def rendezvous() -> list[str]:
     if node_rank >= nodes:
         raise UsageError(f'NODE_RANK={node_rank} must be below NNODES={nodes}: nodes count from 0')
     port = _number('PORT', 29500, lowest=1)
+    if node_rank > 0 and 'MASTER_ADDR' not in os.environ:
+        raise UsageError(f'NODE_RANK={node_rank} needs MASTER_ADDR: give the address of the node with NODE_RANK=0')
     address = os.environ.get('MASTER_ADDR', '127.0.0.1')
     if node_rank == 0 and not _is_free(port):
         raise UsageError(f'PORT={port} is taken on this machine: give another, or leave PORT out on a single node')

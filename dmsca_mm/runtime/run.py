@@ -54,9 +54,14 @@ def train(config: str, work_dir: str | None = None, resume: str | None = None, o
         if not {'enable', 'base_batch_size'} <= set(cfg.get('auto_scale_lr') or {}):
             raise UsageError(f'--auto-scale-lr needs auto_scale_lr=dict(enable=False, base_batch_size=...) in {config}')
         cfg.auto_scale_lr.enable = True
-    if resume is None and cfg.get('resume'):  # as in the config that a resumed run stored
-        resume = cfg.get('load_from') or 'auto'
-        warn([f'resume=True in {config}: resuming as with --resume; --cfg-options resume=False begins a new run'])
+    if cfg.get('resume'):  # as in the config that a resumed run of mmdet's or mmseg's own tools stored
+        if resume is None:
+            resume = cfg.get('load_from') or 'auto'
+            path = '' if resume == 'auto' else f' {resume}'
+            warn([f'resume=True in {config}: resuming as with --resume{path}; --cfg-options resume=False '
+                  'load_from=None begins a new run'])
+        cfg.resume, cfg.load_from = False, None
+    start = cfg.get('load_from')
     directory, folders = Path(cfg.work_dir), preflight.checkpoint_folders(cfg)
     begun = _newest(folders) if resume == 'auto' else resume
     continues = resume == 'auto' or (begun is not None and Path(begun).expanduser().resolve().parent
@@ -90,8 +95,12 @@ def train(config: str, work_dir: str | None = None, resume: str | None = None, o
         if overwrite and not continues:
             _drop([path for folder in folders for path in folder.glob('*.pth')])
             _drop([directory / 'last_checkpoint', directory / images.SKIPPED])
+    # The run stores its config. A later run with it must not resume from the same checkpoint again.
+    cfg.resume, cfg.load_from = False, start
     with readable_errors(cfg):
         runner = Runner.from_cfg(cfg)
+    if begun is not None:
+        runner._resume, runner._load_from = True, begun
     with readable_errors(cfg, runner.log_dir):
         runner.train()
     return directory

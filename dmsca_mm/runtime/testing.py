@@ -47,7 +47,7 @@ def test(config: str, checkpoint: str, work_dir: str | None = None, out: str | N
         UsageError: any problem that ``preflight`` finds, before anything is written.
     """
     cfg = prepared(config, cfg_options, plugin, work_dir, launcher, 'test')
-    cfg.load_from = checkpoint
+    cfg.load_from, cfg.resume = checkpoint, False  # the config of a resumed run may name another
     scope = cfg.get('default_scope')
     segments = scope == 'mmseg'
     if out is not None and not segments and not out.endswith(('.pkl', '.pickle')):

@@ -35,8 +35,9 @@ def test_pointer_comes_before_time_and_may_name_a_folder_that_moved(tmp_path):
     save(tmp_path / 'original/epoch_2.pth', 2)
     (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'original/epoch_2.pth'))
     assert newest(tmp_path)[0] == str(tmp_path / 'epoch_2.pth'), 'a copy of a folder that is still in use'
-    (tmp_path / 'last_checkpoint').write_text('')
-    assert newest(tmp_path)[0] == str(tmp_path / 'epoch_1.pth')
+    for invalid in (b'', b'\0' * 20, b'\xff\xfe\x00epoch'):  # what a power failure leaves
+        (tmp_path / 'last_checkpoint').write_bytes(invalid)
+        assert newest(tmp_path)[0] == str(tmp_path / 'epoch_1.pth')
 
 
 def test_newest_of_several_folders_is_found_past_broken_ones(tmp_path):

@@ -94,6 +94,18 @@ def test_what_cannot_be_fetched_is_one_line_and_leaves_no_file(name, served, tmp
     assert not list((tmp_path / 'hub' / 'checkpoints').iterdir())
 
 
+@pytest.mark.parametrize('name', ['net.pth', 'net-{hash}.pth'])
+def test_a_download_that_breaks_off_is_not_kept(name, served, monkeypatch):
+    folder, address = served
+    path = stored(folder, name)
+    content = path.read_bytes()
+    path.write_bytes(content[:len(content) // 2])
+    with pytest.raises(UsageError, match=r'were fetched and not kept, so that the next run fetches them again: check'):
+        CheckpointLoader.load_checkpoint(f'{address}/{path.name}')
+    path.write_bytes(content)
+    assert 'state_dict' in CheckpointLoader.load_checkpoint(f'{address}/{path.name}')
+
+
 def test_a_download_that_stalls_ends(served, monkeypatch):
     folder, address = served
     seen, download = [], torch.hub.download_url_to_file

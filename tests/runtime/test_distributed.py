@@ -79,16 +79,26 @@ def test_with_a_gpu_the_processes_meet_before_the_runner_makes_folders(monkeypat
     monkeypatch.setattr(distributed.dist, 'barrier', lambda: called.append('barrier'))
     for name, value in dict(RANK='0', WORLD_SIZE='2', MASTER_ADDR='localhost', MASTER_PORT='29500').items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setattr(distributed.torch.cuda, 'device_count', lambda: 1)
+    monkeypatch.setattr(distributed, 'set_multi_processing', lambda **options: called.append(options))
+    monkeypatch.setenv('LOCAL_RANK', '0')
     several = config('pytorch')
-    several.env_cfg = dict(dist_cfg=dict(backend='nccl', timeout=60))
+    several.env_cfg = dict(dist_cfg=dict(backend='nccl', timeout=60), mp_cfg=dict(mp_start_method='fork'))
     distributed.prepare(several)
-    assert called == [('pytorch', dict(backend='nccl', timeout=60)), 'barrier']
+    assert called == [dict(mp_start_method='fork', distributed=True), ('pytorch', dict(backend='nccl', timeout=60)),
+                      'barrier']
+    monkeypatch.setenv('LOCAL_RANK', '1')
+    with pytest.raises(ProcessError, match=r'process 0 takes GPU 1 of its machine and sees 1: let each process see'):
+        distributed.prepare(several)
 
 
 def test_processes_that_cannot_meet_end_in_one_line_with_a_gpu_too(monkeypatch):
     def taken(launcher, **options):
         raise torch.distributed.DistNetworkError('EADDRINUSE')
     monkeypatch.setattr(distributed.torch.cuda, 'is_available', lambda: True)
+    monkeypatch.setattr(distributed.torch.cuda, 'device_count', lambda: 1)
+    monkeypatch.setattr(distributed, 'set_multi_processing', lambda **options: None)
+    monkeypatch.setenv('LOCAL_RANK', '0')
     monkeypatch.setattr(distributed, 'init_dist', taken)
     for name, value in dict(RANK='1', WORLD_SIZE='2', MASTER_ADDR='node7', MASTER_PORT='29500').items():
         monkeypatch.setenv(name, value)

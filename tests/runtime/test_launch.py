@@ -3,6 +3,7 @@ import socket
 
 import pytest
 import torch
+from torch.distributed.elastic.rendezvous import RendezvousTimeoutError
 
 from dmsca_mm.errors import UsageError
 from dmsca_mm.runtime import launch
@@ -36,6 +37,24 @@ def test_processes_share_the_cores_that_the_job_may_use(monkeypatch):
     monkeypatch.delenv('OMP_NUM_THREADS')
     launch.launch('train.py', 2, [])
     assert launch.os.environ['OMP_NUM_THREADS'] == '2'
+
+
+def test_a_further_node_without_the_address_of_the_first_is_refused(monkeypatch):
+    monkeypatch.setenv('NNODES', '2')
+    monkeypatch.setenv('NODE_RANK', '1')
+    with pytest.raises(UsageError, match='NODE_RANK=1 needs MASTER_ADDR: give the address'):
+        launch.rendezvous()
+
+
+@pytest.mark.parametrize('error', [torch.distributed.DistNetworkError('The client socket\nhas timed out'),
+                                   RendezvousTimeoutError('nobody came')])
+def test_a_first_node_that_cannot_be_reached_is_one_line(error, monkeypatch):
+    def unreachable(options):
+        raise error
+    monkeypatch.setattr(torch.cuda, 'device_count', lambda: 0)
+    monkeypatch.setattr(launch, 'run', unreachable)
+    with pytest.raises(UsageError, match=r'cannot reach the first one \((The client socket has timed out|nobody came)'):
+        launch.launch('train.py', 1, [])
 
 
 def test_one_node_finds_a_free_port_by_itself():

@@ -24,16 +24,36 @@ def test_work_directory_is_the_argument_then_the_config_then_the_name(in_config,
 def test_resume_with_nothing_there_starts_as_the_config_says(kept, tmp_path):
     options = dict(load_from='start.pth')
     config = kept(run.train, RETINANET, work_dir=str(tmp_path), resume='auto', cfg_options=options)
-    assert (config.load_from, config.resume) == ('start.pth', False)
+    assert (config.load_from, config.resume, kept.position()) == ('start.pth', False, None)
 
 
 def test_a_config_that_resumes_is_checked_as_with_the_option(kept, tmp_path, capsys):
+    """As the one that a resumed run of mmdet's own tools stores."""
     torch.save(TRAINING, tmp_path / 'epoch_3.pth')
     options = dict(resume=True, load_from=str(tmp_path / 'epoch_3.pth'))
     config = kept(run.train, RETINANET, work_dir=str(tmp_path / 'new'), cfg_options=options)
-    assert (config.resume, config.randomness.seed) == (True, 7), 'the seed of the checkpoint'
-    assert f'warning: resume=True in {RETINANET}: resuming as with --resume' in capsys.readouterr().err
-    assert not kept(run.train, RETINANET, work_dir=str(tmp_path / 'other'), cfg_options=dict(resume=False)).resume
+    assert (kept.position(), config.randomness.seed) == (options['load_from'], 7), 'the seed of the checkpoint'
+    assert (f'warning: resume=True in {RETINANET}: resuming as with --resume {tmp_path}/epoch_3.pth'
+            in capsys.readouterr().err)
+    kept(run.train, RETINANET, work_dir=str(tmp_path / 'empty'), resume='auto', cfg_options=options)
+    assert kept.position() is None, '--resume comes before the config'
+    fresh = dict(resume=False, load_from=None)
+    kept(run.train, RETINANET, work_dir=str(tmp_path / 'other'), cfg_options={**options, **fresh})
+    assert kept.position() is None
+
+
+def test_the_config_that_a_resumed_run_stores_begins_a_new_run_or_resumes_from_the_newest(kept, tmp_path):
+    for epoch in (3, 9):
+        torch.save(TRAINING, tmp_path / f'epoch_{epoch}.pth')
+    begin = dict(load_from='start.pth')
+    config = kept(run.train, RETINANET, work_dir=str(tmp_path), resume=str(tmp_path / 'epoch_3.pth'), cfg_options=begin)
+    assert kept.position() == str(tmp_path / 'epoch_3.pth')
+    stored = str(tmp_path / 'stored.py')
+    config.dump(stored)
+    kept(run.train, stored, resume='auto')
+    assert kept.position() == str(tmp_path / 'epoch_9.pth')
+    assert kept(run.train, stored, work_dir=str(tmp_path / 'new')).load_from == 'start.pth'
+    assert kept.position() is None
 
 
 def test_the_processes_of_a_resumed_run_compare_where_they_begin(kept, tmp_path, monkeypatch):
@@ -47,9 +67,9 @@ def test_the_processes_of_a_resumed_run_compare_where_they_begin(kept, tmp_path,
 def test_a_run_that_saves_elsewhere_is_resumed_from_there(kept, tmp_path):
     (tmp_path / 'out/work').mkdir(parents=True)
     torch.save(TRAINING, tmp_path / 'out/work/epoch_3.pth')
-    config = kept(run.train, RETINANET, work_dir=str(tmp_path / 'work'), resume='auto',
-                  cfg_options={'default_hooks.checkpoint.out_dir': str(tmp_path / 'out')})
-    assert config.load_from == str(tmp_path / 'out/work/epoch_3.pth')
+    kept(run.train, RETINANET, work_dir=str(tmp_path / 'work'), resume='auto',
+         cfg_options={'default_hooks.checkpoint.out_dir': str(tmp_path / 'out')})
+    assert kept.position() == str(tmp_path / 'out/work/epoch_3.pth')
 
 
 def test_resuming_another_runs_checkpoint_leaves_the_checkpoints_of_the_folder_alone(kept, tmp_path):
@@ -59,10 +79,12 @@ def test_resuming_another_runs_checkpoint_leaves_the_checkpoints_of_the_folder_a
         torch.save(TRAINING, path)
     with pytest.raises(UsageError, match=r'work holds 1 checkpoint\(s\) of an earlier run.*--work-dir'):
         run.train(RETINANET, work_dir=str(work), resume=str(start))
-    assert kept(run.train, RETINANET, work_dir=str(work), resume=str(work / 'epoch_3.pth')).resume
-    assert kept(run.train, RETINANET, work_dir=str(start.parent), resume=str(start)).resume
+    for folder, path in ((work, work / 'epoch_3.pth'), (start.parent, start)):
+        kept(run.train, RETINANET, work_dir=str(folder), resume=str(path))
+        assert kept.position() == str(path)
     assert (work / 'epoch_3.pth').exists()
-    assert kept(run.train, RETINANET, work_dir=str(work), resume=str(start), overwrite=True).load_from == str(start)
+    kept(run.train, RETINANET, work_dir=str(work), resume=str(start), overwrite=True)
+    assert kept.position() == str(start)
     assert not (work / 'epoch_3.pth').exists()
 
 
@@ -70,8 +92,8 @@ def test_broken_checkpoints_are_told_and_passed_over(kept, tmp_path, capsys):
     torch.save(TRAINING, tmp_path / 'epoch_3.pth')
     (tmp_path / 'epoch_4.pth').write_bytes(b'PK')
     (tmp_path / 'epoch_4.pth.part').touch()
-    config = kept(run.train, RETINANET, work_dir=str(tmp_path), resume='auto')
-    assert config.load_from == str(tmp_path / 'epoch_3.pth')
+    kept(run.train, RETINANET, work_dir=str(tmp_path), resume='auto')
+    assert kept.position() == str(tmp_path / 'epoch_3.pth')
     assert 'warning: passed over: checkpoint' in capsys.readouterr().err
     assert not (tmp_path / 'epoch_4.pth.part').exists()
 

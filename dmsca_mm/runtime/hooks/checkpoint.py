@@ -16,6 +16,7 @@ from ...checkpoint.publishing import publish
 from ...checkpoint.writing import INTERRUPTED, WholeFiles
 from ...config_tree import REGISTRY, add_import
 from ...preflight.config_parts import stands_for
+from .buffers import average_buffers
 
 
 @HOOKS.register_module()
@@ -36,6 +37,7 @@ class WholeCheckpointHook(CheckpointHook):
         name = self.filename_tmpl.format(step)
         self.last_ckpt = self.file_backend.join_path(self.out_dir, name)
         runner.message_hub.update_info('last_ckpt', self.last_ckpt)
+        average_buffers(runner)
         runner.save_checkpoint(
             self.out_dir, name, self.file_client_args, save_optimizer=self.save_optimizer,
             save_param_scheduler=self.save_param_scheduler, meta=meta, by_epoch=self.by_epoch,

@@ -13,7 +13,7 @@ from mmengine.runner import Runner
 from ...errors import ProcessError, UsageError
 
 PATIENCE = 20
-"""Consecutive non-finite losses that stop a mixed-precision run: enough halvings to bring down any loss scale."""
+"""Consecutive non-finite losses that stop a mixed-precision run, whose scaler skips the step of a single one."""
 MOST_NAMES = 8
 
 

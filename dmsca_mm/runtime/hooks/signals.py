@@ -18,6 +18,7 @@ from mmengine.runner import IterBasedTrainLoop, Runner
 
 from ...checkpoint.writing import INTERRUPTED, write_atomically
 from ...errors import Stopped, is_first_process
+from .buffers import average_buffers
 
 DUE = 'validation_due'
 """Entry of the message hub: whether a loop over iterations was stopped where a validation comes next."""
@@ -37,7 +38,7 @@ class SaveOnSignal(Hook):
 
     def __init__(self) -> None:
         self.received = 0
-        self.at = 0.0
+        self.at = self.since = 0.0
         self.before: dict[int, Any] = {}
         self.validated = -1
 
@@ -58,7 +59,7 @@ class SaveOnSignal(Hook):
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)
         elif not self.received:
-            self.received, self.at = number, time.monotonic()
+            self.received, self.at, self.since = number, time.monotonic(), time.time()
             if is_first_process():
                 print(f'{signal.Signals(number).name}: saving after this iteration; a second signal after {SAME} s '
                       'ends the process at once', file=sys.stderr, flush=True)
@@ -70,6 +71,7 @@ class SaveOnSignal(Hook):
         wrappers = wrapper.values() if isinstance(wrapper, OptimWrapperDict) else [wrapper]
         if self._any_received(runner) and all(each.should_update() for each in wrappers):
             runner.message_hub.update_info(DUE, _validation_is_due(runner, runner.iter + 1))
+            average_buffers(runner)
             self._save(runner, dict(epoch=runner.epoch, iter=runner.iter + 1))
             if runner.distributed:
                 dist.barrier()  # otherwise a process that exits early makes the launcher end the one that saves
@@ -80,15 +82,26 @@ class SaveOnSignal(Hook):
         self.validated = -1
 
     def after_val_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
-        """Stop if this process received a signal, without synchronizing: ranks may have different numbers of images."""
+        """Stop if this process received a signal, without synchronizing: ranks may have different numbers of images.
+
+        The first process saves. The others follow it, and not before: it may have done its images and need theirs. All
+        then stop after the next iteration.
+        """
         repeated = batch_idx <= self.validated  # mmpretrain's EMAHook can validate the averages, then the weights
         self.validated = max(self.validated, batch_idx)
-        if self.received and runner.train_loop.iter > 0:
+        if self.received and not is_first_process() and self._is_saved(runner):
+            raise self._stopped(runner, runner.iter)
+        if self.received and is_first_process() and runner.train_loop.iter > 0:
             for hook in runner.hooks:
                 if isinstance(hook, EMAHook) and getattr(hook, 'evaluate_on_ema', True) and not repeated:
                     hook._swap_ema_parameters()  # a validation has put the averages into the model
             self._save(runner, dict(epoch=runner.epoch, iter=runner.iter))
             raise self._stopped(runner, runner.iter)
+
+    def _is_saved(self, runner: Runner) -> bool:
+        """Return whether the first process has saved since the signal; never on a machine with a folder of its own."""
+        path = Path(runner.work_dir) / INTERRUPTED
+        return path.exists() and path.stat().st_mtime >= self.since
 
     def _any_received(self, runner: Runner) -> int:
         if not runner.distributed:

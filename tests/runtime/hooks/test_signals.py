@@ -81,6 +81,21 @@ def test_signal_in_validation_saves_the_position_after_the_last_iteration(tmp_pa
     assert (meta['epoch'], meta['iter']) == (4, 48)
 
 
+def test_other_processes_stop_in_validation_once_the_first_has_saved(tmp_path, monkeypatch):
+    """It may wait for them in the metric, with all its images done."""
+    run = noisy.runner(tmp_path)
+    run.train()
+    hook = next(hook for hook in run.hooks if isinstance(hook, SaveOnSignal))
+    monkeypatch.setenv('RANK', '1')
+    (tmp_path / 'interrupted.pth').touch()
+    os.utime(tmp_path / 'interrupted.pth', (0, 0))  # of an earlier stop
+    hook._receive(signal.SIGTERM, None)
+    hook.after_val_iter(run, 0)
+    (tmp_path / 'interrupted.pth').touch()
+    with pytest.raises(Stopped):
+        hook.after_val_iter(run, 1)
+
+
 def test_signal_in_validation_saves_the_weights_and_not_their_average_that_is_validated(tmp_path):
     run = noisy.runner(tmp_path)
     run.train()
