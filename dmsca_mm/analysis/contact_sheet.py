@@ -8,6 +8,7 @@ from PIL import Image
 from ..errors import UsageError
 
 PICTURES = ('.png', '.jpg', '.jpeg')
+JPEG_LIMIT = 65500  # pixels; of libjpeg
 
 
 def contact_sheet(folder: str | Path, out: str | Path, count: int = 8, columns: int = 2,
@@ -25,7 +26,8 @@ def contact_sheet(folder: str | Path, out: str | Path, count: int = 8, columns: 
         The paths of the pictures on the sheet.
 
     Raises:
-        UsageError: the folder has no pictures or a broken one, ``count`` is below 1, the suffix of ``out`` is unknown.
+        UsageError: the folder has no pictures or a broken one, ``count`` is below 1, the suffix of ``out`` is unknown,
+            the sheet is too large for it.
     """
     if count < 1:
         raise UsageError(f'--count is {count}, must be at least 1')
@@ -46,6 +48,9 @@ def contact_sheet(folder: str | Path, out: str | Path, count: int = 8, columns: 
     rows = [tiles[start:start + columns] for start in range(0, len(tiles), columns)]
     gap, heights = 8, [max(tile.height for tile in row) for row in rows]
     sheet = Image.new('RGB', (columns * (width + gap) - gap, sum(heights) + gap * (len(rows) - 1)), 'white')
+    if Path(out).suffix.lower() != '.png' and max(sheet.size) > JPEG_LIMIT:
+        raise UsageError(f'the sheet {out} has {sheet.width}×{sheet.height} pixels, JPEG takes {JPEG_LIMIT} a side: '
+                         'give a .png file, or a lower --count')
     top = 0
     for row, height in zip(rows, heights, strict=True):
         for column, tile in enumerate(row):

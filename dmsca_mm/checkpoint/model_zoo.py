@@ -7,6 +7,7 @@ from typing import Any
 
 import mmengine
 from mmengine.runner.checkpoint import get_deprecated_model_names, get_external_models, get_mmcls_models
+from torch import nn
 
 TORCHVISION = ('torchvision', 'modelzoo')
 OPENMMLAB = ('open-mmlab', 'openmmlab')
@@ -73,7 +74,9 @@ def _family(backbone: dict[str, Any], kind: str) -> str | None:
         return 'wide ResNet'
     usual = dict(base_channels=64, stem_channels=64, in_channels=3, small_stem=False, avg_down=False, conv_cfg=None)
     norm = (backbone.get('norm_cfg') or {}).get('type', 'BN')
-    if norm not in ('BN', 'SyncBN') or any(backbone.get(key) not in (None, value) for key, value in usual.items()):
+    if norm not in ('BN', 'SyncBN', nn.BatchNorm2d, nn.SyncBatchNorm):
+        return None
+    if any(backbone.get(key) not in (None, value) for key, value in usual.items()):
         return None
     if kind == 'ResNet' and backbone.get('deep_stem'):
         return 'ResNetV1c'

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
+from mmengine.model import PretrainedInit
 from mmengine.runner import CheckpointLoader
 from mmengine.runner.checkpoint import get_torchvision_models
 
@@ -40,8 +41,17 @@ def forget_pretrained(node: Any) -> None:
     for _, part in walk(node):
         if isinstance(part.get('pretrained'), str):
             part['pretrained'] = None
-        if isinstance(part.get('init_cfg'), dict) and part['init_cfg'].get('type') == 'Pretrained':
+        if isinstance(part.get('init_cfg'), dict) and is_pretrained(part['init_cfg']):
             part['init_cfg'] = None
+
+
+def is_pretrained(initialization: dict[str, Any]) -> bool:
+    """Return whether an ``init_cfg`` loads weights; its type is a name or, as in Python-style configs, a class.
+
+    Args:
+        initialization: the dict.
+    """
+    return initialization.get('type') in ('Pretrained', PretrainedInit)
 
 
 def _local(filename: str, map_location: Any = None) -> Any:

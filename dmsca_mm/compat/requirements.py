@@ -1,7 +1,7 @@
 """Check which OpenMMLab packages are installed, in which version, and how to install the others."""
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -46,11 +46,11 @@ def require(*libraries: str) -> None:
 
     Args:
         *libraries: such as ``'mmdet'``, ``'mmseg'``. mmcv and its compiled operators, which they need, are always
-            checked, and mmpretrain is imported, with or without torchvision.
+            checked. Each library is imported, mmpretrain with or without torchvision.
 
     Raises:
-        BrokenLibraryError: a library or distutils is missing, OpenCV or mmpretrain cannot be imported, mmcv has no
-            compiled operators, or, for mmdet, none for the GPU that is there.
+        BrokenLibraryError: a library, a package that it imports or distutils is missing, OpenCV or a library cannot be
+            imported, mmcv has no compiled operators, or, for mmdet, none for the GPU that is there.
     """
     for library in ('mmcv', *libraries):
         if find_spec(library) is None:
@@ -69,8 +69,9 @@ def require(*libraries: str) -> None:
     if 'mmdet' in libraries and lacks_gpu_operators():
         raise BrokenLibraryError('mmcv was compiled without CUDA, and detectors need its operators on the GPU',
                                  building_mmcv(), ', or hide the GPU: CUDA_VISIBLE_DEVICES=')
-    if 'mmpretrain' in libraries:
-        _import_mmpretrain()
+    for library in libraries:
+        if library in LIBRARIES:
+            _import(library)
 
 
 def lacks_gpu_operators() -> bool:
@@ -111,14 +112,24 @@ def versions(*packages: str) -> dict[str, str]:
     return found
 
 
-def _import_mmpretrain() -> None:
-    """Import every part of mmpretrain that registers something: it needs torchvision then, and rarely later."""
+def _import(library: str) -> None:
+    """Import every part of a library that registers something: some of what it needs, its installation leaves out.
+
+    mmpretrain needs torchvision then, and rarely later.
+    """
     try:
-        with torchvision.stand_ins():
+        with torchvision.stand_ins() if library == 'mmpretrain' else nullcontext():
             for part in ('models', 'datasets', 'engine', 'evaluation', 'visualization'):
-                import_module(f'mmpretrain.{part}')
-    except (ImportError, AssertionError, RuntimeError) as error:  # it asserts the version of mmcv
+                import_module(f'{library}.{part}')
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition('.')[0] == library:
+            raise
+        package = error.name.partition('.')[0]
+        raise BrokenLibraryError(f'{library} cannot be imported ({error})', f'pip install {package}') from None
+    # They assert the version of mmcv. A ValueError is that of a package that was compiled for another NumPy.
+    except (ImportError, AssertionError, RuntimeError, AttributeError, ValueError) as error:
         if 'torchvision' in str(error):
             raise BrokenLibraryError(f'torchvision does not fit this torch ({error})', 'pip uninstall -y torchvision',
                                      ', or install the one that does') from None
-        raise BrokenLibraryError(f'mmpretrain cannot be imported ({error})', installing('mmcv', 'mmpretrain')) from None
+        raise BrokenLibraryError(f'{library} cannot be imported ({" ".join(str(error).split())})',
+                                 installing('mmcv', library)) from None

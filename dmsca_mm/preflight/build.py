@@ -151,8 +151,10 @@ def _check_part(config: Config, path: str, registry: Registry) -> None:
     if isinstance(node, dict) and 'metrics' in node:  # an evaluator with a type of its own
         node = node['metrics']
     for entry in node if isinstance(node, (list, tuple)) else [node]:
-        kind = registered((entry or {}).get('type', _DEFAULTS.get(path)), path, registry, config.get('default_scope'))
-        if not entry or not inspect.isclass(kind):
+        if not entry or not isinstance(entry, dict):  # a function, as collate_fn may be
+            continue
+        kind = registered(entry.get('type', _DEFAULTS.get(path)), path, registry, config.get('default_scope'))
+        if not inspect.isclass(kind):
             continue
         if kind.__module__.startswith(__package__.partition('.')[0]):  # a loop passes its arguments on to mmengine's
             kind = kind.__base__

@@ -1,11 +1,13 @@
 """Check classification data as mmpretrain reads it: one folder per class, a list of images and labels, or CIFAR."""
 from __future__ import annotations
 
+import os
 import os.path as osp
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..backbones import argument
 from ..errors import UsageError
 from .presence import check_present
 from .samples import SAMPLE, check_images, spread
@@ -32,13 +34,15 @@ def check_classification(dataset: dict[str, Any], kind: type, loader: str, class
     """
     root = Path(dataset.get('data_root') or '')
     number = None if classes is None else len(classes)
+    prefix = dataset.get('data_prefix') or ''
     if getattr(kind, 'base_folder', None):
-        if not dataset.get('download', True) and not (root / kind.base_folder).is_dir():
-            raise UsageError(f'{loader}: folder {root / kind.base_folder} does not exist; {source}')
+        folder = root / (prefix.get('root', '') if isinstance(prefix, dict) else prefix) / kind.base_folder
+        if not dataset.get('download', True) and not folder.is_dir():
+            raise UsageError(f'{loader}: folder {folder} does not exist; {source}')
         return number
     if 'CustomDataset' not in (base.__name__ for base in kind.__mro__):
         return number
-    split, prefix = dataset.get('split') or '', dataset.get('data_prefix') or ''
+    split = dataset.get('split') or ''
     if isinstance(prefix, dict):
         prefix = prefix.get('img_path') or ''
     folder = root / (prefix or split)
@@ -53,20 +57,31 @@ def check_classification(dataset: dict[str, Any], kind: type, loader: str, class
         return number
     if not labelled:
         return number
-    return _check_folders(folder, number, loader, source, bad_ones_pass)
+    suffixes = dataset.get('extensions') or argument(kind, 'extensions').default
+    return _check_folders(folder, tuple(suffixes), number, loader, source, bad_ones_pass)
 
 
-def _check_folders(folder: Path, number: int | None, loader: str, source: str, bad_ones_pass: bool) -> int:
-    inside = sorted(path for path in folder.iterdir() if path.is_dir())
+def _check_folders(folder: Path, suffixes: tuple[str, ...], number: int | None, loader: str, source: str,
+                   bad_ones_pass: bool) -> int:
+    inside = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith('.'))
     if not inside or number not in (None, len(inside)):
         raise UsageError(f'{loader}: {folder} holds {len(inside)} folders, there has to be one for each of '
                          f'{number or "its"} classes, or a list of the images in ann_file; {source}')
-    if not any(any(one.iterdir()) for one in inside):
-        raise UsageError(f'{loader}: the folders in {folder} are empty; {source}')
+    if not any(next(_images(one, suffixes), None) for one in inside):
+        raise UsageError(f'{loader}: no file in the folders of {folder} ends in {", ".join(suffixes)}; {source}, or '
+                         'set extensions')
     of_each = max(1, SAMPLE // len(inside))
     for one in spread(inside):
-        check_images(spread(sorted(one.iterdir()), of_each), loader, bad_ones_pass=bad_ones_pass)
+        check_images(spread(sorted(_images(one, suffixes)), of_each), loader, bad_ones_pass=bad_ones_pass)
     return len(inside)
+
+
+def _images(folder: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
+    """Yield the files of a class as mmpretrain finds them, at any depth, without hidden ones."""
+    for path, inside, names in os.walk(folder):
+        inside[:] = [name for name in inside if not name.startswith('.')]
+        yield from (Path(path, name) for name in names
+                    if name.lower().endswith(suffixes) and not name.startswith('.'))
 
 
 def _check_list(path: Path, folder: Path, labelled: bool, number: int | None, loader: str, source: str,

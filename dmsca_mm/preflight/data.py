@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.registry import TRANSFORMS
 
 from ..config_tree import walk
 from ..errors import UsageError
 from .classes import check_heads, classes_of, data_set_class, own_classes, reduces_zero_label
 from .classification import check_classification
 from .coco import read_coco
-from .config_parts import datasets, is_remote, metrics, name_of
+from .config_parts import datasets, is_remote, metrics, name_of, registered
 from .detection import check_detection
 from .evaluators import check_evaluators
 from .ignored import check_labels, ignored_labels
@@ -34,6 +35,9 @@ _LABEL_MAPS = 'seg_map_path'
 """Key of the label map folder in ``data_prefix``."""
 _VIDEOS, _SEGMENTATION = 'BaseVideoDataset', 'BaseSegDataset'
 """Base classes of data sets with videos in COCO's format, and with label maps."""
+_OF_A_FILE = {'CocoDataset', _VIDEOS, _SEGMENTATION}
+"""Base classes of data sets whose ``ann_file`` is a file; that of others may be a folder."""
+_LIBRARIES = {'mmcv', 'mmdet', 'mmseg', 'mmpretrain', __package__.partition('.')[0]}
 
 
 def check_data(config: Config, loaders: tuple[str, ...], skip_bad_images: bool = False,
@@ -74,8 +78,9 @@ def check_data(config: Config, loaders: tuple[str, ...], skip_bad_images: bool =
                     _check_folder(path, dataset, loader)
                     seen.add(path)
                     if not listed and _SEGMENTATION not in family:
-                        check_images(spread(sorted(path.iterdir())), loader, bad_ones_pass=bad_ones_pass)
-            if listed and not listed.is_file():
+                        shown = sorted(one for one in path.iterdir() if not one.name.startswith('.'))
+                        check_images(spread(shown), loader, bad_ones_pass=bad_ones_pass)
+            if listed and not (listed.is_file() if family & _OF_A_FILE else listed.exists()):
                 raise UsageError(f'{loader}: annotation file {listed} does not exist; {_source(dataset)}')
             if listed and 'CocoDataset' in family:
                 found += check_detection(listed, dataset, data_set_class(dataset, scope), scope, loader, bad_ones_pass,
@@ -89,7 +94,7 @@ def check_data(config: Config, loaders: tuple[str, ...], skip_bad_images: bool =
                 of_files, labels = check_segmentation(dataset, data_set_class(dataset, scope), scope,
                                                       set(ignored_labels(config)), loader, bad_ones_pass)
                 found += of_files
-                if measured and not reads_labels(dataset):
+                if measured and not reads_labels(dataset) and not _has_own_step(dataset, scope):
                     _refuse_unloaded_labels(config, loader)
             found += _check_classes(config, dataset, labels, loader)
         if files and measured:
@@ -127,6 +132,12 @@ def _check_resize(steps: list[Any], loader: str) -> list[str]:
             "add dict(type='Resize', scale=(width, height), keep_ratio=True)"]
 
 
+def _has_own_step(dataset: dict[str, Any], scope: str | None) -> bool:
+    """Return whether a step of a pipeline is the user's own, which may load the label maps."""
+    kinds = [registered(step['type'], 'pipeline', TRANSFORMS, scope) for step in dataset.get('pipeline') or ()]
+    return any(kind.__module__.partition('.')[0] not in _LIBRARIES for kind in kinds)
+
+
 def _refuse_unloaded_labels(config: Config, loader: str) -> None:
     for metric in metrics(config, loader):
         if name_of(metric) == 'IoUMetric' and not metric.get('format_only'):
@@ -146,9 +157,11 @@ def _check_classes(config: Config, dataset: dict[str, Any], labels: dict[int, st
     own, classes = own_classes(dataset, scope), classes_of(dataset, scope)
     if not classes or _VIDEOS in _family(dataset, scope):  # videos may have annotations of a few classes only
         return []
-    things = (getattr(data_set_class(dataset, scope), 'METAINFO', None) or {}).get('thing_classes', classes)
     found = check_labels(config, labels, len(classes), reduces_zero_label(dataset, scope), loader)
-    return [*found, *check_heads(config, len(things if classes == own else classes), loader)]
+    things = (getattr(data_set_class(dataset, scope), 'METAINFO', None) or {}).get('thing_classes', classes)
+    if classes != own and things != classes:  # a panoptic data set: its heads have boxes of some of the classes
+        things = (dataset.get('metainfo') or {}).get('thing_classes')
+    return [*found, *(check_heads(config, len(things), loader) if things else ())]
 
 
 def _check_classifier(config: Config, dataset: dict[str, Any], loader: str, bad_ones_pass: bool) -> list[str]:

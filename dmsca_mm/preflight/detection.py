@@ -6,12 +6,14 @@ import os.path as osp
 from pathlib import Path
 from typing import Any
 
+from ..config_tree import walk
 from ..errors import UsageError
 from .annotations import check_coco
 from .categories import check_categories
 from .classes import classes_of, named_classes
 from .coco import Coco, Image, read_coco
-from .kept import category_ids, check_left, usable
+from .config_parts import name_of
+from .kept import category_ids, check_left, nothing_to_learn, usable
 from .masks import check_masks, check_measured_masks
 from .presence import check_present
 from .samples import check_images, size_of, spread
@@ -58,7 +60,9 @@ def check_detection(path: Path, dataset: dict[str, Any], kind: Any, scope: str |
         kept, left_out = usable(content, classes, chosen, named)
         found += [*left_out, *check_masks(content, kept, dataset.get('pipeline'), named)]
         if not dataset.get('test_mode'):  # a test keeps every image
-            found += check_left(content, kept, classes, dataset.get('filter_cfg') or {}, named)
+            found += check_left(content, classes, dataset.get('filter_cfg') or {}, named)
+            if not any(name_of(step) == 'LoadEmptyAnnotations' for _, step in walk(dataset.get('pipeline'))):
+                found += nothing_to_learn(content, kept, named)
     return found + _check_images(content, path, dataset, loader, bad_ones_pass)
 
 

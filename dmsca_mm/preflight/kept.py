@@ -51,13 +51,11 @@ def usable(content: Coco, classes: Iterable[str] | None, chosen: bool, named: st
     return kept, found
 
 
-def check_left(content: Coco, kept: list[Annotation], classes: Iterable[str] | None,
-               filters: dict[str, Any], named: str) -> list[str]:
-    """Check that images and boxes are left to train on.
+def check_left(content: Coco, classes: Iterable[str] | None, filters: dict[str, Any], named: str) -> list[str]:
+    """Check that images are left to train on.
 
     Args:
         content: contents of the file.
-        kept: the annotations that :func:`usable` returns.
         classes: see :func:`usable`.
         filters: the data set's ``filter_cfg``; empty if it has none.
         named: name of the file in messages.
@@ -83,12 +81,21 @@ def check_left(content: Coco, kept: list[Annotation], classes: Iterable[str] | N
     if len({*empty, *small}) == len(images):
         raise UsageError(f'{named} leaves no image to train on: {" and ".join(reasons)}; check its annotations and '
                          'categories, metainfo.classes and filter_cfg')
-    found = [f'{named}: {reason} and are left out' for reason in reasons]
-    if not any(not entry.iscrowd for entry in kept):
-        found.append(f'{named} leaves no box to learn from, of {len(content.annotations)} annotations: '
-                     f'{len(kept)} are kept, all of crowds' if kept else
-                     f'{named} leaves no box to learn from, of {len(content.annotations)} annotations')
-    return found
+    return [f'{named}: {reason} and are left out' for reason in reasons]
+
+
+def nothing_to_learn(content: Coco, kept: list[Annotation], named: str) -> list[str]:
+    """Return a warning if no box is left to learn from.
+
+    Args:
+        content: contents of the file.
+        kept: the annotations that :func:`usable` returns.
+        named: name of the file in messages.
+    """
+    if any(not entry.iscrowd for entry in kept):
+        return []
+    crowds = f': {len(kept)} are kept, all of crowds' if kept else ''
+    return [f'{named} leaves no box to learn from, of {len(content.annotations)} annotations{crowds}']
 
 
 def category_ids(content: Coco, classes: Iterable[str] | None) -> set[Any]:

@@ -76,7 +76,7 @@ def reads_labels(dataset: dict[str, Any]) -> bool:
         dataset: the config of a data set.
     """
     steps = dataset.get('pipeline')
-    return not steps or any('Annotations' in name_of(step) for _, step in walk(steps))
+    return not steps or any('Annotation' in name_of(step) for _, step in walk(steps))  # also LoadBiomedicalAnnotation
 
 
 def _no_image(folder: str, suffix: str, loader: str) -> str:

@@ -1,6 +1,7 @@
 """Check the weights that a run starts from."""
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import Any
@@ -8,10 +9,12 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.model import BaseModule
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from .. import checkpoint
 from ..backbones import argument, backbone_class, takes_argument
 from ..checkpoint import model_zoo, stored_config
+from ..checkpoint.sources import is_pretrained
 from ..config_tree import backbones, walk
 from ..errors import UsageError
 from .model import built_empty
@@ -38,7 +41,7 @@ def check_weights(config: Config) -> None:
             raise UsageError(f'{path}: {error}') from None
     for backbone in backbones(config):
         start = backbone.get('init_cfg')
-        if not isinstance(start, dict) or start.get('type') != 'Pretrained':
+        if not isinstance(start, dict) or not is_pretrained(start):
             continue
         if not isinstance(start.get('checkpoint'), str):
             raise UsageError(f"model.backbone.init_cfg has checkpoint={start.get('checkpoint')!r}, must be a path or "
@@ -65,8 +68,9 @@ def initial_statistics(config: Config) -> list[str]:
     for backbone in backbones(config):
         kind = backbone_class(backbone, config.get('default_scope'))
         default = argument(kind, 'norm_eval')
-        norm = backbone.get('norm_cfg') or {'type': 'BN'}
-        if default is not None and backbone.get('norm_eval', default.default) is True and 'BN' in str(norm['type']):
+        norm = (backbone.get('norm_cfg') or {'type': 'BN'})['type']
+        normalizes = issubclass(norm, _BatchNorm) if inspect.isclass(norm) else 'BN' in norm
+        if default is not None and backbone.get('norm_eval', default.default) is True and normalizes:
             found.append(f'the batch norms of backbone {kind.__name__} keep their initial statistics: norm_eval is '
                          'True and the config names no weights: set norm_eval=False, or init_cfg or load_from')
     return found
@@ -88,7 +92,7 @@ def _pretrained(model: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any
         if isinstance(part.get('pretrained'), str):
             yield part['pretrained'], f'{path}.pretrained', part
         for where, start in walk(part.get('init_cfg'), f'{path}.init_cfg'):
-            if start.get('type') == 'Pretrained' and isinstance(start.get('checkpoint'), str):
+            if is_pretrained(start) and isinstance(start.get('checkpoint'), str):
                 yield start['checkpoint'], f'{where}.checkpoint', part
 
 

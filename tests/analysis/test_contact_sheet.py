@@ -36,6 +36,14 @@ def test_a_broken_picture_is_named(tmp_path):
     assert not (tmp_path / 'all.png').exists()
 
 
+def test_a_sheet_too_large_for_jpeg_is_refused_and_a_png_is_made(tmp_path):
+    for name in 'abc':
+        Image.new('RGB', (8, 400)).save(tmp_path / f'{name}.png')
+    with pytest.raises(UsageError, match=r'has 640×96016 pixels, JPEG takes 65500 a side: give a .png file'):
+        contact_sheet(tmp_path, tmp_path / 'sheet.jpg', columns=1)
+    assert not (tmp_path / 'sheet.jpg').exists()
+
+
 def test_sheet_is_not_on_itself(tmp_path):
     for name in ('b.png', 'c.png'):
         Image.new('RGB', (20, 10)).save(tmp_path / name)

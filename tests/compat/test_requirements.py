@@ -91,6 +91,26 @@ def test_a_torchvision_of_another_torch_is_named(monkeypatch):
         requirements.require('mmpretrain')
 
 
+@pytest.mark.parametrize(('library', 'package'), [('mmseg', 'ftfy'), ('mmseg', 'regex'), ('mmdet', 'pycocotools'),
+                                                  ('mmdet', 'terminaltables')])
+def test_a_package_that_a_library_imports_and_does_not_install_is_named(library, package):
+    """In a separate process, because only the first import of a library needs it."""
+    code = (f'import sys; sys.modules[{package!r}] = None; from dmsca_mm.compat import requirements\n'
+            f'try: requirements.require({library!r})\nexcept requirements.BrokenLibraryError as error: print(error)')
+    done = subprocess.run([sys.executable, '-W', 'ignore', '-c', code], capture_output=True, text=True, timeout=300)
+    assert re.search(f'^{library} cannot be imported .*{package}.*: run "pip install {package}"$', done.stdout), (
+        done.stdout + done.stderr)
+
+
+def test_a_package_compiled_for_another_numpy_is_named(monkeypatch):
+    def unfit(name):
+        if name.startswith('mmdet'):
+            raise ValueError('numpy.dtype size changed, may indicate binary incompatibility')
+    monkeypatch.setattr(requirements, 'import_module', unfit)
+    with pytest.raises(UsageError, match=r'mmdet cannot be imported \(numpy.dtype size changed'):
+        requirements.require('mmdet')
+
+
 def test_mmpretrain_that_lacks_something_is_named_with_the_pin_of_its_stack(pinned, monkeypatch):
     def lacks(name):
         if name.startswith('mmpretrain'):

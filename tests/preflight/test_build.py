@@ -1,5 +1,6 @@
 """The objects of a run are built before it, and one that cannot be built is named."""
 import pytest
+from mmengine.dataset import pseudo_collate
 from mmengine.registry import DefaultScope
 
 from dmsca_mm.compat import requirements
@@ -59,6 +60,11 @@ def test_arguments_of_this_packages_loops_are_those_of_mmengines(config):
     config.train_cfg.max_epoch = 3
     with pytest.raises(UsageError, match="train_cfg: EpochBasedTrainLoop takes no argument 'max_epoch'"):
         check_build(config)
+
+
+def test_a_function_in_place_of_a_dict_is_left_to_the_runner(config):
+    config.train_dataloader.collate_fn = pseudo_collate
+    check_build(config)
 
 
 def test_hook_with_a_priority_builds_as_mmengine_builds_it(config):

@@ -56,6 +56,14 @@ def test_what_does_not_fit_is_named(change, words, folders):
         check(**{**custom(folders), **change})
 
 
+def test_hidden_files_and_folders_are_left_out_as_mmpretrain_does(folders):
+    (folders / 'train/a/._0.jpg').write_bytes(b'macO')
+    (folders / 'train/.cache').mkdir()
+    assert check(**custom(folders), heads=3) == []
+    with pytest.raises(UsageError, match=r'no file in the folders of .*train ends in \.webp; .*set extensions'):
+        check(**custom(folders, extensions=('.webp',)))
+
+
 def test_images_without_labels_need_no_folders(tmp_path):
     (tmp_path / 'train').mkdir()
     Image.new('RGB', (4, 4)).save(tmp_path / 'train/0.jpg')
@@ -71,7 +79,7 @@ def test_images_without_folders_and_folders_without_images(tmp_path):
     with pytest.raises(UsageError, match=r'holds 0 folders, there has to be one for each of its classes'):
         check(**custom(tmp_path))
     (tmp_path / 'train/a').mkdir()
-    with pytest.raises(UsageError, match=r'folders in .* are empty'):
+    with pytest.raises(UsageError, match=r'no file in the folders of .* ends in \.jpg, '):
         check(**custom(tmp_path))
 
 
@@ -112,6 +120,8 @@ def test_cifar_is_there_or_may_be_fetched(tmp_path):
     with pytest.raises(UsageError, match=r'cifar-100-python does not exist; get it from https://www.cs.toronto.edu'):
         check(**cifar, download=False)
     assert check(**cifar) == []  # mmpretrain downloads it
+    (tmp_path / 'old/cifar-100-python').mkdir(parents=True)
+    assert check(type='CIFAR100', data_prefix=f'{tmp_path}/old', download=False) == []
     (tmp_path / 'cifar100/cifar-100-python').mkdir(parents=True)
     with pytest.raises(UsageError, match='num_classes is 10, the data of train_dataloader have 100 classes'):
         check(**cifar, download=False, heads=10)

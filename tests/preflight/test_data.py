@@ -4,6 +4,7 @@ import shutil
 
 import own_data
 import pytest
+from mmdet.datasets import BaseDetDataset
 from mmengine.config import Config
 from PIL import Image
 
@@ -164,9 +165,14 @@ def test_label_maps_that_no_step_loads_need_not_be_there(tiny_ade):
     config.test_evaluator.format_only = False
     with pytest.raises(UsageError, match='no step of its pipeline loads label maps, and IoUMetric needs them'):
         preflight.check_data(config, ('test_dataloader',))
-    config.test_dataloader.dataset.pipeline.insert(1, dict(type='LoadAnnotations'))
-    with pytest.raises(UsageError, match='none does not exist'):
-        preflight.check_data(config, ('test_dataloader',))
+    class LoadColours:
+        """A step of a user's own."""
+    config.test_dataloader.dataset.pipeline.insert(1, dict(type=LoadColours))
+    assert preflight.check_data(config, ('test_dataloader',)) == []
+    for name in ('LoadAnnotations', 'LoadBiomedicalAnnotation'):
+        config.test_dataloader.dataset.pipeline[1] = dict(type=name)
+        with pytest.raises(UsageError, match='none does not exist'):
+            preflight.check_data(config, ('test_dataloader',))
 
 
 def test_a_choice_among_the_classes_of_a_data_set_renumbers_the_labels(tiny_ade):
@@ -188,6 +194,37 @@ def test_heads_of_a_data_set_with_more_classes_than_boxes_have_fewer(kind, heads
     loader = data(tiny_coco).train_dataloader
     loader.dataset.dataset.type = kind
     config = Config(dict(default_scope='mmdet', model=dict(bbox_head=dict(num_classes=heads)), train_dataloader=loader))
+    assert preflight.check_data(config, ('train_dataloader',)) == []
+
+
+def test_heads_of_panoptic_data_of_ones_own_are_compared_with_the_classes_of_its_boxes(tiny_coco):
+    loader = data(tiny_coco).train_dataloader
+    loader.dataset.dataset.update(type='CocoPanopticDataset', metainfo=dict(classes=('car', 'bench', 'bird')))
+    config = Config(dict(default_scope='mmdet', model=dict(bbox_head=dict(num_classes=1)), train_dataloader=loader))
+    assert preflight.check_data(config, ('train_dataloader',)) == [], 'the config may name them elsewhere'
+    loader.dataset.dataset.metainfo.update(thing_classes=('car',), stuff_classes=('bench', 'bird'))
+    assert preflight.check_data(config, ('train_dataloader',)) == []
+    loader.dataset.dataset.metainfo.update(thing_classes=('car', 'bench'), stuff_classes=('bird',))
+    with pytest.raises(UsageError, match='num_classes is 1, the data of train_dataloader have 2 classes'):
+        preflight.check_data(config, ('train_dataloader',))
+
+
+def test_annotations_of_a_data_set_of_ones_own_may_be_a_folder(tiny_coco):
+    config = data(tiny_coco, ann_file='labels')
+    config.train_dataloader.dataset.dataset.type = BaseDetDataset
+    with pytest.raises(UsageError, match='labels does not exist'):
+        preflight.check_data(config, ('train_dataloader',))
+    (tiny_coco / 'labels').mkdir()
+    assert preflight.check_data(config, ('train_dataloader',)) == []
+    config.train_dataloader.dataset.dataset.type = 'CocoDataset'
+    with pytest.raises(UsageError, match='labels does not exist'):
+        preflight.check_data(config, ('train_dataloader',))
+
+
+def test_hidden_files_of_a_folder_are_no_images(tiny_coco):
+    config = data(tiny_coco, ann_file='')
+    config.train_dataloader.dataset.dataset.type = BaseDetDataset
+    (tiny_coco / 'train2017/._1.jpg').write_bytes(b'macO')
     assert preflight.check_data(config, ('train_dataloader',)) == []
 
 

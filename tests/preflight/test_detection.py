@@ -44,6 +44,14 @@ def test_data_sets_of_coco_are_checked_and_others_left_to_the_library(check, tmp
         check(Otherwise)
 
 
+def test_images_without_annotations_for_semi_supervised_training_are_no_warning(check, tmp_path):
+    own_data.change(tmp_path / 'train.json', annotations=[])
+    steps = [dict(type='LoadImageFromFile'), dict(type='LoadAnnotations', with_bbox=True)]
+    warning, = check(filter_cfg={}, pipeline=steps)
+    assert 'leaves no box to learn from' in warning
+    assert check(filter_cfg={}, pipeline=[steps[0], dict(type='LoadEmptyAnnotations', with_bbox=True)]) == []
+
+
 def test_a_photograph_that_its_header_turns_has_the_size_that_is_trained_on(check, tmp_path):
     header = Image.Exif()
     header[0x0112] = 6  # turned by 90 degrees

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dmsca_mm.errors import UsageError
-from dmsca_mm.preflight.kept import check_left, usable
+from dmsca_mm.preflight.kept import check_left, nothing_to_learn, usable
 
 CLASSES = ('a', 'b')
 
@@ -51,7 +51,7 @@ def test_images_that_are_left_are_those_of_mmdet(filters, tmp_path):
     content['annotations'] = content['annotations'][:40]
     left = len(as_mmdet_keeps(content, tmp_path / 'any.json', filters))
     read = coco_file.read(content)
-    found = check_left(read, usable(read, CLASSES, True, 'x')[0], CLASSES, filters, 'x')
+    found = check_left(read, CLASSES, filters, 'x')
     counts = [int(line.split(': ')[1].split(' of 30')[0]) for line in found]
     assert len(counts) == len(filters)
     assert max(counts, default=0) <= 30 - left <= sum(counts)
@@ -62,8 +62,9 @@ def test_images_that_are_left_are_those_of_mmdet(filters, tmp_path):
 def test_nothing_left_ends_the_check():
     content = dict(any_content(0), annotations=[])
     with pytest.raises(UsageError, match='x leaves no image to train on: 30 of 30 images have no annotation'):
-        check_left(coco_file.read(content), [], None, dict(filter_empty_gt=True), 'x')
-    assert check_left(coco_file.read(content), [], None, {}, 'x') == ['x leaves no box to learn from, of 0 annotations']
+        check_left(coco_file.read(content), None, dict(filter_empty_gt=True), 'x')
+    assert check_left(coco_file.read(content), None, {}, 'x') == []
+    assert nothing_to_learn(coco_file.read(content), [], 'x') == ['x leaves no box to learn from, of 0 annotations']
 
 
 def test_categories_that_are_not_chosen_are_no_warning():

@@ -4,10 +4,11 @@ import re
 import pytest
 import torch
 from mmengine.config import Config
-from mmengine.model import BaseModule
+from mmengine.model import BaseModule, PretrainedInit
 from mmengine.registry import MODELS
 
 from dmsca_mm import dmsca
+from dmsca_mm.checkpoint import sources
 from dmsca_mm.errors import UsageError
 from dmsca_mm.preflight import weights
 
@@ -78,6 +79,14 @@ def test_published_weights_of_another_depth_are_refused():
     with pytest.raises(UsageError, match=r'open-mmlab://resnet50_v1c are of another backbone: the config has ResNetV1c '
                                          r'of depth 18.*resnet18_v1c-b5776b93\.pth'):
         weights.check_weights(config)
+
+
+@pytest.mark.parametrize('kind', ['Pretrained', PretrainedInit])
+def test_local_weights_are_those_of_either_form_of_init_cfg(kind, tmp_path):
+    config = model(init_cfg=dict(type=kind, checkpoint=f'{tmp_path}/none.pth'))
+    assert weights.local_weights(config) == [f'{tmp_path}/none.pth']
+    sources.forget_pretrained(config.model)
+    assert weights.local_weights(config) == []
 
 
 def test_missing_local_weights_are_named(tmp_path):
@@ -222,6 +231,9 @@ def test_config_beside_weights_is_not_executed(saved, tmp_path):
     (dict(type='mmdet.ResNet', norm_eval=False), {}, False),
     (dict(type='mmdet.ResNet', norm_cfg=dict(type='GN', num_groups=32)), {}, False),
     (dict(type='mmdet.ResNet', init_cfg=dict(type='Pretrained', checkpoint='torchvision://resnet50')), {}, False),
+    (dict(type='mmdet.ResNet', norm_cfg=dict(type=torch.nn.BatchNorm2d)), {}, True),
+    (dict(type='mmdet.ResNet', norm_cfg=dict(type=torch.nn.GroupNorm, num_groups=32)), {}, False),
+    (dict(type='mmdet.ResNet', init_cfg=dict(type=PretrainedInit, checkpoint='torchvision://resnet50')), {}, False),
     (dict(type='mmdet.ResNet'), dict(load_from='plain.pth'), False)])
 def test_batch_norms_that_keep_their_initial_statistics_are_warned_of(backbone, others, warned):
     found = weights.initial_statistics(Config(dict(model=dict(backbone=dict(backbone, depth=50)), **others)))
