@@ -176,9 +176,9 @@ def _gpu_kernels(results: Path) -> list[str]:
              for (shape, dtype), (step, copy) in steps.items()]
     return ['## The kernels on a GPU', '',
             f'{first["command"]}, {first["date"]}, {first["card"]}, torch {first["torch"]}: '
-            "microseconds that a block's kernels run in a training step, NCHW, the host's time left out. At least: "
-            f'the time of {copies} copies of X, for a step reads X four times and dY twice and writes Y and dX. '
-            f'[Each launch](../benchmarks/results/{LAUNCHES}); [the bytes that each moves]'
+            "time of the kernels of one block in a training step, in microseconds, NCHW, without the host's time. "
+            f'At least: the time of {copies} copies of X, as a step reads X four times and dY twice and writes Y and '
+            f'dX. [Each launch](../benchmarks/results/{LAUNCHES}); [the bytes that each moves]'
             f'(../benchmarks/results/{TRAFFIC}), computed from their plan by `python benchmarks/gpu_traffic.py`.', '',
             '| map | type | a step, µs | at least, µs | ratio |', f'|{" --- |" * 5}', *lines, '']
 

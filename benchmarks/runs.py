@@ -81,6 +81,7 @@ def work_through(runs: Sequence[Steps], processes: int, seconds: float) -> int:
 
     Raises:
         UsageError: a step failed.
+        KeyboardInterrupt: once the running processes have saved and terminated.
     """
     left = [run for run in runs if not run.is_done()]
     stop, running = threading.Event(), set()
@@ -90,8 +91,6 @@ def work_through(runs: Sequence[Steps], processes: int, seconds: float) -> int:
             task.add_done_callback(lambda task: bar.update(not (stop.is_set() or task.cancelled() or task.exception())))
         try:
             wait(tasks, seconds, FIRST_EXCEPTION)
-        except KeyboardInterrupt:
-            pass
         finally:
             stop.set()
             for process in list(running):

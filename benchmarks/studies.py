@@ -90,9 +90,13 @@ class Study:
     options: tuple[str, ...] = ()
 
     def schedule(self, length: int, validations: int) -> list[str]:
-        """Return config entries for a training of ``length`` with this many validations and one final checkpoint."""
+        """Return config entries for a training of ``length`` with this many validations and a checkpoint each quarter.
+
+        The newest checkpoint alone is kept: a run that is killed resumes from it.
+        """
         return [f'train_cfg.max_{self.unit}={length}', f'train_cfg.val_interval={length // validations}',
-                f'param_scheduler.{self.decay}.end={length}', f'default_hooks.checkpoint.interval={length}']
+                f'param_scheduler.{self.decay}.end={length}',
+                f'default_hooks.checkpoint.interval={max(1, length // 4)}', 'default_hooks.checkpoint.max_keep_ckpts=1']
 
     def seeds_of(self, contender: Contender) -> list[int]:
         """Return the seeds of a contender's runs."""
@@ -157,14 +161,14 @@ QUICK = {'quick': Study(
 SCALED = 'auto_scale_lr.enable=True',
 """The learning rate follows the number of images that the GPUs share."""
 FULL = {
-    'detection': Study(
+    'full_detection': Study(
         'Detection: put into a trained Faster R-CNN, COCO', 'faster_rcnn_r50_dmsca.py', 'data/coco', 'box mAP', 100.0,
         'epochs', 12, (*ATTENTIONS, *RECIPES), seeds=5, start=12, validations=4, aligned=True, options=SCALED),
-    'segmentation': Study(
+    'full_segmentation': Study(
         'Segmentation: put into a trained UPerNet, ADE20K', 'upernet_r50_dmsca.py', 'data/ade/ADEChallengeData2016',
         'mIoU', 1.0, 'iters', 40000, ATTENTIONS, seeds=5, start=80000, validations=4, decay=0,
         options=(*SCALED, 'auto_scale_lr.base_batch_size=16')),
-    'classification': Study(
+    'full_classification': Study(
         'Classification: trained from random weights, CIFAR-10 (JPEG)', **CIFAR_JPEG, length=200,
         contenders=(*ATTENTIONS, PAPER), seeds=5,
         options=(*SCALED, 'model.backbone.base_channels=64', 'model.backbone.stem_channels=64',

@@ -22,7 +22,7 @@ from study_results import KEY, ORDER, row
 
 from dmsca_mm.checkpoint.writing import write_atomically
 from dmsca_mm.datasets.digit_classes import make_digit_classes
-from dmsca_mm.errors import UsageError, exit_on_usage_error
+from dmsca_mm.errors import Stopped, UsageError, exit_on_usage_error
 
 
 class Run(Steps):
@@ -139,7 +139,8 @@ def main() -> None:
     """Parse, run what is left, print how much is done."""
     parser = argparse.ArgumentParser(description='Train and measure attentions under the same conditions',
                                      formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    parser.add_argument('--studies', nargs='+', choices=list(STUDIES), default=list(STUDIES), help='in this order')
+    parser.add_argument('--studies', nargs='+', choices=[*STUDIES, *FULL], metavar='NAME', help='in this order: '
+                        f'{", ".join(STUDIES)}; with --full {", ".join(FULL)}; default all')
     parser.add_argument('--contenders', nargs='+', metavar='NAME', help='of the studies; default all')
     parser.add_argument('--seeds', type=int, help='runs of each, with seeds 0, 1, ...; default those of the plan')
     kinds = parser.add_mutually_exclusive_group()
@@ -163,13 +164,17 @@ def main() -> None:
     work = (chosen.work_dir or ROOT / f'work_dirs/study{kind}').resolve()
     results = chosen.results or work / 'study.csv'
     table = QUICK if chosen.quick else FULL if chosen.full else STUDIES
+    asked = chosen.studies or [*table]
+    if others := [name for name in asked if name not in table]:
+        raise UsageError(f'--studies {others[0]}: give some of {", ".join(table)}')
     studies = {name: replace(plan, seeds=chosen.seeds, hint=None) if chosen.seeds else plan
-               for name, plan in table.items() if chosen.quick or name in chosen.studies}
+               for name, plan in ((name, table[name]) for name in asked)}
     if chosen.quick:
         make_digit_classes(ROOT / QUICK['quick'].data)
     check(studies, chosen.contenders)
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     end = time.monotonic() + 3600 * chosen.hours
     every = batches(studies, chosen.contenders, work, recorded(results), gpus)
     processes = chosen.processes or (1 if gpus else len(os.sched_getaffinity(0)))
@@ -178,6 +183,9 @@ def main() -> None:
     for runs in every:
         try:
             finished = work_through(runs, processes, end - time.monotonic())
+        except KeyboardInterrupt:
+            raise Stopped(f'stopped: {results} holds the finished runs; the same command continues with the rest',
+                          signal.SIGINT) from None
         finally:
             collect(runs, results)
         done += finished

@@ -57,7 +57,7 @@ def answer(study: str, plan: Study, every: pd.DataFrame, differences: pd.DataFra
     others = [f'{where}{labels[name]} {line["mean"]:+.2f} ± {line.half:.2f}'
               for where, part in (('', found), ('under corruption ', corrupted)) for name, line in part.iterrows()
               if name != 'dmsca' and line.corrected < ALPHA]
-    lines.append(f'Found of the others: {"; ".join(others) or "none"}.')
+    lines.append(f'Differences found for the others: {"; ".join(others) or "none"}.')
     if plan.hint:
         lines.append(_hint(study, plan, plan.hint, every))
     return '\n  '.join(lines)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 from runs import ROOT
-from studies import CORRUPTIONS, FULL, PLAIN, SEVERITIES, STUDIES, Study
+from studies import CORRUPTIONS, FULL, PLAIN, QUICK, SEVERITIES, STUDIES, Study
 from study_alignment import map_table, read_maps
 from study_answer import answer, verdict
 from study_picture import picture
@@ -93,11 +93,14 @@ def main() -> None:
     results = chosen.results or ROOT / ('work_dirs/study_full' if chosen.full else 'benchmarks/results') / 'study.csv'
     if not results.exists():
         raise UsageError(f'{results} does not exist: python benchmarks/study.py{" --full" * chosen.full} makes it')
-    template, plans = OWN_TEMPLATE if own else TEMPLATE, FULL if chosen.full else STUDIES
+    rows = pd.read_csv(results)
+    plans = next((plans for plans in (STUDIES, QUICK, FULL) if {*rows.study} <= {*plans}), None)
+    if plans is None:
+        raise UsageError(f'{results} has runs of {", ".join(rows.study.unique())}: give a table that '
+                         'benchmarks/study.py has made')
     if own:  # the hints are those of the table in this repository
         plans = {name: replace(plan, hint=None) for name, plan in plans.items()}
-    path = results.with_name('study.md') if own else ROOT / 'docs' / 'study.md'
-    rows = pd.read_csv(results)
+    template, path = (OWN_TEMPLATE, results.with_name('study.md')) if own else (TEMPLATE, ROOT / 'docs' / 'study.md')
     differences = compare(rows, plans)
     drawn = results.with_name('study.png')
     picture(differences, plans, drawn)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+import torch
 from runs import ROOT
 from setting import processor
 from studies import ATTENTIONS, PAPER
@@ -33,10 +34,11 @@ def row(run: Run) -> dict[str, Any]:
     measured = json.loads(run.robustness.read_text())
     history = read_history(run.folder)
     scale = run.plan.scale
+    machine = torch.cuda.get_device_name() if run.gpus else processor()
     return dict(study=run.study, contender=run.contender.name, seed=run.seed, clean=scale * measured['clean'],
                 corrupted=scale * measured['mpc'],
                 worst=scale * _worst(history, measured['metric'], run.plan.validations),
-                **_spreads(history), parameters=_parameters(run), date=measured['date'], machine=processor())
+                **_spreads(history), parameters=_parameters(run), date=measured['date'], machine=machine)
 
 
 def _worst(history: History, metric: str, validations: int) -> float:

@@ -10,7 +10,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description='Combine the first pictures of a folder into one')
     parser.add_argument('folder', help='searched at any depth')
     parser.add_argument('sheet', help='the picture to write, .png or .jpg')
-    parser.add_argument('--count', type=int, default=8, help='number of pictures')
+    parser.add_argument('--count', type=int, default=8, help='number of pictures (%(default)s)')
     arguments = parser.parse_args()
     for path in contact_sheet(arguments.folder, arguments.sheet, arguments.count):
         print(path)

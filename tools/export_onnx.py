@@ -8,7 +8,7 @@ def main() -> None:
     """Parse, export, print how well the file agrees with the model."""
     parser = cli.inspection_parser('Write a trained detector or segmenter as an ONNX file, compared in onnxruntime')
     parser.add_argument('--out', required=True, help='the file, .onnx')
-    parser.add_argument('--images', nargs='+', help='to compare on; default the first of the test data set')
+    parser.add_argument('--images', nargs='+', help='to compare on; default the first four of the test data set')
     values = vars(parser.parse_args())
     agreement = export(values['config'], values['weights'], values['out'], values['images'], values['cfg_options'],
                        values['plugin'])

@@ -10,7 +10,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description='Write an HTML report of a training')
     parser.add_argument('work_dir', help='of the training, such as work_dirs/NAME_OF_CONFIG')
     parser.add_argument('--out', help='the file; default WORK_DIR/report.html')
-    parser.add_argument('--images', type=int, default=4, help='test images to show with predictions; 0 for none')
+    parser.add_argument('--images', type=int, default=4,
+                        help='test images to show with predictions (%(default)s); 0 for none')
     print(write_report(**vars(parser.parse_args())))
 
 

@@ -10,7 +10,8 @@ def main() -> None:
     parser.add_argument('images', nargs='+', help='image files, or folders of them')
     parser.add_argument('--out', required=True, help='folder for the figures, one per image')
     parser.add_argument('--stages', nargs='+', type=int, help='stages of the backbone, from 1; default all with DMSCA')
-    parser.add_argument('--blocks', choices=['last', 'all'], default='last', help='which blocks of each stage')
+    parser.add_argument('--blocks', choices=['last', 'all'], default='last',
+                        help='which blocks of each stage (%(default)s)')
     parser.add_argument('--grad-cam', action='store_true', help='draw Grad-CAM, for any model, instead of the maps')
     parser.add_argument('--beside', nargs=2, action='append', default=[], metavar=('CONFIG', 'CHECKPOINT'),
                         help='Grad-CAM of another model below; can be repeated')

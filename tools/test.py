@@ -12,7 +12,7 @@ def main() -> None:
     parser.add_argument('--out', help='predictions: a .pkl file, or a folder of label maps for a segmenter')
     parser.add_argument('--show', action='store_true', help='show each picture in a window')
     parser.add_argument('--show-dir', help='folder for pictures of the predictions next to the ground truth')
-    parser.add_argument('--wait-time', type=float, default=2, help='seconds that a window stays')
+    parser.add_argument('--wait-time', type=float, default=2, help='seconds that a window stays (%(default)s)')
     parser.add_argument('--tta', action='store_true', help='test-time augmentation')
     metrics = testing.test(**cli.parse(parser))
     if is_first_process():

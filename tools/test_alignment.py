@@ -14,7 +14,7 @@ def main() -> None:
     parser = cli.inspection_parser("Measure how well a model's maps match the annotated objects")
     parser.add_argument('--beside', nargs=2, action='append', default=[], metavar=('CONFIG', 'CHECKPOINT'),
                         help='another model on the same images, such as one without attention; can be repeated')
-    parser.add_argument('--images', type=int, default=200, help='number of test images, from the first')
+    parser.add_argument('--images', type=int, default=200, help='number of test images, from the first (%(default)s)')
     parser.add_argument('--stages', nargs='+', type=int, help='stages of the backbone, from 1; default all')
     parser.add_argument('--classes', nargs='+', help='classes that are objects; default all but background')
     parser.add_argument('--out', help='folder for the results; default work_dirs/NAME_OF_CONFIG/alignment')

@@ -1,4 +1,7 @@
 """The study: its runs and their order, and resuming where it stopped."""
+import os
+import signal
+import subprocess
 import sys
 import threading
 from dataclasses import replace
@@ -12,7 +15,7 @@ import study
 from setting import processor
 from study_examples import finish, run_of, table_of, write_alignment
 
-from dmsca_mm.errors import UsageError
+from dmsca_mm.errors import Stopped, UsageError
 
 TABLES = dict(thin=studies.STUDIES, full=studies.FULL)
 
@@ -21,7 +24,7 @@ TABLES = dict(thin=studies.STUDIES, full=studies.FULL)
 def test_attentions_are_compared_with_the_plain_network(name):
     names = [each.name for each in studies.STUDIES[name].contenders]
     assert names[0] == 'none'
-    assert {'se', 'dmsca', *(studies.COMPARED if name in studies.FULL else ())} < {*names}
+    assert {'se', 'dmsca', *(studies.COMPARED if f'full_{name}' in studies.FULL else ())} < {*names}
     assert len({*names}) == len(names)
 
 
@@ -52,8 +55,8 @@ def test_a_recipe_is_the_config_with_one_entry_changed(tmp_path):
 
 
 def test_the_published_networks_train_on_all_gpus_with_the_learning_rate_of_their_images(tmp_path):
-    plan = replace(studies.FULL['segmentation'], seeds=1)
-    (start,), runs_ = study.batches({'segmentation': plan}, ['none'], tmp_path, set(), gpus=4)
+    plan = replace(studies.FULL['full_segmentation'], seeds=1)
+    (start,), runs_ = study.batches({'full_segmentation': plan}, ['none'], tmp_path, set(), gpus=4)
     for run in (start, *runs_):
         (_, train), *tests = run.steps()
         assert train[:5] == ['-m', 'dmsca_mm.runtime.launch', 'tools/train.py', '4', 'configs/upernet_r50_dmsca.py']
@@ -108,6 +111,7 @@ def test_every_entry_that_a_study_sets_is_one_of_its_config(kind, name, reposito
         assert loop.get('max_epochs', loop.get('max_iters')) == plan.length
         assert loop.val_interval == plan.length // plan.validations
         assert config.param_scheduler[plan.decay].end == plan.length
+        assert 0 < config.default_hooks.checkpoint.interval <= max(1, plan.length // 4), 'a killed run resumes'
         assert len(config.model.backbone.get('plugins') or []) == (contender.name != 'none')
 
 
@@ -157,6 +161,39 @@ def test_it_stops_in_time_and_ends_those_at_work(tmp_path, monkeypatch):
         monkeypatch.setattr(run, 'steps', lambda run=run, code=code: [(tmp_path / f'never{run.seed}', ['-c', code])])
     assert runs.work_through(every, 1, 2) == 0
     assert sorted(path.name for path in tmp_path.glob('*[0-9]')) == ['begun0', 'stopped0']
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_the_runs_keeps_what_is_finished_and_is_reported(number, monkeypatch, tmp_path):
+    class Sleeping:
+        def is_done(self):
+            return False
+
+        def go(self, stop, running):
+            process = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])
+            running.add(process)
+            os.kill(os.getpid(), number)
+            ended.append(process.wait())
+
+    ended, collected = [], []
+    before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    monkeypatch.setattr(study, 'batches', lambda *given: [[Sleeping()]])
+    monkeypatch.setattr(study, 'collect', lambda *given: collected.append(given))
+    monkeypatch.setattr(study, 'check', lambda *given: None)
+    monkeypatch.setattr(sys, 'argv', ['study', '--processes', '1', '--work-dir', str(tmp_path)])
+    try:
+        with pytest.raises(Stopped, match=r'study\.csv holds the finished runs; the same command continues'):
+            study.main()
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+    assert (ended, len(collected)) == ([-signal.SIGTERM], 1)
+
+
+def test_a_study_of_another_plan_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, 'argv', ['study', '--studies', 'full_detection', '--work-dir', str(tmp_path)])
+    with pytest.raises(UsageError, match='--studies full_detection: give some of detection, segmentation, class'):
+        study.main()
 
 
 def test_what_needs_an_unfinished_run_is_not_begun(monkeypatch, tmp_path, capsys):

@@ -39,7 +39,7 @@ def test_the_page_begins_with_dmsca_and_names_whom_a_difference_was_found_for(tm
     assert 'Under corruption +0.17 ±' in answer
     assert 'Against SE -0.73 ±' in answer
     assert 'under corruption -0.37 ±' in answer
-    assert 'Found of the others: SE +1.07 ± 0.14; under corruption SE +0.53 ± 0.07.' in answer
+    assert 'Differences found for the others: SE +1.07 ± 0.14; under corruption SE +0.53 ± 0.07.' in answer
     assert text.splitlines()[2].startswith('These runs found no difference between DMSCA and')
     assert (tmp_path / 'study.png').stat().st_size > 5000
 
@@ -107,16 +107,24 @@ def test_a_page_of_no_table_is_refused(options, tmp_path, monkeypatch):
         study_page.main()
 
 
-@pytest.mark.parametrize(('options', 'data'), [((), 'BCCD'), (('--full',), 'COCO')])
-def test_the_page_of_ones_own_table_lies_beside_it_and_docs_stay(options, data, tmp_path, monkeypatch, repository):
+@pytest.mark.parametrize(('name', 'title'), [
+    ('detection', 'Detection: put into a trained Faster R-CNN, BCCD'), ('quick', 'Built-in digits'),
+    ('full_detection', 'Detection: put into a trained Faster R-CNN, COCO')])
+def test_the_page_of_ones_own_table_lies_beside_it_and_docs_stay(name, title, tmp_path, monkeypatch, repository):
     docs = (repository / 'docs/study.md').read_text()
-    text = write_page(tmp_path, monkeypatch, table_of(none=[40, 50, 30], dmsca=[44, 50, 27]), *options)
-    assert f'- **Detection: put into a trained Faster R-CNN, {data}.**\n  DMSCA +0.33 ±' in text
-    assert ('BCCD' in text) == (data == 'BCCD')
+    rows = table_of(none=[40, 50, 30], dmsca=[44, 50, 27]).assign(study=name)
+    text = write_page(tmp_path, monkeypatch, rows)
+    assert f'- **{title}.**\n  DMSCA +0.33 ±' in text
+    assert ('BCCD' in text) == (name == 'detection')
     assert '](study.png)' in text
     assert 'What to do' not in text, 'the advice follows from the runs in this repository'
     assert (tmp_path / 'study.png').stat().st_size > 5000
     assert (repository / 'docs/study.md').read_text() == docs
+
+
+def test_a_table_of_no_study_is_refused(tmp_path, monkeypatch):
+    with pytest.raises(UsageError, match=r'study\.csv has runs of classified: give a table that'):
+        write_page(tmp_path, monkeypatch, table_of(none=[40, 50]).assign(study='classified'))
 
 
 def test_all_seeds_of_ones_own_table_are_compared(tmp_path, monkeypatch):

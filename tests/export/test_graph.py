@@ -4,6 +4,7 @@ import json
 import onnxruntime
 import pytest
 import torch
+from mmcv.ops import ModulatedDeformConv2dPack
 from torch import nn
 
 from dmsca_mm.analysis.inference import open_model
@@ -32,6 +33,16 @@ def test_file_gives_the_values_of_the_function(kind, options, untrained, tmp_pat
             # Random weights give boxes of nearly equal scores, whose order may differ.
             torch.testing.assert_close(found[1], expected.scores, rtol=0, atol=1e-3)
             assert ((found[2] >= 0) == (expected.labels >= 0)).all()
+
+
+@pytest.mark.slow
+def test_an_operation_that_onnx_lacks_is_one_line(untrained, tmp_path):
+    _, model = open_model(*untrained('segmenter'))
+    function, last = function_of(model), model.decode_head.conv_seg
+    model.decode_head.conv_seg = ModulatedDeformConv2dPack(last.in_channels, last.out_channels, 1)
+    with pytest.raises(UsageError, match=r'cannot be exported, torch\.onnx does not translate every operation: '):
+        write(function, ('a',), tmp_path / 'model.onnx')
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_model_of_another_kind_is_refused():

@@ -126,17 +126,20 @@ def measure_alignment(config: str, weights: str, out: str | None = None, beside:
     places = range(min(images, len(data)))
     if len(places) < 2:
         raise UsageError(f'the test data have {len(places)} image(s), must be at least 2: the control needs another')
-    _, before = data.image(places[-1])
+    _, objects = data.image(places[-1])
+    before = objects.targets(), objects.ignored.shape
     for place in tqdm(places, unit='image'):
         path, objects = data.image(place)
+        targets = objects.targets()
         for model, tally in zip(models, tallies, strict=True):
             prediction = model.predict(path)
             _check_size(path, prediction.view.size, objects.ignored.shape)
             for kind, stage, values in _maps(prediction, stages):
-                tally.add(kind, stage, values, objects)
+                tally.add(kind, stage, values, targets)
                 if kind in CONTROLLED:
-                    tally.add(f'{kind}, {CONTROL}', stage, _resized(values, before.ignored.shape), before)
-        before = objects
+                    of_other, size = before
+                    tally.add(f'{kind}, {CONTROL}', stage, _resized(values, size), of_other)
+        before = targets, objects.ignored.shape
     rows = [dict(model=model.name, **row) for model, tally in zip(models, tallies, strict=True)
             for row in tally.summary()]
     if not rows:

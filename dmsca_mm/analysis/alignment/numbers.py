@@ -11,7 +11,6 @@ The expected pointing, energy and precision of a random map equal the share of t
 """
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,6 +21,7 @@ from ...runtime.intervals import bootstrap
 SIZES = {'small': (0, 32 ** 2), 'medium': (32 ** 2, 96 ** 2), 'large': (96 ** 2, float('inf'))}
 """COCO's object sizes: lower (inclusive) and upper (exclusive) bound of the area, in pixels of the file."""
 THRESHOLDS = np.linspace(0, 1, 51)
+Targets = list[tuple[str, np.ndarray, np.ndarray]]
 
 
 class Objects(NamedTuple):
@@ -40,17 +40,17 @@ class Objects(NamedTuple):
         """Create from a list of masks, which may be empty."""
         return cls(np.stack(masks) if masks else np.zeros((0, *ignored.shape), bool), ignored)
 
-    def targets(self) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-        """Yield the size, the pixels on its objects and the pixels that count, for all objects and for each size.
+    def targets(self) -> Targets:
+        """Return the size, the pixels on its objects and the pixels that count, for all objects and for each size.
 
         Pixels of objects of other sizes do not count. Sizes without objects are skipped.
         """
-        every = self.masks.any(0)
-        areas = self.masks.sum((1, 2))
+        every, areas, found = self.masks.any(0), self.masks.sum((1, 2)), []
         for size, (least, below) in {'all': (0, float('inf')), **SIZES}.items():
             target = self.masks[(areas >= least) & (areas < below)].any(0) & ~self.ignored
             if target.any():
-                yield size, target, (target | ~every) & ~self.ignored
+                found.append((size, target, (target | ~every) & ~self.ignored))
+        return found
 
 
 class Score(NamedTuple):
@@ -94,18 +94,19 @@ class Tally:
     def __init__(self) -> None:
         self.scores: dict[tuple[str, int, str], list[Score]] = {}
 
-    def add(self, kind: str, stage: int, values: np.ndarray, objects: Objects) -> None:
+    def add(self, kind: str, stage: int, values: np.ndarray, targets: Targets) -> None:
         """Add the scores of one map.
 
         Args:
             kind: kind of map, such as ``'total'``.
             stage: stage of the backbone.
             values: the map, (H, W); pixels that are NaN do not count.
-            objects: objects to compare with, of the same size.
+            targets: of the objects to compare with, from :meth:`Objects.targets`.
         """
-        seen = objects._replace(ignored=objects.ignored | np.isnan(values))
-        for size, target, counted in seen.targets():
-            self.scores.setdefault((kind, stage, size), []).append(score(values, target, counted))
+        seen = ~np.isnan(values)
+        for size, target, counted in targets:
+            if (target & seen).any():
+                self.scores.setdefault((kind, stage, size), []).append(score(values, target & seen, counted & seen))
 
     def summary(self) -> list[dict[str, Any]]:
         """Return a row for each kind, stage and size, with means over the images that have such objects.

@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import copy
 import math
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import cv2
@@ -30,6 +29,7 @@ class Evaluation:
         weights: path of the checkpoint; it must be of a model of this config.
         options: entries that override the config's.
         plugin: see :func:`config.load_config`.
+        scratch: folder for what the metrics write; each process has one of its own in it.
         alone: whether this is the only process. Without a GPU, it may then use several threads and data workers.
         number: number of this process, from 0; it selects the GPU.
 
@@ -37,8 +37,8 @@ class Evaluation:
         UsageError: as :func:`inference.open_model`.
     """
 
-    def __init__(self, config: str, weights: str, options: dict[str, Any] | None, plugin: str | None, alone: bool,
-                 number: int) -> None:
+    def __init__(self, config: str, weights: str, options: dict[str, Any] | None, plugin: str | None, scratch: str,
+                 alone: bool, number: int) -> None:
         if torch.cuda.is_available():
             torch.cuda.set_device(number % torch.cuda.device_count())
         elif not alone:
@@ -49,10 +49,9 @@ class Evaluation:
         if not alone and not torch.cuda.is_available():
             self.loader.update(num_workers=0, persistent_workers=False)
         images.replace_loaders(self.loader, {})
-        self.folder = TemporaryDirectory()
         # Some metrics read back what they wrote, and all processes would write to the user's folder.
-        for number, metric in enumerate(metrics(self.config, 'test_dataloader')):
-            metric.update({name: f'{self.folder.name}/{number}' for name in FOLDERS if metric.get(name)})
+        for place, metric in enumerate(metrics(self.config, 'test_dataloader')):
+            metric.update({name: f'{scratch}/{number}/{place}' for name in FOLDERS if metric.get(name)})
         evaluator = self.config.test_evaluator
         with readable_errors():
             self.evaluator = (EVALUATOR.build({'type': 'Evaluator', **evaluator})

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -50,7 +51,7 @@ def measure(config: str, weights: str, out: str | None = None, corruptions: Sequ
         processes: at least 1. Defaults to the number of GPUs or, without a GPU, of CPU cores, at most
             :data:`MOST_PROCESSES`.
         overwrite: drop earlier results in the folder.
-        images: number of test images, from the first; None for all.
+        images: number of test images, at even intervals; None for all.
         cfg_options: entries that override the config's.
         plugin: see :func:`config.load_config`.
 
@@ -77,11 +78,12 @@ def measure(config: str, weights: str, out: str | None = None, corruptions: Sequ
     wanted = [CLEAN, *((name, severity) for severity in sorted(set(severities)) for name in names)]
     missing = [cell for cell in wanted if cell not in done]
     processes = processes or torch.cuda.device_count() or min(len(os.sched_getaffinity(0)), MOST_PROCESSES)
-    start = partial(Evaluation, config, weights, cfg_options, plugin, min(processes, len(missing)) == 1)
-    name = _metric(done[CLEAN], metric) if CLEAN in done else None
+    alone, name = min(processes, len(missing)) == 1, _metric(done[CLEAN], metric) if CLEAN in done else None
     try:
-        with (tqdm(total=len(wanted), initial=len(wanted) - len(missing), unit='test', desc='corruptions', leave=False)
-              as bar, closing(deal(start, missing, processes)) as results):
+        with (TemporaryDirectory() as scratch,
+              tqdm(total=len(wanted), initial=len(wanted) - len(missing), unit='test', desc='corruptions', leave=False)
+              as bar, closing(deal(partial(Evaluation, config, weights, cfg_options, plugin, scratch, alone), missing,
+                                   processes)) as results):
             for cell, metrics in results:
                 if overwrite:  # only after the new model has produced a result
                     cells.drop()

@@ -1,7 +1,7 @@
 """The attention modules that DMSCA is compared with: each follows its paper's equations and has DMSCA's interface.
 
 To add one, write its file here, with a subclass of :class:`~.base.GatedAttention`, import the class below and add it
-to ``PEERS``. That table defines the registry, the plugin names, the benchmarks' contenders and the study's rows. Test
+to ``PEERS``. That table defines the registry, the plugin names and the contenders of ``benchmarks/cost.py``. Test
 the formula in tests/attention/peers/test_FILE.py; test_base.py tests the interface of every peer in the table.
 
 The equations have no biases, so the layers have none; SE's paper found that dropping them helps. The papers do not

@@ -85,7 +85,7 @@ def test_summary_means_over_images_and_takes_one_threshold_for_all():
     nothing = np.zeros((4, 5), bool)
     maps = (np.array([[1.0, 0.5, 0, 0, 0]] * 4), np.array([[1.0, 0.2, 0, 0, 0]] * 4))
     for values in maps:
-        tally.add('total', 3, values, Objects(left(1)[None], nothing))
+        tally.add('total', 3, values, Objects(left(1)[None], nothing).targets())
     row, = (row for row in tally.summary() if row['size'] == 'all')
     assert (row['map'], row['stage'], row['images'], row['pointing'], row['area']) == ('total', 3, 2, 1, 0.2)
     assert row['energy'] == pytest.approx((1 / 1.5 + 1 / 1.2) / 2)
@@ -96,12 +96,12 @@ def test_pixels_that_the_model_does_not_see_count_neither_way():
     values = np.random.default_rng(0).random((4, 5))
     values[:, 3:] = np.nan
     whole, part = Tally(), Tally()
-    whole.add('total', 1, values, Objects(left(1)[None], np.zeros((4, 5), bool)))
-    part.add('total', 1, values[:, :3], Objects(left(1, (4, 3))[None], np.zeros((4, 3), bool)))
+    whole.add('total', 1, values, Objects(left(1)[None], np.zeros((4, 5), bool)).targets())
+    part.add('total', 1, values[:, :3], Objects(left(1, (4, 3))[None], np.zeros((4, 3), bool)).targets())
     assert whole.summary() == part.summary()
 
 
 def test_image_without_objects_counts_nothing():
     tally = Tally()
-    tally.add('total', 1, np.ones((4, 5)), Objects(np.zeros((0, 4, 5), bool), np.zeros((4, 5), bool)))
+    tally.add('total', 1, np.ones((4, 5)), Objects(np.zeros((0, 4, 5), bool), np.zeros((4, 5), bool)).targets())
     assert tally.summary() == []

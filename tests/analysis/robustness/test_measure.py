@@ -63,6 +63,17 @@ def test_summary_is_of_what_was_asked_and_later_calls_take_what_is_there(ask, pl
     assert json.loads((tmp_path / 'out/robustness.json').read_text())['metric'] == 'aAcc'
 
 
+def test_what_the_metrics_write_in_the_processes_is_gone_at_the_end(ask, monkeypatch):
+    def deal(start, tasks, processes):
+        folders.append(Path(start.args[-2]))
+        assert folders[-1].is_dir()
+        yield from ((task, {'mIoU': 50.0}) for task in tasks)
+    folders = []
+    monkeypatch.setattr(module, 'deal', deal)
+    ask('fog')
+    assert [folder.exists() for folder in folders] == [False]
+
+
 def test_few_images_are_warned_of_with_the_interval(ask, play):
     play()
     found = ask('fog')

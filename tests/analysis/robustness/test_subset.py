@@ -20,10 +20,11 @@ def detector_options(root):
             'test_evaluator.ann_file': f'{root}/annotations/instances_validation.json'}
 
 
-def test_coco_metrics_of_the_first_images_count_no_image_beyond_them(untrained, digits, monkeypatch):
+def test_coco_metrics_of_the_first_images_count_no_image_beyond_them(untrained, digits, monkeypatch, tmp_path):
     """A model that finds exactly the annotations of the first two of five images has a perfect score on them."""
     first = {'test_dataloader.dataset.indices': 2}
-    evaluation = Evaluation(*untrained('detector'), {**detector_options(digits), **first}, None, True, 0)
+    options = {**detector_options(digits), **first}
+    evaluation = Evaluation(*untrained('detector'), options, None, str(tmp_path), True, 0)
 
     def truth(batch):
         for sample in batch['data_samples']:
