@@ -64,7 +64,7 @@ def main() -> None:
     """Parse the verb and run it; without a verb, print the doctor's report."""
     verb, *arguments = sys.argv[1:] or [DOCTOR]
     if verb in ('-h', '--help'):
-        print('usage: dmsca VERB [ARGUMENTS]\n')
+        print('usage: dmsca VERB [ARGUMENTS]; "dmsca VERB --help" lists those of a verb\n')
         print('\n'.join(f'  {name:<16}{what}' for name, what in VERBS.items()))
     else:
         exit_on_usage_error(lambda: run(verb, arguments))
