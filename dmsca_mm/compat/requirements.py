@@ -121,13 +121,11 @@ def _import(library: str) -> None:
         with torchvision.stand_ins() if library == 'mmpretrain' else nullcontext():
             for part in ('models', 'datasets', 'engine', 'evaluation', 'visualization'):
                 import_module(f'{library}.{part}')
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition('.')[0] == library:
-            raise
-        package = error.name.partition('.')[0]
-        raise BrokenLibraryError(f'{library} cannot be imported ({error})', f'pip install {package}') from None
     # They assert the version of mmcv. A ValueError is that of a package that was compiled for another NumPy.
     except (ImportError, AssertionError, RuntimeError, AttributeError, ValueError) as error:
+        missing = getattr(error, 'name', None) if isinstance(error, ModuleNotFoundError) else None
+        if missing and '.' not in missing and missing not in ('torchvision', 'mmcv', 'mmengine', *LIBRARIES):
+            raise BrokenLibraryError(f'{library} cannot be imported ({error})', f'pip install {missing}') from None
         if 'torchvision' in str(error):
             raise BrokenLibraryError(f'torchvision does not fit this torch ({error})', 'pip uninstall -y torchvision',
                                      ', or install the one that does') from None

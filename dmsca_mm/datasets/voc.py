@@ -9,6 +9,7 @@ import math
 import os
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 from xml.etree import ElementTree
@@ -112,15 +113,13 @@ def _read(path: Path, images: Path, classes: Sequence[str], mend_boxes: bool, wa
     size = tuple(int(_number(top, f'size/{side}', str(path))) for side in ('width', 'height'))
     if not (images / name).is_file():
         raise UsageError(f'{path} names image {name}, which is not in {images}: correct its filename, or add the image')
-    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None  # only the header is read, also of aerial images
+    real, turned = size, False
     try:
-        with Image.open(images / name) as image:
+        with suppress(Image.DecompressionBombError), Image.open(images / name) as image:  # large but valid
             turned = image.getexif().get(ExifTags.Base.Orientation) in (5, 6, 7, 8)
             real = image.size[::-1] if turned else image.size  # as OpenCV loads it
     except (OSError, SyntaxError, ValueError) as error:
         raise UsageError(f'image {images / name} cannot be opened ({type(error).__name__}): replace it') from None
-    finally:
-        Image.MAX_IMAGE_PIXELS = limit
     if size != real:
         loaded = ' as its EXIF orientation turns it' if turned else ''
         raise UsageError(f'{path} has size {size[0]}x{size[1]}, its image {name} is {real[0]}x{real[1]}{loaded}: '

@@ -55,7 +55,7 @@ def write(function: nn.Module, classes: tuple[str, ...], path: Path) -> None:
         path: path of the file, which is replaced.
 
     Raises:
-        UsageError: the model has an operation that ONNX lacks, or the graph would take images of only one size.
+        UsageError: torch.onnx cannot record or translate the model, or the graph would take images of only one size.
     """
     sizes = {0: torch.export.Dim('batch'), **{axis: torch.export.Dim(name, min=SMALLEST)
                                               for axis, name in ((2, 'height'), (3, 'width'))}}
@@ -67,8 +67,8 @@ def write(function: nn.Module, classes: tuple[str, ...], path: Path) -> None:
                 custom_translation_table=TRANSLATIONS)
         except torch.onnx.OnnxExporterError as error:
             cause = error.__cause__ or error
-            raise UsageError(f'{type(function.model).__name__} cannot be exported, torch.onnx does not translate every '
-                             f'operation: {type(cause).__name__}: {" ".join(str(cause).split())[:300]}') from error
+            raise UsageError(f'{type(function.model).__name__} cannot be exported by torch.onnx: '
+                             f'{type(cause).__name__}: {" ".join(str(cause).split())[:300]}') from error
         shape = program.model.graph.inputs[0].shape
         if any(isinstance(shape[axis], int) for axis in sizes):
             raise UsageError(f'{type(function.model).__name__} cannot be exported for any size of images: its graph '

@@ -10,7 +10,7 @@ from typing import Any
 from ..backbones import argument
 from ..errors import UsageError
 from .presence import check_present
-from .samples import SAMPLE, check_images, spread
+from .samples import SAMPLE, SUFFIXES, check_images, spread
 
 
 def check_classification(dataset: dict[str, Any], kind: type, loader: str, classes: Sequence[str] | None,
@@ -57,13 +57,14 @@ def check_classification(dataset: dict[str, Any], kind: type, loader: str, class
         return number
     if not labelled:
         return number
-    suffixes = dataset.get('extensions') or argument(kind, 'extensions').default
-    return _check_folders(folder, tuple(suffixes), number, loader, source, bad_ones_pass)
+    default = argument(kind, 'extensions')
+    suffixes = dataset.get('extensions') or (default.default if default else SUFFIXES)
+    return _check_folders(folder, tuple(each.lower() for each in suffixes), number, loader, source, bad_ones_pass)
 
 
 def _check_folders(folder: Path, suffixes: tuple[str, ...], number: int | None, loader: str, source: str,
                    bad_ones_pass: bool) -> int:
-    inside = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith('.'))
+    inside = sorted(path for path in folder.iterdir() if path.is_dir())
     if not inside or number not in (None, len(inside)):
         raise UsageError(f'{loader}: {folder} holds {len(inside)} folders, there has to be one for each of '
                          f'{number or "its"} classes, or a list of the images in ann_file; {source}')
@@ -77,9 +78,8 @@ def _check_folders(folder: Path, suffixes: tuple[str, ...], number: int | None, 
 
 
 def _images(folder: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
-    """Yield the files of a class as mmpretrain finds them, at any depth, without hidden ones."""
-    for path, inside, names in os.walk(folder):
-        inside[:] = [name for name in inside if not name.startswith('.')]
+    """Yield the files of a class as mmpretrain finds them, at any depth, without hidden files."""
+    for path, _, names in os.walk(folder):
         yield from (Path(path, name) for name in names
                     if name.lower().endswith(suffixes) and not name.startswith('.'))
 

@@ -53,8 +53,8 @@ def launch(script: str, processes: int, arguments: list[str]) -> None:
     except SignalException as stop:
         raise SystemExit(128 + stop.sigval) from None
     except (dist.DistError, RendezvousError) as error:
-        raise UsageError(f'this node cannot reach the first one ({" ".join(str(error).split())[:200]}): check '
-                         'MASTER_ADDR and PORT, and that the command runs there, too') from None
+        raise UsageError(f'the nodes cannot meet ({" ".join(str(error).split())[:200]}): start the command on all '
+                         'NNODES nodes, each with MASTER_ADDR and PORT of the first') from None
 
 
 def rendezvous() -> list[str]:

@@ -95,12 +95,13 @@ def train(config: str, work_dir: str | None = None, resume: str | None = None, o
         if overwrite and not continues:
             _drop([path for folder in folders for path in folder.glob('*.pth')])
             _drop([directory / 'last_checkpoint', directory / images.SKIPPED])
-    # The run stores its config. A later run with it must not resume from the same checkpoint again.
-    cfg.resume, cfg.load_from = False, start
     with readable_errors(cfg):
         runner = Runner.from_cfg(cfg)
     if begun is not None:
-        runner._resume, runner._load_from = True, begun
+        # A later run with the stored config must not resume from the same checkpoint again. The copy beside the log
+        # keeps it, as a record.
+        runner.cfg.resume, runner.cfg.load_from = False, start
+        runner.dump_config()
     with readable_errors(cfg, runner.log_dir):
         runner.train()
     return directory

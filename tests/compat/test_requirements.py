@@ -95,7 +95,9 @@ def test_a_torchvision_of_another_torch_is_named(monkeypatch):
                                                   ('mmdet', 'terminaltables')])
 def test_a_package_that_a_library_imports_and_does_not_install_is_named(library, package):
     """In a separate process, because only the first import of a library needs it."""
-    code = (f'import sys; sys.modules[{package!r}] = None; from dmsca_mm.compat import requirements\n'
+    code = ('import sys\nclass Absent:\n    def find_spec(self, name, *rest):\n'
+            f'        if name == {package!r}: raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)\n'
+            'sys.meta_path.insert(0, Absent())\nfrom dmsca_mm.compat import requirements\n'
             f'try: requirements.require({library!r})\nexcept requirements.BrokenLibraryError as error: print(error)')
     done = subprocess.run([sys.executable, '-W', 'ignore', '-c', code], capture_output=True, text=True, timeout=300)
     assert re.search(f'^{library} cannot be imported .*{package}.*: run "pip install {package}"$', done.stdout), (

@@ -1,10 +1,13 @@
 """Data for classification: missing or invalid files are reported before a run starts."""
+from pathlib import Path
+
 import pytest
 from mmengine.config import Config
 from PIL import Image
 
 from dmsca_mm.compat import requirements
 from dmsca_mm.errors import UsageError
+from dmsca_mm.preflight.classification import _images
 from dmsca_mm.preflight.data import check_data
 
 
@@ -56,10 +59,19 @@ def test_what_does_not_fit_is_named(change, words, folders):
         check(**{**custom(folders), **change})
 
 
-def test_hidden_files_and_folders_are_left_out_as_mmpretrain_does(folders):
+def test_the_images_of_a_class_are_those_that_mmpretrain_finds(folders):
+    from mmpretrain.datasets import CustomDataset
     (folders / 'train/a/._0.jpg').write_bytes(b'macO')
+    (folders / 'train/a/more/.deep').mkdir(parents=True)
+    (folders / 'train/a/0.jpg').rename(folders / 'train/a/more/.deep/0.JPG')
+    found = sorted(_images(folders / 'train/a', ('.jpg',)))
+    theirs = CustomDataset(data_root=str(folders), data_prefix='train', extensions=('.JPG',))
+    assert found == sorted(Path(theirs.get_data_info(place)['img_path']) for place in range(2))
+    assert check(**custom(folders, extensions=('.JPG',)), heads=3) == []
     (folders / 'train/.cache').mkdir()
-    assert check(**custom(folders), heads=3) == []
+    assert len(CustomDataset(data_root=str(folders), data_prefix='train').CLASSES) == 4, 'a hidden folder is a class'
+    with pytest.raises(UsageError, match='num_classes is 3, the data of train_dataloader have 4 classes'):
+        check(**custom(folders), heads=3)
     with pytest.raises(UsageError, match=r'no file in the folders of .*train ends in \.webp; .*set extensions'):
         check(**custom(folders, extensions=('.webp',)))
 

@@ -1,4 +1,5 @@
 """Fixture that the tests of runs share."""
+import copy
 from types import SimpleNamespace
 
 import pytest
@@ -22,8 +23,8 @@ def kept(monkeypatch):
 
     def stop(config):
         runners.append(SimpleNamespace(
-            cfg=config, _resume=config.get('resume', False), _load_from=config.get('load_from'), log_dir='',
-            test_evaluator=SimpleNamespace(metrics=[]), train=end, test=end))
+            cfg=copy.deepcopy(config), _resume=config.get('resume', False), _load_from=config.get('load_from'),
+            log_dir='', test_evaluator=SimpleNamespace(metrics=[]), dump_config=lambda: None, train=end, test=end))
         return runners[-1]
     monkeypatch.setattr(run.Runner, 'from_cfg', stop)
     monkeypatch.setattr(run.preflight, 'check_train', lambda *arguments: [])

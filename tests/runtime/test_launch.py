@@ -53,7 +53,7 @@ def test_a_first_node_that_cannot_be_reached_is_one_line(error, monkeypatch):
         raise error
     monkeypatch.setattr(torch.cuda, 'device_count', lambda: 0)
     monkeypatch.setattr(launch, 'run', unreachable)
-    with pytest.raises(UsageError, match=r'cannot reach the first one \((The client socket has timed out|nobody came)'):
+    with pytest.raises(UsageError, match=r'the nodes cannot meet \((The client socket has timed out|nobody came)'):
         launch.launch('train.py', 1, [])
 
 

@@ -33,6 +33,8 @@ def test_two_processes_train_resume_and_test(config, first, second, digits, call
     state = torch.load(work / first, weights_only=False), torch.load(work / second, weights_only=False)
     steps = [next(iter(one['optimizer']['state'].values()))['step'] for one in state]
     assert steps[1] == 2 * steps[0], 'the optimizer went on where it stood'
+    assert 'resume = False' in (work / Path(config).name).read_text(), 'a later run with it begins anew'
+    assert 'resume = True' in max(work.glob('*/vis_data/config.py')).read_text(), 'the report joins the logs'
 
     tested = call('dist_test.sh', config, work / second, 2, '--work-dir', tmp_path / 'test', '--show-dir',
                   tmp_path / 'pictures', '--cfg-options', *data_options(digits, detector),

@@ -2,12 +2,12 @@
 from __future__ import annotations
 
 from mmengine.dist import all_reduce_params
-from mmengine.hooks import SyncBuffersHook
+from mmengine.hooks import EMAHook, SyncBuffersHook
 from mmengine.runner import Runner
 
 
 def average_buffers(runner: Runner) -> None:
-    """Average the buffers as ``SyncBuffersHook`` does before a validation, in a run that has this hook.
+    """Average the buffers as ``SyncBuffersHook`` does before a validation, in a run that has this hook; also EMAHook's.
 
     The first process alone writes a checkpoint, and a loop over iterations writes it before the validation. Its batch
     norms would have the statistics of that process, and a resumed run would go on from them in every process.
@@ -16,4 +16,6 @@ def average_buffers(runner: Runner) -> None:
         runner: of the run; every process must call this.
     """
     if any(isinstance(hook, SyncBuffersHook) for hook in runner.hooks):
-        all_reduce_params(runner.model.buffers(), op='mean')
+        averages = [hook.ema_model.module for hook in runner.hooks if isinstance(hook, EMAHook)]
+        for model in (runner.model, *averages):
+            all_reduce_params(model.buffers(), op='mean')

@@ -38,9 +38,9 @@ class SaveOnSignal(Hook):
 
     def __init__(self) -> None:
         self.received = 0
-        self.at = self.since = 0.0
+        self.at = 0.0
         self.before: dict[int, Any] = {}
-        self.validated = -1
+        self.validated, self.saved = -1, 0
 
     def before_train(self, runner: Runner) -> None:
         """Install the signal handlers, and validate if the earlier run was stopped before it could."""
@@ -59,7 +59,7 @@ class SaveOnSignal(Hook):
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)
         elif not self.received:
-            self.received, self.at, self.since = number, time.monotonic(), time.time()
+            self.received, self.at = number, time.monotonic()
             if is_first_process():
                 print(f'{signal.Signals(number).name}: saving after this iteration; a second signal after {SAME} s '
                       'ends the process at once', file=sys.stderr, flush=True)
@@ -78,8 +78,8 @@ class SaveOnSignal(Hook):
             raise self._stopped(runner, runner.iter + 1)
 
     def before_val_epoch(self, runner: Runner) -> None:
-        """Note that no batch has been validated."""
-        self.validated = -1
+        """Note that no batch has been validated and when the last interruption was saved."""
+        self.validated, self.saved = -1, _time_of(Path(runner.work_dir) / INTERRUPTED)
 
     def after_val_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         """Stop if this process received a signal, without synchronizing: ranks may have different numbers of images.
@@ -99,9 +99,8 @@ class SaveOnSignal(Hook):
             raise self._stopped(runner, runner.iter)
 
     def _is_saved(self, runner: Runner) -> bool:
-        """Return whether the first process has saved since the signal; never on a machine with a folder of its own."""
-        path = Path(runner.work_dir) / INTERRUPTED
-        return path.exists() and path.stat().st_mtime >= self.since
+        """Return whether the first process has saved in this validation; never on a machine with its own folder."""
+        return _time_of(Path(runner.work_dir) / INTERRUPTED) != self.saved
 
     def _any_received(self, runner: Runner) -> int:
         if not runner.distributed:
@@ -126,6 +125,11 @@ class SaveOnSignal(Hook):
     def _stopped(self, runner: Runner, iteration: int) -> Stopped:
         path = Path(runner.work_dir) / INTERRUPTED
         return Stopped(f'stopped after iteration {iteration}, saved in {path}: continue with --resume', self.received)
+
+
+def _time_of(path: Path) -> int:
+    """Return when a file was written, in nanoseconds of its file server's clock; 0 if it does not exist."""
+    return path.stat().st_mtime_ns if path.exists() else 0
 
 
 def _validation_is_due(runner: Runner, done: int) -> bool:

@@ -4,7 +4,22 @@ import shutil
 import noisy
 import pytest
 import torch
+from mmengine.hooks import EMAHook, SyncBuffersHook
 from processes import finished, started
+
+from dmsca_mm.runtime.hooks import buffers
+
+
+def test_the_buffers_of_the_model_and_of_its_average_are_averaged_in_a_run_with_the_hook(tmp_path, monkeypatch):
+    run, reduced = noisy.runner(tmp_path), []
+    run.train()
+    average, = (hook.ema_model for hook in run.hooks if isinstance(hook, EMAHook))
+    monkeypatch.setattr(buffers, 'all_reduce_params', lambda given, op: reduced.append(([*map(id, given)], op)))
+    buffers.average_buffers(run)
+    assert reduced == [([*map(id, model.buffers())], 'mean') for model in (run.model, average.module)]
+    run._hooks = [hook for hook in run.hooks if not isinstance(hook, SyncBuffersHook)]
+    buffers.average_buffers(run)
+    assert len(reduced) == 2
 
 
 @pytest.mark.slow

@@ -88,10 +88,11 @@ def test_other_processes_stop_in_validation_once_the_first_has_saved(tmp_path, m
     hook = next(hook for hook in run.hooks if isinstance(hook, SaveOnSignal))
     monkeypatch.setenv('RANK', '1')
     (tmp_path / 'interrupted.pth').touch()
-    os.utime(tmp_path / 'interrupted.pth', (0, 0))  # of an earlier stop
+    os.utime(tmp_path / 'interrupted.pth', (1, 1))  # of an earlier stop
+    hook.before_val_epoch(run)
     hook._receive(signal.SIGTERM, None)
     hook.after_val_iter(run, 0)
-    (tmp_path / 'interrupted.pth').touch()
+    os.utime(tmp_path / 'interrupted.pth', (2, 2))
     with pytest.raises(Stopped):
         hook.after_val_iter(run, 1)
 

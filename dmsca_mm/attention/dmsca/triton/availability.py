@@ -26,7 +26,7 @@ def not_covered(x: Tensor, parameters: Parameters) -> str | None:
         x: X, (N, C, H, W), dense, on a CUDA device.
         parameters: of the module.
     """
-    return (no_triton() or ((x.is_cuda and (old_card(x.device) or no_launcher())) or None)
+    return (no_triton() or (x.is_cuda and (old_card(x.device) or no_launcher()))
             or parameters.mismatch(x, DTYPES) or _input(x) or _parameters(parameters))
 
 
@@ -72,8 +72,8 @@ def no_launcher() -> str | None:
     try:
         driver.active.utils.get_device_properties(0)  # the first access compiles
     except Exception as error:  # RuntimeError, OSError, CalledProcessError and others, by version
-        return (f'Triton cannot compile what launches them ({" ".join(str(error).split())}): install a C compiler and '
-                "Python's headers, on Debian: apt-get install gcc python3-dev")
+        return (f'Triton cannot launch kernels here ({" ".join(str(error).split())}): if a C compiler or Python\'s '
+                'headers are missing, install them, on Debian: apt-get install gcc python3-dev')
     return None
 
 

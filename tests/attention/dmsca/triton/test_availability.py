@@ -115,7 +115,7 @@ def test_a_machine_on_which_triton_cannot_compile_a_launcher_is_named(monkeypatc
     monkeypatch.setattr(runtime, 'driver', Driver())
     availability.no_launcher.cache_clear()
     found = availability.no_launcher()
-    assert found.startswith('Triton cannot compile what launches them (Failed to find C compiler. Please specify')
+    assert found.startswith('Triton cannot launch kernels here (Failed to find C compiler. Please specify')
     assert found.endswith('on Debian: apt-get install gcc python3-dev')
     availability.no_launcher.cache_clear()
 
