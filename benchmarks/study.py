@@ -167,8 +167,8 @@ def main() -> None:
     asked = chosen.studies or [*table]
     if others := [name for name in asked if name not in table]:
         raise UsageError(f'--studies {others[0]}: give some of {", ".join(table)}')
-    studies = {name: replace(plan, seeds=chosen.seeds, hint=None) if chosen.seeds else plan
-               for name, plan in ((name, table[name]) for name in asked)}
+    studies = {name: replace(table[name], seeds=chosen.seeds, hint=None) if chosen.seeds else table[name]
+               for name in asked}
     if chosen.quick:
         make_digit_classes(ROOT / QUICK['quick'].data)
     check(studies, chosen.contenders)

@@ -94,10 +94,11 @@ def main() -> None:
     if not results.exists():
         raise UsageError(f'{results} does not exist: python benchmarks/study.py{" --full" * chosen.full} makes it')
     rows = pd.read_csv(results)
-    plans = next((plans for plans in (STUDIES, QUICK, FULL) if {*rows.study} <= {*plans}), None)
+    every = [FULL] if chosen.full else [STUDIES, QUICK, FULL]
+    plans = next((plans for plans in every if {*rows.study} <= {*plans}), None)
     if plans is None:
         raise UsageError(f'{results} has runs of {", ".join(rows.study.unique())}: give a table that '
-                         'benchmarks/study.py has made')
+                         f'benchmarks/study.py{" --full" * chosen.full} has made')
     if own:  # the hints are those of the table in this repository
         plans = {name: replace(plan, hint=None) for name, plan in plans.items()}
     template, path = (OWN_TEMPLATE, results.with_name('study.md')) if own else (TEMPLATE, ROOT / 'docs' / 'study.md')

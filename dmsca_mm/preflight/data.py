@@ -134,7 +134,8 @@ def _check_resize(steps: list[Any], loader: str) -> list[str]:
 
 def _has_own_step(dataset: dict[str, Any], scope: str | None) -> bool:
     """Return whether a step of a pipeline is the user's own, which may load the label maps."""
-    kinds = [registered(step['type'], 'pipeline', TRANSFORMS, scope) for step in dataset.get('pipeline') or ()]
+    kinds = [registered(step['type'], 'pipeline', TRANSFORMS, scope) if isinstance(step, dict) else step
+             for step in dataset.get('pipeline') or ()]  # a step may be a function
     return any(kind.__module__.partition('.')[0] not in _LIBRARIES for kind in kinds)
 
 

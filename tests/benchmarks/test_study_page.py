@@ -127,6 +127,13 @@ def test_a_table_of_no_study_is_refused(tmp_path, monkeypatch):
         write_page(tmp_path, monkeypatch, table_of(none=[40, 50]).assign(study='classified'))
 
 
+def test_a_table_of_the_thin_networks_is_none_of_the_published_ones(tmp_path, monkeypatch):
+    with pytest.raises(UsageError, match=r'has runs of detection: give a table that benchmarks/study\.py --full has'):
+        write_page(tmp_path, monkeypatch, table_of(none=[40, 50]), '--full')
+    text = write_page(tmp_path, monkeypatch, pd.DataFrame(columns=study_results.ORDER), '--full')
+    assert '`configs/faster_rcnn_r50_dmsca.py`' in text, 'without runs, the plan of the published networks'
+
+
 def test_all_seeds_of_ones_own_table_are_compared(tmp_path, monkeypatch):
     seeds = [40 + seed for seed in range(15)]
     text = write_page(tmp_path, monkeypatch, table_of(none=seeds, se=seeds, dmsca=[1 + seed for seed in seeds]))

@@ -82,15 +82,6 @@ def test_mmpretrain_is_imported_and_leaves_no_torchvision_behind():
     subprocess.run([sys.executable, '-W', 'ignore', '-c', code], check=True, timeout=300)
 
 
-def test_a_torchvision_of_another_torch_is_named(monkeypatch):
-    def unfit(name):
-        if name.startswith('mmpretrain'):
-            raise RuntimeError('operator torchvision::nms does not exist')
-    monkeypatch.setattr(requirements, 'import_module', unfit)
-    with pytest.raises(UsageError, match=r'torchvision does not fit this torch .*run "pip uninstall -y torchvision"'):
-        requirements.require('mmpretrain')
-
-
 @pytest.mark.parametrize(('library', 'package'), [('mmseg', 'ftfy'), ('mmseg', 'regex'), ('mmdet', 'pycocotools'),
                                                   ('mmdet', 'terminaltables')])
 def test_a_package_that_a_library_imports_and_does_not_install_is_named(library, package):
@@ -104,13 +95,22 @@ def test_a_package_that_a_library_imports_and_does_not_install_is_named(library,
         done.stdout + done.stderr)
 
 
-def test_a_package_compiled_for_another_numpy_is_named(monkeypatch):
+@pytest.mark.parametrize(('library', 'error', 'words'), [
+    ('mmpretrain', RuntimeError('operator torchvision::nms does not exist'),
+     r'torchvision does not fit this torch .*run "pip uninstall -y torchvision"'),
+    ('mmpretrain', ModuleNotFoundError("No module named 'torchvision.ops.x'", name='torchvision.ops.x'),
+     r'torchvision does not fit this torch .*run "pip uninstall -y torchvision"'),
+    ('mmdet', ValueError('numpy.dtype size changed, may indicate binary incompatibility'),
+     r'mmdet cannot be imported \(numpy.dtype size changed'),
+    ('mmdet', ModuleNotFoundError("No module named 'mmcv.x'", name='mmcv.x'),
+     r'mmdet cannot be imported .*run "pip install --no-build-isolation (onedl-)?mmcv==')])
+def test_a_package_that_does_not_fit_is_named(library, error, words, monkeypatch):
     def unfit(name):
-        if name.startswith('mmdet'):
-            raise ValueError('numpy.dtype size changed, may indicate binary incompatibility')
+        if name.startswith(library):
+            raise error
     monkeypatch.setattr(requirements, 'import_module', unfit)
-    with pytest.raises(UsageError, match=r'mmdet cannot be imported \(numpy.dtype size changed'):
-        requirements.require('mmdet')
+    with pytest.raises(UsageError, match=words):
+        requirements.require(library)
 
 
 def test_mmpretrain_that_lacks_something_is_named_with_the_pin_of_its_stack(pinned, monkeypatch):

@@ -167,8 +167,10 @@ def test_label_maps_that_no_step_loads_need_not_be_there(tiny_ade):
         preflight.check_data(config, ('test_dataloader',))
     class LoadColours:
         """A step of a user's own."""
-    config.test_dataloader.dataset.pipeline.insert(1, dict(type=LoadColours))
-    assert preflight.check_data(config, ('test_dataloader',)) == []
+    config.test_dataloader.dataset.pipeline.insert(1, None)
+    for step in (dict(type=LoadColours), lambda results: results):
+        config.test_dataloader.dataset.pipeline[1] = step
+        assert preflight.check_data(config, ('test_dataloader',)) == []
     for name in ('LoadAnnotations', 'LoadBiomedicalAnnotation'):
         config.test_dataloader.dataset.pipeline[1] = dict(type=name)
         with pytest.raises(UsageError, match='none does not exist'):
