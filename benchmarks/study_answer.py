@@ -6,7 +6,7 @@ from studies import PLAIN, Hint, Study
 from study_statistics import QUANTITIES, counted, interval, paired_differences, student
 
 ALPHA = 0.05
-NONE = 'No difference of DMSCA can be given yet: fewer than two of its seeds are done in every study.'
+NONE = 'No difference of DMSCA can be given yet: too few of its seeds are done in every study.'
 
 
 def verdict(differences: pd.DataFrame, plans: dict[str, Study]) -> str:

@@ -14,7 +14,7 @@ from studies import CORRUPTIONS, FULL, PLAIN, QUICK, SEVERITIES, STUDIES, Study
 from study_alignment import map_table, read_maps
 from study_answer import answer, verdict
 from study_picture import picture
-from study_statistics import compare, counted
+from study_statistics import FEWEST, compare, counted
 from study_tables import tables
 
 from dmsca_mm.errors import UsageError, exit_on_usage_error
@@ -102,7 +102,7 @@ def main() -> None:
     if own:  # the hints are those of the table in this repository
         plans = {name: replace(plan, hint=None) for name, plan in plans.items()}
     template, path = (OWN_TEMPLATE, results.with_name('study.md')) if own else (TEMPLATE, ROOT / 'docs' / 'study.md')
-    differences = compare(rows, plans)
+    differences = compare(rows, plans) if own else compare(rows, plans, FEWEST)
     drawn = results.with_name('study.png')
     picture(differences, plans, drawn)
     path.write_text(page(template, plans, rows, differences, read_maps(results)))

@@ -9,6 +9,8 @@ from studies import PLAIN, Study
 QUANTITIES = ('clean', 'corrupted')
 """Columns of the table of runs that are compared."""
 LEVEL = 0.95
+FEWEST = 5
+"""Seeds from which ``docs/study.md`` gives a difference."""
 
 
 def paired_differences(rows: pd.DataFrame, study: str, contender: str, quantity: str,
@@ -53,7 +55,7 @@ def counted(rows: pd.DataFrame, plans: dict[str, Study]) -> pd.DataFrame:
     return rows.loc[[key not in only for key in zip(rows.study, rows.seed, strict=True)]]
 
 
-def compare(rows: pd.DataFrame, plans: dict[str, Study]) -> pd.DataFrame:
+def compare(rows: pd.DataFrame, plans: dict[str, Study], fewest: int = 2) -> pd.DataFrame:
     """Compare each contender with the plain network: mean difference, half-width of its interval, corrected p-value.
 
     The interval is Student's t interval of the paired differences. Holm's correction covers the contenders of a family
@@ -62,13 +64,14 @@ def compare(rows: pd.DataFrame, plans: dict[str, Study]) -> pd.DataFrame:
     Args:
         rows: of the table of runs.
         plans: the studies by name.
+        fewest: seeds from which a difference is given, at least 2.
     """
     rows, found = counted(rows, plans), []
     for study, plan in plans.items():
         for quantity in QUANTITIES:
             for contender in plan.contenders[1:]:
                 values = paired_differences(rows, study, contender.name, quantity)
-                if len(values) < 2:
+                if len(values) < fewest:
                     continue
                 mean, half, p = student(values)
                 found.append(dict(study=study, family=contender.family, contender=contender.name, quantity=quantity,

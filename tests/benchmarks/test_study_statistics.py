@@ -15,6 +15,12 @@ def test_differences_are_paired_and_their_interval_is_students():
     assert {*found.contender} == {'dmsca'}, 'one seed has no interval'
 
 
+def test_no_difference_is_given_of_fewer_seeds_than_asked_for():
+    rows = table_of(none=[40, 50, 30], dmsca=[44, 52, 36], se=[41, 52])
+    assert {*study_statistics.compare(rows, studies.STUDIES, 3).contender} == {'dmsca'}
+    assert {*study_statistics.compare(rows, studies.STUDIES).contender} == {'dmsca', 'se'}
+
+
 def test_holm_multiplies_the_smallest_p_by_all_the_next_by_one_less():
     corrected = study_statistics.holm(pd.Series([0.04, 0.01, 0.03, float('nan')], list('abcd')), 3)
     assert corrected[:3].to_dict() == pytest.approx(dict(a=0.06, b=0.03, c=0.06))
