@@ -20,7 +20,19 @@ NEUTRAL = {f'model.test_cfg.nms.{name}': value for name, value in dict(
     ('detector', {'model.test_cfg.rpn.min_bbox_size': 20})],
     ids=['detector', 'one-stage', 'neutral settings', 'more places than proposals', 'no small proposals'])
 def test_boxes_scores_and_labels_are_those_of_mmdet(kind, options, untrained, digits):
-    config, model = open_model(*untrained(kind), options)
+    _check_as_mmdet(*open_model(*untrained(kind), options), digits)
+
+
+def test_boxes_shared_by_all_classes_are_those_of_mmdet(untrained, digits):
+    config, _ = open_model(*untrained('detector'))
+    config.model.roi_head.bbox_head.reg_class_agnostic = True
+    torch.manual_seed(0)
+    model = MODELS.build(config.model).eval()
+    _check_as_mmdet(config, model, digits)
+
+
+def _check_as_mmdet(config, model, digits):
+    """Check that the function of a model gives mmdet's boxes, scores and labels, bit for bit."""
     batch = Images(config).batch(sorted((digits / 'images/validation').glob('*'))[:3])
     data = model.data_preprocessor(copy.deepcopy(batch), False)
     with torch.no_grad():
