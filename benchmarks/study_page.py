@@ -102,7 +102,7 @@ def main() -> None:
     if own:  # the hints are those of the table in this repository
         plans = {name: replace(plan, hint=None) for name, plan in plans.items()}
     template, path = (OWN_TEMPLATE, results.with_name('study.md')) if own else (TEMPLATE, ROOT / 'docs' / 'study.md')
-    differences = compare(rows, plans) if own else compare(rows, plans, FEWEST)
+    differences = compare(rows, plans, 2 if own else FEWEST)
     drawn = results.with_name('study.png')
     picture(differences, plans, drawn)
     path.write_text(page(template, plans, rows, differences, read_maps(results)))

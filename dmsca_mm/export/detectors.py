@@ -1,7 +1,7 @@
 """Detectors as functions of a batch of images that use no lists, so that they can be exported as a graph.
 
-The results are those of mmdet's own post-processing. If it keeps fewer boxes than its maximum, the result is padded
-with rows whose score is 0 and whose label is -1.
+The results are those of mmdet's own post-processing, up to the order of boxes with equal scores. If it keeps fewer
+boxes than its maximum, the result is padded with rows whose score is 0 and whose label is -1.
 """
 from __future__ import annotations
 
